@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+
+/** Docker's release and API that clients see. */
+export const dockerVersion = '28.2.2';
+export const apiVersion = { newest: '1.50', oldest: '1.24' } as const;
+export const gantryVersion = '0.1.0';
+
+export interface EngineOptions {
+  /** Directory of everything durable; default /var/lib/gantry. */
+  readonly root?: string;
+  readonly debug?: boolean;
+  /** Low-level runtime: runc or crun. */
+  readonly runtime?: string;
+  /** Address of the default bridge with its prefix, `172.17.0.1/16`; default the first free of Docker's pools. */
+  readonly bip?: string;
+  /** At shutdown: leave containers running, or stop them. */
+  readonly shutdown?: 'keep' | 'stop';
+}
+
+/** Frozen settings of one engine. Every name it takes in the kernel derives from `root`. */
+export interface EngineConfig {
+  readonly root: string;
+  /** Sockets, exit files, runtime state; gone after a reboot. */
+  readonly run: string;
+  /** 8 hex digits of the root's digest: the prefix of bridge, netns, nft table and cgroup names. */
+  readonly instance: string;
+  readonly debug: boolean;
+  readonly runtime: string;
+  readonly bip?: string;
+  readonly shutdown: 'keep' | 'stop';
+  /** Parent cgroup of containers, `/gantry-INSTANCE`. */
+  readonly cgroupParent: string;
+}
+
+export const defaultRoot = '/var/lib/gantry';
+
+export function engineConfig(options: EngineOptions = {}): EngineConfig {
+  const root = resolve(options.root ?? defaultRoot);
+  const instance = createHash('sha256').update(root).digest('hex').slice(0, 8);
+  return Object.freeze({
+    root,
+    run: join('/run/gantry', instance),
+    instance,
+    debug: options.debug ?? false,
+    runtime: options.runtime ?? 'runc',
+    ...(options.bip === undefined ? {} : { bip: options.bip }),
+    shutdown: options.shutdown ?? 'keep',
+    cgroupParent: `/gantry-${instance}`,
+  });
+}

@@ -1,0 +1,154 @@
+import type { Readable } from 'node:stream';
+import type {
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspect,
+  ContainerSummary,
+  ExecCreateRequest,
+  ExecInspect,
+  FilesystemChange,
+  Filters,
+  HostConfig,
+  PathStat,
+} from '../api/index.ts';
+import type { ImageId, Platform } from '../oci/index.ts';
+import type { Attachment, LogQuery } from '../runtime/index.ts';
+
+export interface ListOptions {
+  readonly all: boolean;
+  readonly limit?: number;
+  readonly size: boolean;
+  readonly filters: Filters;
+}
+
+export interface StopOptions {
+  /** Name or number; default the container's own. */
+  readonly signal?: string;
+  /** Seconds; -1 waits for ever; default the container's own, else 10. */
+  readonly timeoutSeconds?: number;
+}
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface WaitResult {
+  readonly StatusCode: number;
+  readonly Error: { readonly Message: string } | null;
+}
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Replays the log first. */
+  readonly logs: boolean;
+  /** Goes on with live output; with `logs` alone the log is all. */
+  readonly stream: boolean;
+}
+
+/** A container's or exec's stdio for one client. */
+export interface Session extends AsyncDisposable {
+  /** Raw bytes instead of frames. */
+  readonly tty: boolean;
+  readonly output: Attachment['output'];
+  /** `undefined` when stdin was not asked for or is not open. */
+  readonly input?: Attachment['input'];
+}
+
+export interface TopResult {
+  readonly Titles: readonly string[];
+  readonly Processes: readonly (readonly string[])[];
+}
+
+/** Every operation on containers. A container is named by id, name or unambiguous id prefix; errors are Docker's. */
+export interface Containers {
+  create(
+    request: ContainerCreateRequest,
+    options: { readonly name?: string; readonly platform?: Platform },
+  ): Promise<ContainerCreateResponse>;
+  /** `notModified` when it runs already. */
+  start(name: string, signal?: AbortSignal): Promise<void>;
+  /** `notModified` when it does not run. */
+  stop(name: string, options: StopOptions): Promise<void>;
+  restart(name: string, options: StopOptions): Promise<void>;
+  /** A signal's name or number; default SIGKILL. */
+  kill(name: string, signal: string | undefined): Promise<void>;
+  pause(name: string): Promise<void>;
+  unpause(name: string): Promise<void>;
+  rename(name: string, to: string): Promise<void>;
+  update(name: string, change: Partial<HostConfig>): Promise<{ readonly Warnings: readonly string[] }>;
+  remove(
+    name: string,
+    options: { readonly force: boolean; readonly volumes: boolean; readonly link?: boolean },
+  ): Promise<void>;
+  prune(
+    filters: Filters,
+  ): Promise<{ readonly ContainersDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
+  /** Resolves once waiting has begun (so that headers can be sent), with the promise of the result. */
+  wait(
+    name: string,
+    condition: WaitCondition,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: Promise<WaitResult> }>;
+
+  list(options: ListOptions): Promise<ContainerSummary[]>;
+  inspect(name: string, options: { readonly size: boolean }): Promise<ContainerInspect>;
+  top(name: string, psArgs: string): Promise<TopResult>;
+  changes(name: string): Promise<FilesystemChange[]>;
+  /** Docker's stats object, once or as a stream of samples a second apart. */
+  stats(
+    name: string,
+    options: { readonly stream: boolean; readonly oneShot: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<object>;
+
+  attach(name: string, options: AttachOptions): Promise<Session>;
+  /** Characters. `conflict` when it does not run. */
+  resize(name: string, size: { readonly height: number; readonly width: number }): Promise<void>;
+  /** `tty` tells whether the bytes are raw. With neither stream: `invalidArgument`. */
+  logs(
+    name: string,
+    query: Omit<LogQuery, 'follow'> & {
+      readonly follow: boolean;
+      readonly timestamps: boolean;
+      readonly details: boolean;
+    },
+    signal: AbortSignal,
+  ): Promise<{ readonly tty: boolean; readonly body: Readable }>;
+
+  execCreate(name: string, request: ExecCreateRequest): Promise<{ readonly Id: string }>;
+  /** The session, or `undefined` when detached. `session.output` ends when the command has ended. */
+  execStart(
+    execId: string,
+    options: {
+      readonly detach: boolean;
+      readonly tty?: boolean;
+      readonly consoleSize?: readonly [number, number];
+    },
+  ): Promise<Session | undefined>;
+  execInspect(execId: string): ExecInspect;
+  execResize(execId: string, size: { readonly height: number; readonly width: number }): Promise<void>;
+
+  statPath(name: string, path: string): Promise<PathStat>;
+  /** A tar of one file or directory, named by its base name. */
+  getArchive(name: string, path: string): Promise<{ readonly stat: PathStat; readonly tar: Readable }>;
+  /** Unpacks a tar (maybe compressed) into an existing directory. */
+  putArchive(
+    name: string,
+    path: string,
+    tar: Readable,
+    options: { readonly noOverwriteDirNonDir: boolean; readonly copyUidGid: boolean },
+  ): Promise<void>;
+  /** The merged file tree as a tar. */
+  export(name: string): Promise<Readable>;
+  commit(
+    name: string,
+    options: {
+      readonly reference?: string;
+      readonly comment?: string;
+      readonly author?: string;
+      readonly pause: boolean;
+      readonly changes: readonly string[];
+      readonly config?: ContainerCreateRequest;
+    },
+  ): Promise<{ readonly Id: ImageId }>;
+}

@@ -1,0 +1,52 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Digest } from '../oci/index.ts';
+
+export interface BlobInfo {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface BlobRange {
+  /** First byte, default 0. */
+  readonly start?: number;
+  /** Last byte, inclusive, default the blob's last. */
+  readonly end?: number;
+}
+
+export interface ContentReader {
+  /** `undefined` when the blob is absent. */
+  info(digest: Digest): Promise<BlobInfo | undefined>;
+  /** Streams a blob. Rejects with `notFound`. */
+  open(digest: Digest, range?: BlobRange): Promise<Readable>;
+  /** A whole small blob (manifest, config). Rejects with `notFound`, or `invalidArgument` over `maxBytes` (default 4 MiB). */
+  read(digest: Digest, options?: { readonly maxBytes?: number }): Promise<Buffer>;
+  list(): AsyncIterable<BlobInfo>;
+}
+
+/** What the bytes must turn out to be; a difference rejects the commit with `invalidArgument` and leaves nothing. */
+export interface Expected {
+  readonly digest?: Digest;
+  readonly size?: number;
+}
+
+/** A blob being written: invisible to readers until `commit`, dropped by dispose if never committed. */
+export interface BlobWriter extends AsyncDisposable {
+  readonly writable: Writable;
+  /** Verify, sync, rename, sync the directory. Committing a blob that is there already succeeds. */
+  commit(expected?: Expected): Promise<BlobInfo>;
+}
+
+export interface ContentIngester {
+  ingest(signal?: AbortSignal): Promise<BlobWriter>;
+  /** Stores small bytes whole. */
+  put(bytes: Uint8Array | string): Promise<BlobInfo>;
+}
+
+export interface ContentManager {
+  /** Deleting an absent blob succeeds. */
+  delete(digest: Digest): Promise<void>;
+}
+
+/** Immutable blobs named by their digest. */
+export interface ContentStore extends ContentReader, ContentIngester, ContentManager {}

@@ -1,0 +1,37 @@
+import type { EventMessage, Filters } from '../api/index.ts';
+import type { Builder } from '../build/index.ts';
+import type { EngineConfig } from '../config/index.ts';
+import type { Containers } from '../container/index.ts';
+import type { Images } from '../image/index.ts';
+import type { Journal } from '../metadata/index.ts';
+import type { Networks } from '../network/index.ts';
+import type { Volumes } from '../volume/index.ts';
+
+export interface EventQuery {
+  readonly sinceNano?: bigint;
+  /** A time that has passed ends the stream after the stored events. */
+  readonly untilNano?: bigint;
+  readonly filters: Filters;
+}
+
+/** What the engine knows of itself and its host: `/info`, `/version`, `/system/df`. */
+export interface System {
+  info(): Promise<object>;
+  version(): Promise<object>;
+  /** `types` limits the answer to some of container, image, volume, build-cache. */
+  diskUsage(types: readonly string[], signal?: AbortSignal): Promise<object>;
+  /** Stored events since the given time, then live ones, until `untilNano` or the signal. */
+  events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventMessage>;
+}
+
+/** A running engine: what the HTTP server serves and an embedding process calls. Disposing it shuts it down. */
+export interface Engine extends AsyncDisposable {
+  readonly config: EngineConfig;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  readonly builder: Builder;
+  readonly system: System;
+  readonly journal: Journal;
+}

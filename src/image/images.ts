@@ -1,0 +1,94 @@
+import type { Readable } from 'node:stream';
+import type {
+  Filters,
+  ImageDeleteItem,
+  ImageHistoryItem,
+  ImageInspect,
+  ImageSummary,
+  ProgressMessage,
+} from '../api/index.ts';
+import type { ChainId, Digest, ImageConfig, ImageId, Platform } from '../oci/index.ts';
+
+/** An image as the engine works with it. */
+export interface Image {
+  readonly id: ImageId;
+  readonly config: ImageConfig;
+  /** Digest of the manifest kept for it. */
+  readonly manifest: Digest;
+  /** Snapshot of its top layer; `undefined` for an image without layers. */
+  readonly chainId?: ChainId;
+  /** The image it was made from by a build step or commit. */
+  readonly parent?: ImageId;
+}
+
+export interface NewImage {
+  readonly config: ImageConfig;
+  /** Layer blobs in the content store, one for each diffID, base first. */
+  readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly mediaType: string }[];
+  readonly parent?: ImageId;
+}
+
+export interface CommitRequest {
+  readonly containerId: string;
+  /** Active snapshot to pack. */
+  readonly snapshotKey: string;
+  readonly base: ImageId | undefined;
+  readonly config: ImageConfig['config'];
+  readonly author?: string;
+  readonly comment?: string;
+  /** Familiar reference to tag. */
+  readonly reference?: string;
+}
+
+/** Who uses an image: containers, told by the container store (registered by the engine). */
+export interface ImageUser {
+  readonly containerId: string;
+  readonly imageId: ImageId;
+  readonly running: boolean;
+}
+
+export interface Images {
+  /** By id, reference or id prefix. `notFound` "No such image: repo:tag"; `invalidArgument` for a bad reference. */
+  resolve(nameOrId: string): Image;
+  /** Adds an image whose layers are applied and stored; known config bytes return the image there is. */
+  add(image: NewImage): Promise<Image>;
+  list(options: {
+    readonly all: boolean;
+    readonly filters: Filters;
+    readonly sharedSize: boolean;
+  }): ImageSummary[];
+  inspect(nameOrId: string): ImageInspect;
+  history(nameOrId: string): ImageHistoryItem[];
+  /** Points `repository:tag` at an image, moving it if it is there. */
+  tag(nameOrId: string, reference: string): void;
+  remove(
+    nameOrId: string,
+    options: { readonly force: boolean; readonly noPrune: boolean },
+  ): Promise<ImageDeleteItem[]>;
+  prune(
+    filters: Filters,
+  ): Promise<{ readonly ImagesDeleted: readonly ImageDeleteItem[]; readonly SpaceReclaimed: number }>;
+  /** Packs a container's changes as a new image. */
+  commit(request: CommitRequest, signal?: AbortSignal): Promise<Image>;
+  /** `docker import`: one layer from a root file system tar (plain or compressed). */
+  importRootfs(
+    tar: Readable,
+    options: {
+      readonly reference?: string;
+      readonly message?: string;
+      readonly changes: readonly string[];
+      readonly platform?: Platform;
+    },
+    signal?: AbortSignal,
+  ): Promise<Image>;
+  /** `docker load`: a docker archive or an OCI layout tar, maybe compressed. Nothing is changed by a damaged one. */
+  load(
+    archive: Readable,
+    onProgress: (message: ProgressMessage) => void,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** `docker save`: one tar that is both an OCI layout and a docker archive. */
+  save(names: readonly string[], signal?: AbortSignal): Promise<Readable>;
+  /** Bytes of layers stored, each once. */
+  layersSize(): number;
+}

@@ -1,0 +1,44 @@
+/**
+ * One mutual exclusion lock per key, first come, first served.
+ *
+ * `using _held = await locks.acquire(key, signal)`; leaving the scope releases it. Waiting ends with the
+ * signal's reason when it aborts. Never hold one across the network.
+ */
+export class KeyedLock {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  async acquire(key: string, signal?: AbortSignal): Promise<Disposable> {
+    signal?.throwIfAborted();
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const turn = Promise.withResolvers<void>();
+    const tail = before.then(() => turn.promise);
+    this.#tails.set(key, tail);
+    const release = () => {
+      turn.resolve();
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    };
+    try {
+      await raceAbort(before, signal);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { [Symbol.dispose]: release };
+  }
+}
+
+/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts. */
+export async function raceAbort<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => {
+    aborted.reject(signal.reason as Error);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

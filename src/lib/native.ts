@@ -1,0 +1,75 @@
+import koffi from 'koffi';
+import { EngineError } from '../errors/index.ts';
+
+/**
+ * The system calls Node lacks and a spawned tool is too slow for. Every call throws an error that carries
+ * `code` (the errno's name), like Node's own.
+ */
+const libc = koffi.load('libc.so.6');
+const mountCall = libc.func(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+);
+const umountCall = libc.func('int umount2(const char *target, int flags)');
+const flockCall = libc.func('int flock(int fd, int operation)');
+
+export const MountFlag = {
+  readOnly: 0x1,
+  noSuid: 0x2,
+  noDev: 0x4,
+  noExec: 0x8,
+  remount: 0x20,
+  bind: 0x1000,
+  recursive: 0x4000,
+  private: 0x40000,
+  slave: 0x80000,
+} as const;
+
+export interface MountOptions {
+  readonly source: string;
+  readonly target: string;
+  readonly type: string;
+  /** A sum of `MountFlag`s. */
+  readonly flags?: number;
+  /** The file system's own options, at most one page (4,095 bytes). */
+  readonly data?: string;
+}
+
+/** mount(2). */
+export function mount(options: MountOptions): void {
+  const done = mountCall(
+    options.source,
+    options.target,
+    options.type,
+    options.flags ?? 0,
+    options.data ?? null,
+  ) as number;
+  if (done !== 0) throw systemError('mount', options.target);
+}
+
+/** umount2(2) with MNT_DETACH; a target that is not mounted is no error. */
+export function unmount(target: string): void {
+  const detach = 2;
+  if ((umountCall(target, detach) as number) === 0) return;
+  const error = systemError('umount', target);
+  if (error.code !== 'EINVAL' && error.code !== 'ENOENT') throw error;
+}
+
+/** flock(2), exclusive, without waiting: false when another open file holds it. Closing the file releases it. */
+export function tryLock(fd: number): boolean {
+  const exclusiveNonBlocking = 2 | 4;
+  if ((flockCall(fd, exclusiveNonBlocking) as number) === 0) return true;
+  const error = systemError('flock', String(fd));
+  if (error.code === 'EAGAIN') return false;
+  throw error;
+}
+
+interface SystemError extends Error {
+  readonly code: string;
+}
+
+function systemError(call: string, target: string): SystemError {
+  const number = koffi.errno();
+  const name = Object.entries(koffi.os.errno).find(([, value]) => value === number)?.[0] ?? `E${number}`;
+  if (name === 'ENOSYS') throw new EngineError('unavailable', `${call}(2) is not supported by this kernel`);
+  return Object.assign(new Error(`${name}: ${call} ${target}`), { code: name });
+}

@@ -1,0 +1,2 @@
+export type * from './metadata.ts';
+export { openMetadata } from './open.ts';

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { digestOf } from '../oci/index.ts';
+import { type JournalRow, openMetadata } from './index.ts';
+
+function databasePath(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-metadata-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return join(directory, 'gantry.db');
+}
+
+const entry = { type: 'container', action: 'create', id: 'c1', attributes: { name: 'x' } } as const;
+
+test('transact() tells listeners of journal rows after the commit, and of none when it throws', async (t) => {
+  await using metadata = openMetadata(databasePath(t));
+  const heard: JournalRow[] = [];
+  using _subscription = metadata.journal.subscribe((row) => heard.push(row));
+  metadata.transact((transaction) => {
+    transaction.record(entry);
+    assert.equal(heard.length, 0);
+  });
+  assert.deepEqual(
+    heard.map((row) => row.action),
+    ['create'],
+  );
+  assert.throws(() =>
+    metadata.transact((transaction) => {
+      transaction.record({ ...entry, action: 'destroy' });
+      throw new Error('no');
+    }),
+  );
+  assert.equal(heard.length, 1);
+  assert.equal([...metadata.journal.read({})].length, 1);
+});
+
+test('journal cursors go on after a restart', async (t) => {
+  const path = databasePath(t);
+  let first: number;
+  {
+    await using metadata = openMetadata(path);
+    metadata.transact((transaction) => transaction.record(entry));
+    first = [...metadata.journal.read({})][0]?.cursor ?? 0;
+  }
+  await using metadata = openMetadata(path);
+  metadata.transact((transaction) => transaction.record({ ...entry, action: 'start' }));
+  const rows = [...metadata.journal.read({ afterCursor: first })];
+  assert.deepEqual(
+    rows.map((row) => row.action),
+    ['start'],
+  );
+  assert.deepEqual(rows[0]?.attributes, { name: 'x' });
+});
+
+test('a lease holds its resources until it is disposed', async (t) => {
+  await using metadata = openMetadata(databasePath(t));
+  const id = digestOf('blob');
+  {
+    using lease = metadata.leases.acquire({ ttlMs: 60_000 });
+    lease.add({ kind: 'blob', id });
+    assert.deepEqual({ ...metadata.leases.held()[0] }, { kind: 'blob', id });
+  }
+  assert.deepEqual(metadata.leases.held(), []);
+});
+
+test('an expired lease holds nothing', async (t) => {
+  await using metadata = openMetadata(databasePath(t));
+  const lease = metadata.leases.acquire({ ttlMs: -1 });
+  lease.add({ kind: 'snapshot', id: 'x' });
+  assert.deepEqual(metadata.leases.held(), []);
+});

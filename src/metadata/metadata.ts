@@ -1,0 +1,79 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { EventType } from '../api/index.ts';
+import type { Digest } from '../oci/index.ts';
+
+/** What happened to what: one row of the journal, one line of `/events`. */
+export interface JournalEntry {
+  readonly type: EventType;
+  readonly action: string;
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface JournalRow extends JournalEntry {
+  /** Grows by at least one per row, never reused, also over restarts. */
+  readonly cursor: number;
+  readonly timeNano: bigint;
+}
+
+/** The right to change the database; it exists only inside `transact`. */
+export interface Transaction {
+  readonly db: DatabaseSync;
+  /** Appends to the journal in this transaction; listeners hear of it after the commit. */
+  record(entry: JournalEntry): void;
+}
+
+/**
+ * The one database of an engine (`ROOT/gantry.db`, SQLite, WAL, synchronous=FULL).
+ *
+ * Stores keep their own prepared statements on `db` for reading and change rows only inside `transact`.
+ */
+export interface Metadata extends AsyncDisposable {
+  readonly db: DatabaseSync;
+  /** Runs `change` in one durable transaction; a throw rolls it back. Synchronous: no await can hold it open. */
+  transact<T>(change: (transaction: Transaction) => T): T;
+  readonly journal: Journal;
+  readonly leases: Leases;
+}
+
+export interface JournalQuery {
+  /** Rows after this cursor. */
+  readonly afterCursor?: number;
+  readonly sinceNano?: bigint;
+  readonly untilNano?: bigint;
+}
+
+export interface Journal {
+  /** Stored rows, oldest first. */
+  read(query: JournalQuery): Iterable<JournalRow>;
+  /** Calls `listener` for each row after its commit, until disposed. */
+  subscribe(listener: (row: JournalRow) => void): Disposable;
+}
+
+/** What a lease, a row or a container can keep alive. */
+export type Resource =
+  | { readonly kind: 'blob'; readonly id: Digest }
+  | { readonly kind: 'snapshot'; readonly id: string };
+
+/** Keeps new resources from the garbage collector until something refers to them. Disposing it ends it. */
+export interface Lease extends Disposable {
+  readonly id: string;
+  add(resource: Resource): void;
+}
+
+export interface Leases {
+  /** A lease outlives a killed daemon until its time to live ends. */
+  acquire(options: { readonly ttlMs: number }): Lease;
+  /** Resources of leases that have not expired. */
+  held(): readonly Resource[];
+}
+
+/** What a store contributes to mark and sweep. */
+export interface Collector {
+  /** Resources this store refers to and so keeps. */
+  roots?(): Iterable<Resource>;
+  /** Resources that a kept resource needs (manifest to layers, snapshot to parent). */
+  references?(resource: Resource): Iterable<Resource>;
+  /** Removes everything of this store's kind that is not in `kept`; returns the bytes freed. */
+  sweep?(kept: (resource: Resource) => boolean): Promise<number>;
+}

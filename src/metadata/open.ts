@@ -1,0 +1,63 @@
+import { DatabaseSync } from 'node:sqlite';
+import { EngineError } from '../errors/index.ts';
+import { openJournal } from './journal.ts';
+import { openLeases } from './leases.ts';
+import type { JournalEntry, JournalRow, Metadata, Transaction } from './metadata.ts';
+import { migrations } from './schema.ts';
+
+/** Opens (and makes or migrates) the database at `path`. Rejects with `internal` if a newer Gantry wrote it. */
+export function openMetadata(path: string): Metadata {
+  const db = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
+  migrate(db, path);
+  const journal = openJournal(db);
+  let depth = 0;
+
+  const transact = <T>(change: (transaction: Transaction) => T): T => {
+    if (depth > 0) throw new EngineError('internal', 'a transaction is already open');
+    const rows: JournalRow[] = [];
+    db.exec('BEGIN IMMEDIATE');
+    depth += 1;
+    let result: T;
+    try {
+      result = change({
+        db,
+        record: (entry: JournalEntry) => {
+          rows.push(journal.append(entry));
+        },
+      });
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    } finally {
+      depth -= 1;
+    }
+    journal.publish(rows);
+    return result;
+  };
+
+  return {
+    db,
+    transact,
+    journal,
+    leases: openLeases(db, transact),
+    [Symbol.asyncDispose]: async () => {
+      if (db.isOpen) db.close();
+    },
+  };
+}
+
+function migrate(db: DatabaseSync, path: string): void {
+  const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version > migrations.length) {
+    throw new EngineError(
+      'internal',
+      `${path} was written by a newer Gantry (schema ${version}): upgrade this one`,
+    );
+  }
+  for (const [index, sql] of migrations.entries()) {
+    if (index < version) continue;
+    db.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${index + 1}; COMMIT`);
+  }
+}

@@ -1,0 +1,60 @@
+import type {
+  EndpointSettings,
+  Filters,
+  NetworkCreateRequest,
+  NetworkInspect,
+  PortMap,
+} from '../api/index.ts';
+
+/** What a container asks of its network when it starts. */
+export interface ConnectRequest {
+  readonly containerId: string;
+  /** Without the leading slash. */
+  readonly containerName: string;
+  /** `bridge`, `default`, `none`, or a network's name or id. (`host` and `container:` never come here.) */
+  readonly networkMode: string;
+  /** Settings the client gave for each network at create or connect, by network name. */
+  readonly endpoints: Readonly<Record<string, Partial<EndpointSettings>>>;
+  /** Ports to publish; a HostPort of '' or '0' is chosen here. */
+  readonly portBindings: PortMap;
+}
+
+/** A started container's network. Plain data: it is stored with the container and given back to `release`. */
+export interface Connection {
+  /** Absolute path of the network namespace, for the runtime's spec. */
+  readonly namespacePath: string;
+  readonly sandboxId: string;
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  /** With the host ports chosen. */
+  readonly ports: PortMap;
+}
+
+export interface Networks extends AsyncDisposable {
+  /** Checks tools, makes or adopts the default bridge and rules, keeps the connections of containers that still run. */
+  recover(
+    running: readonly { readonly containerId: string; readonly connection: Connection }[],
+  ): Promise<void>;
+  /**
+   * Gives a container its namespace, addresses and published ports; on failure nothing of it remains.
+   * A taken port rejects with `internal` and Docker's text: `driver failed programming external connectivity on
+   * endpoint NAME (ID): Bind for 0.0.0.0:80 failed: port is already allocated` (or `address already in use`).
+   */
+  connect(request: ConnectRequest, signal?: AbortSignal): Promise<Connection>;
+  /** Takes it all away again. Repeats and missing parts are no error. */
+  release(containerId: string, connection: Connection): Promise<void>;
+
+  /** `notFound` "network x not found". */
+  resolve(nameOrId: string): NetworkInspect;
+  list(filters: Filters): NetworkInspect[];
+  /** All built-in ones (bridge, host, none) included. */
+  inspect(nameOrId: string): NetworkInspect;
+  /** User-defined networks are another issue's: `notImplemented` until then, but 'bridge' driver basics may be served. */
+  create(request: NetworkCreateRequest): Promise<{ readonly Id: string; readonly Warning: string }>;
+  remove(nameOrId: string): Promise<void>;
+  /** Networks nobody uses, removed. */
+  prune(filters: Filters): Promise<{ readonly NetworksDeleted: readonly string[] }>;
+  /** The gateway address of the default bridge: `host-gateway`. */
+  readonly gateway: string;
+  /** Lets go of firewall rules, pool and bridge; `keep` leaves what running containers need. */
+  shutdown(options: { readonly keep: boolean }): Promise<void>;
+}

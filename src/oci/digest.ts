@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { EngineError } from '../errors/index.ts';
+
+declare const brand: unique symbol;
+
+/** `sha256:` and 64 lower-case hex digits. */
+export type Digest = `sha256:${string}` & { readonly [brand]: 'Digest' };
+/** Digest of a layer's plain tar. */
+export type DiffId = Digest;
+/** Digest over the diffIDs from the base up to a layer; names a committed snapshot. */
+export type ChainId = Digest;
+/** Digest of an image's config. */
+export type ImageId = Digest;
+
+const pattern = /^sha256:[0-9a-f]{64}$/;
+
+export function isDigest(text: string): text is Digest {
+  return pattern.test(text);
+}
+
+/** Throws `invalidArgument` for anything but a canonical sha256 digest. */
+export function parseDigest(text: string): Digest {
+  if (!isDigest(text)) throw new EngineError('invalidArgument', `invalid digest: ${JSON.stringify(text)}`);
+  return text;
+}
+
+export function digestOf(bytes: string | Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+}
+
+/** The 64 hex digits. */
+export function hexOf(digest: Digest): string {
+  return digest.slice('sha256:'.length);
+}
+
+/** The chainID of each layer, base first. [image-spec config.md] */
+export function chainIdsOf(diffIds: readonly DiffId[]): ChainId[] {
+  const chain: ChainId[] = [];
+  for (const diffId of diffIds) {
+    const parent = chain.at(-1);
+    chain.push(parent === undefined ? diffId : digestOf(`${parent} ${diffId}`));
+  }
+  return chain;
+}

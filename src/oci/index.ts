@@ -1,0 +1,4 @@
+export * from './digest.ts';
+export * from './image.ts';
+export * from './media-types.ts';
+export * from './reference.ts';

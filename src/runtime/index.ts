@@ -1,0 +1,2 @@
+export type * from './oci-runtime.ts';
+export type * from './spec.ts';

@@ -1,0 +1,134 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** The OCI runtime configuration (config.json). [runtime-spec config.md; typed in spec.ts] */
+import type { ProcessSpec, RuntimeResources, RuntimeSpec } from './spec.ts';
+
+export interface LogTarget {
+  /** conmon's k8s-file log, absolute; `undefined` keeps no log. */
+  readonly path?: string;
+  /** Bytes after which the monitor starts the file anew; `undefined` is never. */
+  readonly maxBytes?: number;
+}
+
+export interface CreateOptions {
+  readonly id: string;
+  /** Absolute directory; `config.json` is written into it. */
+  readonly bundle: string;
+  readonly spec: RuntimeSpec;
+  readonly terminal: boolean;
+  /** Keeps stdin open for attach. */
+  readonly stdin: boolean;
+  /** Ends stdin when the first attached client ends its own. */
+  readonly stdinOnce: boolean;
+  readonly log: LogTarget;
+}
+
+export interface ExecOptions {
+  /** 64 hex digits, unique among execs. */
+  readonly execId: string;
+  readonly process: ProcessSpec;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+}
+
+export interface Exit {
+  /** 0..255; 128 + n after signal n. */
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly finishedAt: Date;
+}
+
+export type StreamName = 'stdin' | 'stdout' | 'stderr';
+
+/** One client's hold on a process's stdio. Disposing detaches and leaves the process alone. */
+export interface Attachment extends AsyncDisposable {
+  /** Ends when the process closed its output. With a terminal all output is `stdout`. */
+  readonly output: AsyncIterable<{ readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }>;
+  /** Writing waits while the process does not read; `end` is end-of-file on its stdin. */
+  readonly input: Writable;
+}
+
+export type RuntimeStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
+
+/**
+ * One low-level runtime with a monitor a container. Containers and execs outlive the engine's process:
+ * nothing here depends on memory of having started them.
+ *
+ * Errors from running a command carry Docker's texts: a missing program is `invalidArgument` whose message contains
+ * "executable file not found" or "no such file or directory"; not executable contains "permission denied".
+ */
+export interface OciRuntime extends AsyncDisposable {
+  readonly name: string;
+  /** Checks programs and kernel; rejects with `unavailable` naming the missing package. */
+  probe(
+    signal?: AbortSignal,
+  ): Promise<{ readonly version: string; readonly commit: string; readonly monitorVersion: string }>;
+  /** Sets up the container up to, not including, its command. */
+  create(options: CreateOptions, signal?: AbortSignal): Promise<{ readonly pid: number }>;
+  /** Runs the command of a created container. */
+  start(id: string, signal?: AbortSignal): Promise<void>;
+  /** `conflict` if it does not run. `all` reaches every process in the container. */
+  kill(id: string, signalNumber: number, options?: { readonly all?: boolean }): Promise<void>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  update(id: string, resources: RuntimeResources): Promise<void>;
+  /** Removes what the runtime holds of a stopped container; with force kills it first. Absent: succeeds. */
+  delete(id: string, options?: { readonly force?: boolean }): Promise<void>;
+  /** `undefined` when the runtime does not know it. */
+  state(id: string): Promise<{ readonly status: RuntimeStatus; readonly pid: number } | undefined>;
+  /** Host pids of all processes in the container. */
+  pids(id: string): Promise<number[]>;
+  /** Resolves when the container's process has ended and its output is drained; at once if it already has. */
+  wait(id: string, signal?: AbortSignal): Promise<Exit>;
+  /** The recorded exit of an ended container, `undefined` while it runs (or when nothing is known). */
+  exit(id: string): Promise<Exit | undefined>;
+  /** `conflict` if it does not run. May be called between `create` and `start`: then no byte is missed. */
+  attach(id: string): Promise<Attachment>;
+  /** Characters. */
+  resize(id: string, size: { readonly height: number; readonly width: number }): Promise<void>;
+
+  /** Starts a further process in a running container, attached from its first byte unless `attach` is false. */
+  exec(
+    id: string,
+    options: ExecOptions & { readonly attach: boolean },
+    signal?: AbortSignal,
+  ): Promise<{ readonly pid: number; readonly attachment?: Attachment }>;
+  waitExec(id: string, execId: string, signal?: AbortSignal): Promise<Exit>;
+  resizeExec(
+    id: string,
+    execId: string,
+    size: { readonly height: number; readonly width: number },
+  ): Promise<void>;
+  /** Forgets an ended exec's files. */
+  deleteExec(id: string, execId: string): Promise<void>;
+}
+
+export interface LogRecord {
+  readonly stream: 'stdout' | 'stderr';
+  /** RFC 3339 with nanoseconds, UTC. */
+  readonly time: string;
+  /** With its line feed, unless it is a partial line. */
+  readonly data: Buffer;
+}
+
+export interface LogQuery {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Last n lines; `undefined` is all. */
+  readonly tail?: number;
+  readonly sinceNano?: bigint;
+  readonly untilNano?: bigint;
+  /** Goes on with new output until `ended` is aborted (the container stopped) or the signal aborts. */
+  readonly follow?: { readonly ended: AbortSignal };
+}
+
+/** Reads a container's log file as its monitor writes it. */
+export interface LogReader {
+  read(path: string, query: LogQuery, signal?: AbortSignal): AsyncIterable<LogRecord[]>;
+  /** The same for callers that want bytes: Docker's stream frames (or raw with a terminal), optional time prefix. */
+  stream(
+    path: string,
+    query: LogQuery & { readonly framed: boolean; readonly timestamps: boolean },
+    signal?: AbortSignal,
+  ): Readable;
+}

@@ -1,0 +1,81 @@
+import type { Readable } from 'node:stream';
+import type { FilesystemChange } from '../api/index.ts';
+import type { ChainId, DiffId } from '../oci/index.ts';
+
+/** The size of a file tree: bytes as `du` counts them, and inodes. */
+export interface Usage {
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+export interface CommittedSnapshot {
+  readonly name: ChainId;
+  readonly parent?: ChainId;
+  readonly usage: Usage;
+}
+
+/** Docker's GraphDriver.Data: absolute host paths. */
+export interface SnapshotPaths {
+  readonly LowerDir?: string;
+  readonly UpperDir: string;
+  readonly WorkDir: string;
+  readonly MergedDir: string;
+}
+
+/**
+ * Stacks of read-only file trees with a writable one on top.
+ *
+ * A *committed* snapshot is an immutable layer on its parents, named by its chainID. An *active* one has a key
+ * (a container's or build step's id), a parent, and takes writes. Layer trees are kept in overlayfs' own form.
+ */
+export interface Snapshotter {
+  /**
+   * Makes an active snapshot. `conflict` if the key exists, `notFound` if the parent is not committed.
+   * With `initLayer`, Docker's init layer (empty /etc/hosts, /dev/console, ...) is laid under it.
+   */
+  prepare(key: string, parent?: ChainId, options?: { readonly initLayer?: boolean }): Promise<void>;
+  /** Mounts an active snapshot and returns its root; again returns the same one. */
+  mount(key: string): Promise<string>;
+  /** Root of a mounted active snapshot, `undefined` when it is not mounted. */
+  mountedAt(key: string): string | undefined;
+  /** Unmounts; a key that is not mounted succeeds. */
+  unmount(key: string): Promise<void>;
+  /** Mounts committed layers read-only at a private place, until disposed. */
+  view(name: ChainId, signal?: AbortSignal): Promise<AsyncDisposable & { readonly root: string }>;
+  /** The mutable tree of an active snapshot in overlay form (`upper`), for packing its changes. */
+  paths(key: string): SnapshotPaths;
+  /** Turns an active snapshot into the committed one `name`; if that exists, the active one is just dropped. */
+  commit(key: string, name: ChainId): Promise<void>;
+  stat(name: ChainId): CommittedSnapshot | undefined;
+  usage(key: string): Promise<Usage>;
+  /** Removes an active or committed snapshot, unmounting first. Absent: succeeds. `conflict` when it has children. */
+  remove(keyOrName: string): Promise<void>;
+  /** Paths changed in an active snapshot against its parent, as `docker diff` lists them (sorted). */
+  changes(key: string, signal?: AbortSignal): Promise<FilesystemChange[]>;
+  list(): { readonly active: readonly string[]; readonly committed: readonly CommittedSnapshot[] };
+}
+
+export interface AppliedLayer {
+  readonly diffId: DiffId;
+  readonly chainId: ChainId;
+  /** Bytes of the plain tar. */
+  readonly size: number;
+}
+
+/** Layer tars in and out of snapshots; the OCI form outside, overlay's form inside. */
+export interface Layers {
+  /**
+   * Unpacks a plain or compressed (gzip, zstd, bzip2, xz; by magic) layer tar onto `parent` as a committed snapshot.
+   * With `diffId`, other bytes reject with `invalidArgument` and leave nothing. A layer already there is only verified.
+   * Entries that leave the root are refused with `invalidArgument` and the entry's name.
+   */
+  apply(
+    tar: Readable,
+    parent: ChainId | undefined,
+    options?: { readonly diffId?: DiffId; readonly signal?: AbortSignal },
+  ): Promise<AppliedLayer>;
+  /** The changes of an active snapshot as a deterministic OCI layer tar. */
+  pack(key: string, signal?: AbortSignal): Readable;
+  /** The whole tree at an absolute directory as a plain tar (`docker export`). */
+  packTree(root: string, signal?: AbortSignal): Readable;
+}
