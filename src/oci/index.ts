@@ -1,4 +1,6 @@
 export * from './digest.ts';
 export * from './image.ts';
 export * from './media-types.ts';
+export * from './parse-image.ts';
+export * from './platform.ts';
 export * from './reference.ts';
