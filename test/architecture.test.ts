@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import test from 'node:test';
+
+const source = join(import.meta.dirname, '../src');
+
+/** A folder imports only folders before it in this list. */
+const order = [
+  'errors',
+  'oci',
+  'api',
+  'lib',
+  'config',
+  'events',
+  'metadata',
+  'content',
+  'snapshot',
+  'registry',
+  'image',
+  'runtime',
+  'network',
+  'volume',
+  'build',
+  'container',
+  'engine',
+  'http',
+  'client',
+  'cli',
+];
+
+/** Folders whose imports are narrower than the order allows. */
+const only: Readonly<Record<string, readonly string[]>> = {
+  client: ['errors', 'oci', 'api', 'lib', 'config'],
+  cli: ['errors', 'oci', 'api', 'lib', 'config', 'client'],
+};
+
+/** Files that belong to no one subsystem: the composition of the daemon process. */
+const edges: Readonly<Record<string, readonly string[]>> = { 'cli/daemon.ts': ['http'] };
+
+interface Import {
+  readonly file: string;
+  readonly folder: string;
+  readonly target: string;
+  readonly targetFolder: string;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(source, file), 'utf8');
+  const found = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)];
+  return found.map(([, path = '']) => {
+    const target = relative(source, join(source, dirname(file), path));
+    return { file, folder: folderOf(file), target, targetFolder: folderOf(target) };
+  });
+}
+
+function folderOf(file: string): string {
+  return file.split('/')[0] ?? '';
+}
+
+const files = globSync('**/*.ts', { cwd: source }).filter((file) => file.includes('/'));
+const crossing = files.flatMap(importsOf).filter((i) => i.folder !== i.targetFolder);
+
+test('every folder of src/ has its place in the import order', () => {
+  assert.deepEqual([...new Set(files.map(folderOf))].filter((folder) => !order.includes(folder)), []);
+});
+
+test('a folder imports only folders above it', () => {
+  const wrong = crossing.filter(({ file, folder, targetFolder }) => {
+    if (edges[file]?.includes(targetFolder)) return false;
+    const allowed = only[folder] ?? order.slice(0, order.indexOf(folder));
+    return !allowed.includes(targetFolder);
+  });
+  assert.deepEqual(wrong.map(({ file, target }) => `${file} imports ${target}`), []);
+});
+
+test('another folder is imported through its index.ts (lib has one file per helper)', () => {
+  const wrong = crossing.filter(({ file, target, targetFolder }) => {
+    if (targetFolder === 'lib' || edges[file] !== undefined) return false;
+    return target !== `${targetFolder}/index.ts`;
+  });
+  assert.deepEqual(wrong.map(({ file, target }) => `${file} imports ${target}`), []);
+});
+
+test('no product file imports a test', () => {
+  const wrong = files
+    .filter((file) => !file.endsWith('.test.ts'))
+    .flatMap(importsOf)
+    .filter(({ target }) => target.endsWith('.test.ts') || target.startsWith('../test'));
+  assert.deepEqual(wrong, []);
+});
