@@ -1,1 +1,2 @@
+export * from './cli-config.ts';
 export * from './engine-config.ts';

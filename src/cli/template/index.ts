@@ -1,0 +1,1 @@
+export { compileTemplate, type Template } from './template.ts';

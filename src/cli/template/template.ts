@@ -1,0 +1,197 @@
+import { EngineError } from '../../errors/index.ts';
+import { functions } from './functions.ts';
+import { templateError } from './lexer.ts';
+import { type Command, type Expression, type Node, type Pipeline, parseTemplate } from './parser.ts';
+import { isTruthy, show, sortedEntries } from './values.ts';
+
+/**
+ * A compiled Go template. `data` is JSON, or an object whose functions are the methods of its fields:
+ * `.Label "x"` calls `data.Label('x')`, a function without arguments is called by its bare name.
+ */
+export type Template = (data: unknown) => string;
+
+/** Compiles the subset of Go's text/template that `--format` needs. Throws `invalidArgument`, Docker's text first. */
+export function compileTemplate(source: string): Template {
+  let nodes: Node[];
+  try {
+    nodes = parseTemplate(source);
+  } catch (error) {
+    throw prefixed('template parsing error: template: :1: ', error);
+  }
+  return (data) => {
+    const run = new Execution(data);
+    try {
+      run.nodes(nodes, data, new Scope(new Map([['$', data]])));
+    } catch (error) {
+      throw prefixed('template: :1: executing "": ', error);
+    }
+    return run.output;
+  };
+}
+
+function prefixed(prefix: string, error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error;
+  return new EngineError(error.code, `${prefix}${error.message}`, { cause: error });
+}
+
+class Scope {
+  readonly #own: Map<string, unknown>;
+  readonly #outer: Scope | undefined;
+
+  constructor(own: Map<string, unknown> = new Map(), outer?: Scope) {
+    this.#own = own;
+    this.#outer = outer;
+  }
+
+  get(name: string): unknown {
+    if (this.#own.has(name)) return this.#own.get(name);
+    if (this.#outer === undefined) throw templateError(`undefined variable ${JSON.stringify(name)}`);
+    return this.#outer.get(name);
+  }
+
+  declare(name: string, value: unknown): void {
+    this.#own.set(name, value);
+  }
+
+  assign(name: string, value: unknown): void {
+    if (this.#own.has(name)) this.#own.set(name, value);
+    else if (this.#outer === undefined) throw templateError(`undefined variable ${JSON.stringify(name)}`);
+    else this.#outer.assign(name, value);
+  }
+}
+
+type Flow = 'break' | 'continue' | undefined;
+
+class Execution {
+  output = '';
+  readonly #root: unknown;
+
+  constructor(root: unknown) {
+    this.#root = root;
+  }
+
+  nodes(nodes: readonly Node[], dot: unknown, scope: Scope): Flow {
+    for (const node of nodes) {
+      const flow = this.#node(node, dot, scope);
+      if (flow !== undefined) return flow;
+    }
+    return undefined;
+  }
+
+  #node(node: Node, dot: unknown, scope: Scope): Flow {
+    switch (node.kind) {
+      case 'text':
+        this.output += node.text;
+        return undefined;
+      case 'action': {
+        const value = this.#pipeline(node.pipeline, dot, scope);
+        if (node.pipeline.declare === undefined) this.output += show(value);
+        return undefined;
+      }
+      case 'if':
+      case 'with': {
+        const inner = new Scope(new Map(), scope);
+        const value = this.#pipeline(node.pipeline, dot, inner);
+        if (!isTruthy(value)) return this.nodes(node.otherwise, dot, inner);
+        return this.nodes(node.body, node.kind === 'with' ? value : dot, inner);
+      }
+      case 'range':
+        return this.#range(node, dot, scope);
+      default:
+        return node.kind;
+    }
+  }
+
+  #range(node: Node & { kind: 'if' | 'with' | 'range' }, dot: unknown, scope: Scope): Flow {
+    const { declare, commands } = node.pipeline;
+    const value = this.#pipeline({ commands }, dot, scope);
+    const entries = rangeEntries(value);
+    if (entries.length === 0) return this.nodes(node.otherwise, dot, scope);
+    for (const [key, item] of entries) {
+      const inner = new Scope(new Map(), scope);
+      const names = declare?.names ?? [];
+      const last = names.at(-1);
+      if (names.length > 1 && names[0] !== undefined) inner.declare(names[0], key);
+      if (last !== undefined) inner.declare(last, item);
+      if (this.nodes(node.body, item, inner) === 'break') break;
+    }
+    return undefined;
+  }
+
+  #pipeline(pipeline: Pipeline, dot: unknown, scope: Scope): unknown {
+    let piped: readonly unknown[] = [];
+    for (const command of pipeline.commands) piped = [this.#command(command, piped, dot, scope)];
+    const [value] = piped;
+    for (const name of pipeline.declare?.names ?? []) {
+      if (pipeline.declare?.isNew === true) scope.declare(name, value);
+      else scope.assign(name, value);
+    }
+    return value;
+  }
+
+  #command(command: Command, piped: readonly unknown[], dot: unknown, scope: Scope): unknown {
+    const [head, ...rest] = command;
+    const args = [...rest.map((one) => this.#value(one, dot, scope)), ...piped];
+    if (head.kind === 'function') return callFunction(head.name, args);
+    if (head.kind === 'field') return member(this.#value(head.of, dot, scope), head.name, args, this.#root);
+    if (args.length > 0) throw templateError(`can't give argument to non-function ${describe(head)}`);
+    return this.#value(head, dot, scope);
+  }
+
+  #value(expression: Expression, dot: unknown, scope: Scope): unknown {
+    switch (expression.kind) {
+      case 'literal':
+        return expression.value;
+      case 'dot':
+        return dot;
+      case 'variable':
+        return scope.get(expression.name);
+      case 'function':
+        return callFunction(expression.name, []);
+      case 'field':
+        return member(this.#value(expression.of, dot, scope), expression.name, [], this.#root);
+      case 'pipeline':
+        return this.#pipeline(expression.pipeline, dot, new Scope(new Map(), scope));
+    }
+  }
+}
+
+function callFunction(name: string, args: readonly unknown[]): unknown {
+  const called = Object.hasOwn(functions, name) ? functions[name] : undefined;
+  if (called === undefined) throw templateError(`function ${JSON.stringify(name)} not defined`);
+  return called(...args);
+}
+
+function member(of: unknown, name: string, args: readonly unknown[], root: unknown): unknown {
+  if (of === undefined || of === null)
+    throw templateError(`at <.${name}>: nil data; no entry for key "${name}"`);
+  if (typeof of !== 'object' || Array.isArray(of)) {
+    throw templateError(`at <.${name}>: can't evaluate field ${name} in type ${goType(of)}`);
+  }
+  const value: unknown = Object.hasOwn(of, name) ? (of as Record<string, unknown>)[name] : undefined;
+  if (typeof value === 'function') return (value as (...given: readonly unknown[]) => unknown)(...args);
+  if (args.length > 0) throw templateError(`at <.${name}>: ${name} is not a method but has arguments`);
+  if (value !== undefined || Object.hasOwn(of, name)) return value;
+  // A key that is not there fails on the object itself (a typing error) but not deep inside free-form maps.
+  throw templateError(
+    `at <.${name}>: ${of === root ? "can't evaluate field" : 'map has no entry for key'} "${name}"`,
+  );
+}
+
+function goType(value: unknown): string {
+  if (Array.isArray(value)) return '[]interface {}';
+  return typeof value === 'number' ? 'float64' : typeof value === 'boolean' ? 'bool' : 'string';
+}
+
+function rangeEntries(value: unknown): [unknown, unknown][] {
+  if (value === null || value === undefined) return [];
+  if (Array.isArray(value)) return value.map((item, at) => [at, item]);
+  if (typeof value === 'object') return sortedEntries(value);
+  if (typeof value === 'number') return Array.from({ length: value }, (_none, at) => [at, at]);
+  throw templateError(`range can't iterate over ${show(value)}`);
+}
+
+function describe(expression: Expression): string {
+  if (expression.kind === 'literal') return show(expression.value);
+  return expression.kind === 'variable' ? expression.name : '.';
+}

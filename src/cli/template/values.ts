@@ -1,0 +1,28 @@
+/** Go's idea of an empty value: what `if`, `with`, `and`, `or` and `not` take as false. */
+export function isTruthy(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  if (value instanceof Map) return value.size > 0;
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
+  return Boolean(value);
+}
+
+/** A value as Go's fmt prints it with %v: `[a b]` for lists, `map[k:v]` with sorted keys for objects. */
+export function show(value: unknown): string {
+  if (value === undefined) return '<no value>';
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
+  if (typeof value === 'object') {
+    const parts = sortedEntries(value).map(([key, one]) => `${key}:${show(one)}`);
+    return `map[${parts.join(' ')}]`;
+  }
+  return String(value);
+}
+
+export function sortedEntries(value: object): [string, unknown][] {
+  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** JSON as Go's encoder writes it, without HTML escapes: compact, map keys in the order they came. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value ?? null);
+}

@@ -1,0 +1,175 @@
+import type { Readable } from 'node:stream';
+import type {
+  ImageDeleteItem,
+  ImageHistoryItem,
+  ImageInspect,
+  ImageSummary,
+  ProgressMessage,
+  Ulimit,
+} from '../api/index.ts';
+import { type FilterValues, filtersText } from './filter-values.ts';
+import { jsonObjects } from './json-stream.ts';
+import type { Transport } from './transport.ts';
+
+/** `POST /build`; sizes in bytes. */
+export interface BuildQuery {
+  /** Path in the context; default `Dockerfile`. */
+  readonly dockerfile?: string;
+  /** URL of the context, instead of one that is sent. */
+  readonly remote?: string;
+  readonly tags?: readonly string[];
+  readonly buildArgs?: Readonly<Record<string, string | null>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly target?: string;
+  readonly noCache?: boolean;
+  readonly pull?: boolean;
+  readonly quiet?: boolean;
+  readonly rm?: boolean;
+  readonly forceRm?: boolean;
+  readonly squash?: boolean;
+  readonly networkMode?: string;
+  readonly extraHosts?: readonly string[];
+  readonly cacheFrom?: readonly string[];
+  readonly platform?: string;
+  readonly shmSize?: number;
+  readonly memory?: number;
+  readonly memorySwap?: number;
+  readonly cpuShares?: number;
+  readonly cpuPeriod?: number;
+  readonly cpuQuota?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  readonly cgroupParent?: string;
+  readonly ulimits?: readonly Ulimit[];
+}
+
+/** Everything about images. Progress streams end with an `errorDetail` message when the work failed. */
+export function imageCalls(transport: Transport) {
+  const at = (name: string, rest = '') => `/images/${encodeURIComponent(name).replaceAll('%2F', '/')}${rest}`;
+
+  return {
+    list(
+      query: { all?: boolean; digests?: boolean; filters?: FilterValues; signal?: AbortSignal } = {},
+    ): Promise<ImageSummary[]> {
+      const { filters, signal, ...rest } = query;
+      return transport.call('GET', '/images/json', {
+        query: { ...rest, filters: filtersText(filters) },
+        signal,
+      });
+    },
+    inspect: (name: string, signal?: AbortSignal): Promise<ImageInspect> =>
+      transport.call('GET', at(name, '/json'), { signal }),
+    history: (name: string, signal?: AbortSignal): Promise<ImageHistoryItem[]> =>
+      transport.call('GET', at(name, '/history'), { signal }),
+    tag: (name: string, to: { repository: string; tag?: string }, signal?: AbortSignal): Promise<void> =>
+      transport.call('POST', at(name, '/tag'), { query: { repo: to.repository, tag: to.tag }, signal }),
+    remove(
+      name: string,
+      options: { force?: boolean; noPrune?: boolean } = {},
+      signal?: AbortSignal,
+    ): Promise<ImageDeleteItem[]> {
+      const query = { force: options.force, noprune: options.noPrune };
+      return transport.call('DELETE', at(name), { query, signal });
+    },
+    prune(
+      filters: FilterValues = {},
+      signal?: AbortSignal,
+    ): Promise<{
+      readonly ImagesDeleted: readonly ImageDeleteItem[] | null;
+      readonly SpaceReclaimed: number;
+    }> {
+      return transport.call('POST', '/images/prune', { query: { filters: filtersText(filters) }, signal });
+    },
+    /** `context` is a tar, plain or compressed; `undefined` with `remote`. */
+    async *build(
+      context: Readable | undefined,
+      options: BuildQuery = {},
+      signal?: AbortSignal,
+    ): AsyncGenerator<ProgressMessage, void, undefined> {
+      const response = await transport.open('POST', '/build', {
+        query: buildQuery(options),
+        ...(context === undefined ? {} : { body: context, contentType: 'application/x-tar' }),
+        signal,
+      });
+      yield* jsonObjects<ProgressMessage>(response);
+    },
+    async *load(
+      archive: Readable,
+      options: { quiet?: boolean; platform?: string } = {},
+      signal?: AbortSignal,
+    ): AsyncGenerator<ProgressMessage, void, undefined> {
+      const call = { query: options, body: archive, contentType: 'application/x-tar', signal };
+      yield* jsonObjects<ProgressMessage>(await transport.open('POST', '/images/load', call));
+    },
+    /** One tar of all the images. */
+    save: (names: readonly string[], signal?: AbortSignal): Promise<Readable> =>
+      transport.open('GET', '/images/get', { query: { names }, signal }),
+    /** One layer from a root file system tar; `source` is a URL instead of the tar. */
+    async *import(
+      tar: Readable | undefined,
+      options: {
+        source?: string;
+        repository?: string;
+        tag?: string;
+        message?: string;
+        changes?: readonly string[];
+        platform?: string;
+      },
+      signal?: AbortSignal,
+    ): AsyncGenerator<ProgressMessage, void, undefined> {
+      const { source = '-', repository, ...rest } = options;
+      const response = await transport.open('POST', '/images/create', {
+        query: { fromSrc: source, repo: repository, ...rest },
+        ...(tar === undefined ? {} : { body: tar, contentType: 'application/x-tar' }),
+        signal,
+      });
+      yield* jsonObjects<ProgressMessage>(response);
+    },
+    async *pull(
+      from: { image: string; tag?: string; platform?: string; registryAuth?: string },
+      signal?: AbortSignal,
+    ): AsyncGenerator<ProgressMessage, void, undefined> {
+      const response = await transport.open('POST', '/images/create', {
+        query: { fromImage: from.image, tag: from.tag, platform: from.platform },
+        ...(from.registryAuth === undefined ? {} : { headers: { 'X-Registry-Auth': from.registryAuth } }),
+        signal,
+      });
+      yield* jsonObjects<ProgressMessage>(response);
+    },
+  };
+}
+
+function buildQuery(
+  options: BuildQuery,
+): Readonly<Record<string, string | number | boolean | readonly string[] | undefined>> {
+  const json = (value: object | undefined) => (value === undefined ? undefined : JSON.stringify(value));
+  return {
+    dockerfile: options.dockerfile,
+    remote: options.remote,
+    t: options.tags,
+    buildargs: json(options.buildArgs),
+    labels: json(options.labels),
+    target: options.target,
+    nocache: options.noCache,
+    pull: options.pull,
+    q: options.quiet,
+    rm: options.rm,
+    forcerm: options.forceRm,
+    squash: options.squash,
+    networkmode: options.networkMode,
+    extrahosts: options.extraHosts?.join(','),
+    cachefrom: json(options.cacheFrom),
+    platform: options.platform,
+    shmsize: options.shmSize,
+    memory: options.memory,
+    memswap: options.memorySwap,
+    cpushares: options.cpuShares,
+    cpuperiod: options.cpuPeriod,
+    cpuquota: options.cpuQuota,
+    cpusetcpus: options.cpusetCpus,
+    cpusetmems: options.cpusetMems,
+    cgroupparent: options.cgroupParent,
+    ulimits: json(options.ulimits),
+    version: '1',
+  };
+}

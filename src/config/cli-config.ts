@@ -1,0 +1,39 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export const defaultSocket = '/run/gantry/gantry.sock';
+
+/** What a command of the CLI takes from its surroundings. */
+export interface CliConfig {
+  /** The daemon's address, `unix:///…` or `tcp://…`. */
+  readonly host: string;
+  /** False when the address is only the default: then a missing daemon is started. */
+  readonly hostGiven: boolean;
+  readonly tlsVerify: boolean;
+  /** Directory of ca.pem, cert.pem and key.pem. */
+  readonly certPath: string;
+  /** Colours are not wanted even on a terminal (NO_COLOR). */
+  readonly noColor: boolean;
+  readonly home: string;
+  /** Directory of Docker's client configuration, with the registries' credentials. */
+  readonly dockerConfig: string;
+  /** The caller's environment, for `-e NAME`, `--build-arg NAME` and env files. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Reads the environment of a command. `GANTRY_HOST` goes before `DOCKER_HOST`. */
+export function cliConfig(environment: NodeJS.ProcessEnv = process.env): CliConfig {
+  const home = homedir();
+  const given = environment['GANTRY_HOST'] || environment['DOCKER_HOST'];
+  const dockerConfig = environment['DOCKER_CONFIG'] || join(home, '.docker');
+  return Object.freeze({
+    host: given || `unix://${defaultSocket}`,
+    hostGiven: Boolean(given),
+    tlsVerify: Boolean(environment['DOCKER_TLS_VERIFY']),
+    certPath: environment['DOCKER_CERT_PATH'] || dockerConfig,
+    noColor: Boolean(environment['NO_COLOR']),
+    home,
+    dockerConfig,
+    environment,
+  });
+}
