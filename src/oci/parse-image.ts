@@ -109,7 +109,7 @@ export function parseRunConfig(value: unknown): RunConfig {
 
 function historyOf(value: unknown, layers: number): HistoryEntry[] | undefined {
   if (value === undefined) return undefined;
-  const entries = check.arrayOf(value, 'image config.history').map((one, index) => {
+  const entries = check.arrayOf(value, 'image config.history').map((one, index): HistoryEntry => {
     const what = `image config.history[${index}]`;
     const entry = check.withoutNulls(check.objectOf(one, what));
     check.checkFields(entry, what, {
