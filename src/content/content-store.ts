@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Lease } from '../metadata/index.ts';
 import type { Digest } from '../oci/index.ts';
 
 export interface BlobInfo {
@@ -33,19 +34,25 @@ export interface Expected {
 /** A blob being written: invisible to readers until `commit`, dropped by dispose if never committed. */
 export interface BlobWriter extends AsyncDisposable {
   readonly writable: Writable;
-  /** Verify, sync, rename, sync the directory. Committing a blob that is there already succeeds. */
-  commit(expected?: Expected): Promise<BlobInfo>;
+  /**
+   * Ends the writable, then: verify, sync, rename, sync the directory. Committing a blob that is there already
+   * succeeds. With a lease, the blob is held by it before it can be seen, so that no collection comes between.
+   */
+  commit(expected?: Expected, lease?: Lease): Promise<BlobInfo>;
 }
 
 export interface ContentIngester {
   ingest(signal?: AbortSignal): Promise<BlobWriter>;
-  /** Stores small bytes whole. */
-  put(bytes: Uint8Array | string): Promise<BlobInfo>;
+  /** Stores small bytes whole; the lease as for `commit`. */
+  put(bytes: Uint8Array | string, lease?: Lease): Promise<BlobInfo>;
 }
 
 export interface ContentManager {
-  /** Deleting an absent blob succeeds. */
-  delete(digest: Digest): Promise<void>;
+  /**
+   * Deletes a blob and says whether it was there. `keep` is asked while nobody can commit this blob;
+   * true leaves it.
+   */
+  delete(digest: Digest, keep?: () => boolean): Promise<boolean>;
 }
 
 /** Immutable blobs named by their digest. */

@@ -1,0 +1,16 @@
+import type { Collector } from '../metadata/index.ts';
+import type { ContentStore } from './content-store.ts';
+
+/** Sweeps the blobs nobody keeps. */
+export function blobCollector(content: ContentStore): Collector {
+  return {
+    sweep: async (kept) => {
+      let freed = 0;
+      for await (const { digest, size } of content.list()) {
+        const keep = () => kept({ kind: 'blob', id: digest });
+        if (!keep() && (await content.delete(digest, keep))) freed += size;
+      }
+      return freed;
+    },
+  };
+}

@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { EngineError, hasErrno } from '../../errors/index.ts';
+import { KeyedLock } from '../../lib/keyed-lock.ts';
+import { replaceFile, syncDirectory } from '../../lib/replace-file.ts';
+import type { Lease } from '../../metadata/index.ts';
+import { type Digest, digestOf, hexOf, isDigest } from '../../oci/index.ts';
+import type { BlobInfo, BlobRange, BlobWriter, ContentStore, Expected } from '../content-store.ts';
+import { BlobWritable } from './blob-writable.ts';
+
+const readChunk = 1 << 20;
+const defaultMaxBytes = 4 << 20;
+
+/**
+ * Opens (and makes) a content store at `directory`, which is an OCI image layout: `oci-layout` and
+ * `blobs/sha256/HEX`. Blobs being written are files in `ingest/`; what a crash left there is dropped.
+ * The layout's `index.json` is a view for other tools and is written by whoever knows the images.
+ */
+export async function openContentStore(options: { readonly directory: string }): Promise<ContentStore> {
+  const blobs = join(options.directory, 'blobs', 'sha256');
+  const ingest = join(options.directory, 'ingest');
+  await rm(ingest, { recursive: true, force: true });
+  await mkdir(blobs, { recursive: true });
+  await mkdir(ingest, { recursive: true, mode: 0o700 });
+  const layout = join(options.directory, 'oci-layout');
+  if (!(await exists(layout))) await replaceFile(layout, '{"imageLayoutVersion":"1.0.0"}');
+  return new LocalContentStore(blobs, ingest);
+}
+
+class LocalContentStore implements ContentStore {
+  readonly #blobs: string;
+  readonly #ingest: string;
+  /** Commit and delete of one digest take turns, so that neither sees the other half done. */
+  readonly #locks = new KeyedLock();
+
+  constructor(blobs: string, ingest: string) {
+    this.#blobs = blobs;
+    this.#ingest = ingest;
+  }
+
+  async info(digest: Digest): Promise<BlobInfo | undefined> {
+    try {
+      return { digest, size: (await stat(this.#path(digest))).size };
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  async open(digest: Digest, range: BlobRange = {}): Promise<Readable> {
+    const { start = 0, end = Number.POSITIVE_INFINITY } = range;
+    if (start < 0 || end < start) {
+      throw new EngineError('invalidArgument', `invalid range of blob ${digest}: ${start} to ${end}`);
+    }
+    const file = await this.#openBlob(digest);
+    return file.createReadStream({ start, end, highWaterMark: readChunk });
+  }
+
+  async read(digest: Digest, options: { readonly maxBytes?: number } = {}): Promise<Buffer> {
+    const maxBytes = options.maxBytes ?? defaultMaxBytes;
+    await using file = await this.#openBlob(digest);
+    const { size } = await file.stat();
+    if (size > maxBytes) {
+      throw new EngineError('invalidArgument', `blob ${digest} is ${size} bytes, over ${maxBytes}`);
+    }
+    return await file.readFile();
+  }
+
+  async *list(): AsyncIterable<BlobInfo> {
+    for await (const entry of await opendir(this.#blobs)) {
+      const digest = `sha256:${entry.name}`;
+      if (!isDigest(digest)) continue;
+      const info = await this.info(digest);
+      if (info !== undefined) yield info;
+    }
+  }
+
+  async ingest(signal?: AbortSignal): Promise<BlobWriter> {
+    signal?.throwIfAborted();
+    const path = join(this.#ingest, randomBytes(12).toString('hex'));
+    const file = await open(path, 'wx', 0o644);
+    const writable = new BlobWritable(file.fd);
+    // An error also rejects whoever writes and the commit; this keeps it from being thrown at nobody.
+    writable.on('error', () => undefined);
+    const abort = () => {
+      writable.destroy(signal?.reason as Error);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    let closed = false;
+    return {
+      writable,
+      commit: async (expected = {}, lease) => {
+        await endOf(writable);
+        const info = { digest: writable.digest(), size: writable.size };
+        verify(info, expected);
+        await this.#publish({ file, path, info, lease });
+        return info;
+      },
+      [Symbol.asyncDispose]: async () => {
+        if (closed) return;
+        closed = true;
+        signal?.removeEventListener('abort', abort);
+        await stop(writable);
+        await file.close();
+        await rm(path, { force: true });
+      },
+    };
+  }
+
+  async put(bytes: Uint8Array | string, lease?: Lease): Promise<BlobInfo> {
+    const digest = digestOf(bytes);
+    const size = Buffer.byteLength(bytes);
+    {
+      using _held = await this.#locks.acquire(digest);
+      lease?.add({ kind: 'blob', id: digest });
+      const there = await this.info(digest);
+      if (there?.size === size) return there;
+    }
+    await using writer = await this.ingest();
+    writer.writable.end(bytes);
+    return await writer.commit({ digest, size }, lease);
+  }
+
+  async delete(digest: Digest, keep?: () => boolean): Promise<boolean> {
+    using _held = await this.#locks.acquire(digest);
+    if (keep?.() === true) return false;
+    try {
+      await rm(this.#path(digest));
+      return true;
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  async #publish(blob: Written): Promise<void> {
+    const { file, path, info, lease } = blob;
+    // Outside the lock: syncing a large blob takes long.
+    const there = await this.info(info.digest);
+    if (there?.size !== info.size) await file.sync();
+    using _held = await this.#locks.acquire(info.digest);
+    lease?.add({ kind: 'blob', id: info.digest });
+    const now = await this.info(info.digest);
+    if (now?.size === info.size) return;
+    if (there !== undefined) await file.sync();
+    await rename(path, this.#path(info.digest));
+    await syncDirectory(this.#blobs);
+  }
+
+  async #openBlob(digest: Digest): Promise<FileHandle> {
+    try {
+      return await open(this.#path(digest), 'r');
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+      throw new EngineError('notFound', `blob ${digest} is not in the content store`, { cause: error });
+    }
+  }
+
+  #path(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+}
+
+interface Written {
+  readonly file: FileHandle;
+  readonly path: string;
+  readonly info: BlobInfo;
+  readonly lease: Lease | undefined;
+}
+
+function verify(info: BlobInfo, expected: Expected): void {
+  if (expected.size !== undefined && expected.size !== info.size) {
+    throw new EngineError(
+      'invalidArgument',
+      `blob is ${info.size} bytes, expected ${expected.size}${expected.digest ? ` (${expected.digest})` : ''}`,
+    );
+  }
+  if (expected.digest !== undefined && expected.digest !== info.digest) {
+    throw new EngineError('invalidArgument', `blob has digest ${info.digest}, expected ${expected.digest}`);
+  }
+}
+
+/** Ends the stream, unless its source did, and waits until all is written. */
+async function endOf(writable: BlobWritable): Promise<void> {
+  if (!writable.writableEnded) writable.end();
+  await finished(writable);
+}
+
+/** Ends a stream that may have a write under way, which must be over before its file is closed. */
+async function stop(writable: BlobWritable): Promise<void> {
+  if (!writable.closed) {
+    const closed = new Promise((resolve) => writable.once('close', resolve));
+    writable.destroy();
+    await closed;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
