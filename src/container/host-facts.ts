@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs';
+import { access, readFile, statfs } from 'node:fs/promises';
+import { availableParallelism, release } from 'node:os';
+import { join } from 'node:path';
+import { hasErrno } from '../errors/index.ts';
+import { hostPlatform } from '../oci/index.ts';
+import { capabilitiesInMask } from './spec/capabilities.ts';
+import { kernelAtLeast } from './spec/seccomp.ts';
+
+/** What of this host decides how a container is set up. Probed once, then passed about. */
+export interface HostFacts {
+  readonly cgroupVersion: 1 | 2;
+  /** Mount points by controller: one path for all on v2, one each on v1. */
+  readonly cgroupPaths: Readonly<Record<string, string>>;
+  /** `6.1.0-13-amd64` */
+  readonly kernelVersion: string;
+  /** Go's word: amd64, arm64. */
+  readonly architecture: string;
+  readonly cpuCount: number;
+  /** Kernel lists: `0-3`. */
+  readonly onlineCpus: string;
+  readonly memoryNodes: string;
+  /** Bytes. */
+  readonly memoryTotal: number;
+  /** Those a container may have at most: what this process holds itself. */
+  readonly capabilities: readonly string[];
+  readonly seccomp: boolean;
+  /** The profile containers get, `undefined` where the kernel or the profile is missing. */
+  readonly apparmor: { readonly enabled: boolean; readonly defaultProfileLoaded: boolean };
+  /** A limit on swap can be set. */
+  readonly swapLimit: boolean;
+  readonly swappiness: boolean;
+  readonly oomKillDisable: boolean;
+  readonly blkioWeight: boolean;
+  readonly blkioWeightDevice: boolean;
+  readonly cpuRealtime: boolean;
+  /** Recursively read-only bind mounts. */
+  readonly recursiveReadOnly: boolean;
+  /** Directories of the kernel to mask, one for each CPU that has it. */
+  readonly thermalThrottlePaths: readonly string[];
+  /** Sysctls that exist, of those Docker sets in each network namespace. */
+  readonly networkSysctls: Readonly<Record<string, string>>;
+  /** A static init for `--init`; `undefined` when none is installed. */
+  readonly initPath: string | undefined;
+}
+
+/** AppArmor profile of a container that names none. */
+export const defaultAppArmorProfile = 'docker-default';
+
+const cgroupRoot = '/sys/fs/cgroup';
+const cgroup2Magic = 0x63677270;
+// Only static ones: the dynamic /usr/bin/tini finds no libc in most images.
+const initPaths = [
+  '/usr/libexec/docker/docker-init',
+  '/usr/bin/docker-init',
+  '/usr/bin/tini-static',
+  '/usr/local/bin/docker-init',
+];
+const wantedSysctls: Readonly<Record<string, string>> = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 2147483647',
+};
+
+export async function probeHost(): Promise<HostFacts> {
+  const [filesystem, status, possible, online, nodes, meminfo, mounts, profiles] = await Promise.all([
+    statfs(cgroupRoot),
+    readFile('/proc/self/status', 'utf8'),
+    readOr('/sys/devices/system/cpu/possible', '0'),
+    readOr('/sys/devices/system/cpu/online', '0'),
+    readOr('/sys/devices/system/node/online', '0'),
+    readFile('/proc/meminfo', 'utf8'),
+    readFile('/proc/self/mountinfo', 'utf8'),
+    readOr('/sys/kernel/security/apparmor/profiles', ''),
+  ]);
+  const cgroupVersion = filesystem.type === cgroup2Magic ? 2 : 1;
+  const cgroupPaths = cgroupVersion === 2 ? { unified: cgroupRoot } : cgroupMounts(mounts);
+  const kernelVersion = release();
+  const has = (controller: string, file: string) => {
+    const directory = cgroupPaths[controller];
+    return directory !== undefined && existsSync(join(directory, file));
+  };
+  const apparmorEnabled = (await readOr('/sys/module/apparmor/parameters/enabled', 'N')).startsWith('Y');
+  const v1 = cgroupVersion === 1;
+  return Object.freeze({
+    cgroupVersion,
+    cgroupPaths,
+    kernelVersion,
+    architecture: hostPlatform().architecture,
+    cpuCount: availableParallelism(),
+    onlineCpus: online.trim(),
+    memoryNodes: nodes.trim(),
+    memoryTotal: Number(/^MemTotal:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0) * 1024,
+    capabilities: capabilitiesInMask(/^CapEff:\s+([0-9a-f]+)/m.exec(status)?.[1] ?? '0'),
+    seccomp: /^Seccomp:/m.test(status),
+    apparmor: {
+      enabled: apparmorEnabled,
+      defaultProfileLoaded: profiles
+        .split('\n')
+        .some((line) => line.startsWith(`${defaultAppArmorProfile} `)),
+    },
+    swapLimit: v1 ? has('memory', 'memory.memsw.limit_in_bytes') : await unifiedSwapLimit(),
+    swappiness: v1 && has('memory', 'memory.swappiness'),
+    oomKillDisable: v1 && has('memory', 'memory.oom_control'),
+    blkioWeight: v1 ? has('blkio', 'blkio.weight') || has('blkio', 'blkio.bfq.weight') : true,
+    blkioWeightDevice: v1
+      ? has('blkio', 'blkio.weight_device') || has('blkio', 'blkio.bfq.weight_device')
+      : true,
+    cpuRealtime: v1 && has('cpu', 'cpu.rt_runtime_us'),
+    recursiveReadOnly: kernelAtLeast(kernelVersion, '5.12'),
+    thermalThrottlePaths: numbersIn(possible.trim())
+      .map((cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`)
+      .filter((path) => existsSync(path)),
+    networkSysctls: Object.fromEntries(
+      Object.entries(wantedSysctls).filter(([name]) => existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)),
+    ),
+    initPath: await firstExecutable(initPaths),
+  });
+}
+
+/** The numbers of a kernel list: `0-2,5` is 0, 1, 2, 5. A malformed part throws RangeError. */
+export function numbersIn(list: string): number[] {
+  if (list === '') return [];
+  return list.split(',').flatMap((part) => {
+    const match = /^(\d+)(?:-(\d+))?$/.exec(part);
+    if (match === null) throw new RangeError(`invalid format: ${list}`);
+    const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
+    if (last < first || last > 8191) throw new RangeError(`invalid format: ${list}`);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
+/** Mount point of each v1 controller; of `cpu,cpuacct` for both words. Named hierarchies as `name=systemd`. */
+function cgroupMounts(mountinfo: string): Record<string, string> {
+  const paths: Record<string, string> = {};
+  for (const line of mountinfo.split('\n')) {
+    const [before = '', after = ''] = line.split(' - ');
+    const [type, , options = ''] = after.split(' ');
+    const target = before.split(' ')[4];
+    if (target === undefined) continue;
+    if (type === 'cgroup2') paths['unified'] ??= target;
+    if (type !== 'cgroup') continue;
+    for (const option of options.split(',')) paths[option] ??= target;
+  }
+  return paths;
+}
+
+/** memory.swap.max exists in every cgroup but the root, where its controller is compiled in. */
+async function unifiedSwapLimit(): Promise<boolean> {
+  const own = (await readOr('/proc/self/cgroup', '')).split('\n').find((line) => line.startsWith('0::'));
+  const directory = join(cgroupRoot, own?.slice('0::'.length) ?? '/');
+  return existsSync(join(directory, 'memory.swap.max')) || existsSync('/proc/swaps');
+}
+
+async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    try {
+      await access(path, 1);
+      return path;
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'EACCES')) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function readOr(path: string, otherwise: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'EACCES') || hasErrno(error, 'ENOTDIR'))
+      return otherwise;
+    throw error;
+  }
+}
