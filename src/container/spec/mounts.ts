@@ -12,7 +12,7 @@ export interface ContainerFiles {
 }
 
 export interface MountInput {
-  readonly hostConfig: Pick<HostConfig, 'Privileged' | 'ReadonlyRootfs' | 'ShmSize' | 'IpcMode'>;
+  readonly hostConfig: Pick<HostConfig, 'Privileged' | 'ReadonlyRootfs' | 'ShmSize' | 'IpcMode' | 'Tmpfs'>;
   /** The user's mounts; `Source` is the directory or file on the host, also for volumes. */
   readonly mounts: readonly ContainerMount[];
   readonly files: ContainerFiles;
@@ -88,6 +88,10 @@ function userMounts(input: MountInput): RuntimeMount[] {
   const add = (mount: RuntimeMount) => {
     if (!taken.has(mount.destination)) mounts.push(mount);
   };
+  for (const [destination, options] of Object.entries(input.hostConfig.Tmpfs ?? {})) {
+    const given = options.split(',').filter((option) => option !== '');
+    add(tmpfs(destination, given));
+  }
   if (input.shmPath !== undefined) {
     add({ destination: shm, type: 'bind', source: input.shmPath, options: ['rbind', 'rprivate'] });
   }
@@ -109,9 +113,7 @@ function userMounts(input: MountInput): RuntimeMount[] {
 function toRuntimeMount(mount: ContainerMount, recursiveReadOnly: boolean): RuntimeMount {
   const destination = mount.Destination;
   if (mount.Type === 'tmpfs') {
-    const options = ['noexec', 'nosuid', 'nodev', 'rprivate', ...(mount.tmpfsOptions ?? [])];
-    if (!mount.RW) options.push('ro');
-    return { destination, type: 'tmpfs', source: 'tmpfs', options: mergeTmpfsOptions(options) };
+    return tmpfs(destination, [...(mount.tmpfsOptions ?? []), ...(mount.RW ? [] : ['ro'])]);
   }
   const bind = mount.nonRecursive === true ? 'bind' : 'rbind';
   const readOnly = recursiveReadOnly && bind === 'rbind' ? 'rro' : 'ro';
@@ -125,6 +127,11 @@ function toRuntimeMount(mount: ContainerMount, recursiveReadOnly: boolean): Runt
       mount.Propagation === '' ? 'rprivate' : mount.Propagation,
     ],
   };
+}
+
+function tmpfs(destination: string, given: readonly string[]): RuntimeMount {
+  const options = mergeTmpfsOptions(['noexec', 'nosuid', 'nodev', 'rprivate', ...given]);
+  return { destination, type: 'tmpfs', source: 'tmpfs', options };
 }
 
 function depth(path: string): number {
