@@ -72,7 +72,7 @@ test('parseDockerfile() reads every heredoc of the vectors', () => {
 
 test('parseHeredoc() tells heredocs from other words', () => {
   for (const word of heredocs.word_is_heredoc_named_EOF) assert.equal(parseHeredoc(word)?.name, 'EOF', word);
-  for (const word of heredocs.word_error) assert.throws(() => parseHeredoc(word), undefined, word);
+  for (const word of heredocs.word_error) assert.throws(() => parseHeredoc(word), Error, word);
   for (const word of heredocs.word_not_heredoc) assert.equal(parseHeredoc(word), undefined, word);
   for (const { line, names } of heredocs.names_in_line) {
     assert.deepEqual(

@@ -14,7 +14,7 @@ test('expandWord() gives what the shell vectors say', () => {
     if (line.startsWith('#') || line.trim() === '' || platform === 'W') continue;
     count += 1;
     const expand = () => expandWord(input, { escape: '\\', variables: (name) => env[name] });
-    if (expected === 'error') assert.throws(expand, undefined, input);
+    if (expected === 'error') assert.throws(expand, Error, input);
     else assert.equal(expand(), expected, input);
   }
   assert.ok(count > 200);
@@ -32,7 +32,7 @@ test('expandWords() splits as the word vectors say', () => {
     const bar = line.indexOf('|');
     const [input, expected] = [line.slice(0, bar).trim(), line.slice(bar + 1).trimStart()];
     const expand = () => expandWords(input, { escape: '\\', variables: (name) => env[name] });
-    if (expected === 'error') assert.throws(expand, undefined, input);
+    if (expected === 'error') assert.throws(expand, Error, input);
     else assert.deepEqual(expand(), expected.split(','), input);
   }
 });
@@ -59,7 +59,7 @@ test('expandWord() handles every substitution and names the variables it used', 
         },
       });
     if (expected === undefined) {
-      assert.throws(expand, undefined, input);
+      assert.throws(expand, Error, input);
       continue;
     }
     assert.equal(expand(), expected, input);

@@ -243,7 +243,7 @@ class Lexer {
   }
 }
 
-function cut(value: string, operator: '#' | '%' | string, word: string): string {
+function cut(value: string, operator: string, word: string): string {
   const longest = word.startsWith(operator);
   const pattern = longest ? word.slice(1) : word;
   return operator === '#' ? cutPrefix(value, pattern, longest) : cutSuffix(value, pattern, longest);
