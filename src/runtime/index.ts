@@ -1,2 +1,3 @@
 export type * from './oci-runtime.ts';
+export { createRuncRuntime, type RuncRuntimeOptions } from './runc/runtime.ts';
 export type * from './spec.ts';

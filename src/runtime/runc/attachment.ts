@@ -1,0 +1,170 @@
+import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import { EngineError, hasErrno } from '../../errors/index.ts';
+import { connectSeqpacket } from '../../lib/fd-socket.ts';
+import type { Attachment } from '../oci-runtime.ts';
+
+export interface AttachTarget {
+  /** The directory of conmon's `attach` socket. */
+  readonly directory: string;
+  readonly stdin: boolean;
+  /** For the error. */
+  readonly what: string;
+  /** False once the process has ended, when only what is left in its pipes can still come. */
+  readonly alive: () => Promise<boolean>;
+}
+
+type Chunk = Awaited<
+  ReturnType<AsyncIterator<{ stream: 'stdout' | 'stderr'; data: Buffer }>['next']>
+>['value'];
+
+/** Bytes of output held for a client before the process has to wait for it, as on a pipe. */
+const highWater = 1 << 20;
+/** conmon reads at most 32 KiB of a packet and drops the rest. [conmon src/config.h CONN_SOCK_BUF_SIZE] */
+const packetBytes = 16 << 10;
+const stallCheckMs = 2000;
+
+/**
+ * Connects to a monitor's attach socket.
+ *
+ * A client that reads slowly makes the process wait, as Docker does, so that `run … | slow` loses nothing. When the
+ * process has ended, a client that does not read cannot hold up its monitor: what is left (its pipes' content, some
+ * 100 KiB) is taken into memory.
+ */
+export async function attachTo(target: AttachTarget): Promise<Attachment> {
+  let socket: Socket;
+  try {
+    socket = await connectSeqpacket(target.directory, 'attach');
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'ECONNREFUSED')) throw error;
+    throw new EngineError('conflict', `${target.what} is not running`, { cause: error });
+  }
+  const output = new Output(socket, target.alive);
+  return {
+    output,
+    input: target.stdin ? inputTo(socket) : discard(),
+    [Symbol.asyncDispose]: async () => {
+      output.close();
+    },
+  };
+}
+
+/** The packets of one socket, each a byte that names the stream (2 stdout, 3 stderr) and data. */
+class Output implements AsyncIterable<NonNullable<Chunk>> {
+  readonly #socket: Socket;
+  readonly #alive: () => Promise<boolean>;
+  readonly #chunks: { stream: 'stdout' | 'stderr'; data: Buffer }[] = [];
+  #bytes = 0;
+  #ended = false;
+  #wake: (() => void) | undefined;
+  #stall: NodeJS.Timeout | undefined;
+  #unbounded = false;
+
+  constructor(socket: Socket, alive: () => Promise<boolean>) {
+    this.#socket = socket;
+    this.#alive = alive;
+    socket.on('data', (packet: Buffer) => {
+      this.#take(packet);
+    });
+    for (const event of ['end', 'error', 'close'] as const) {
+      socket.on(event, () => {
+        this.close();
+      });
+    }
+  }
+
+  close(): void {
+    this.#ended = true;
+    clearTimeout(this.#stall);
+    this.#socket.destroy();
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<{ stream: 'stdout' | 'stderr'; data: Buffer }> {
+    for (;;) {
+      const chunk = this.#chunks.shift();
+      if (chunk !== undefined) {
+        this.#bytes -= chunk.data.length;
+        if (this.#bytes < highWater / 2) this.#resume();
+        yield chunk;
+      } else if (this.#ended) {
+        return;
+      } else {
+        const woken = Promise.withResolvers<void>();
+        this.#wake = woken.resolve;
+        await woken.promise;
+        this.#wake = undefined;
+      }
+    }
+  }
+
+  #take(packet: Buffer): void {
+    this.#chunks.push({ stream: packet[0] === 3 ? 'stderr' : 'stdout', data: packet.subarray(1) });
+    this.#bytes += packet.length - 1;
+    if (this.#bytes > highWater && !this.#unbounded && !this.#socket.isPaused()) this.#pause();
+    this.#wake?.();
+  }
+
+  #pause(): void {
+    this.#socket.pause();
+    this.#stall = setTimeout(() => {
+      void this.#whileStalled();
+    }, stallCheckMs);
+  }
+
+  async #whileStalled(): Promise<void> {
+    if (!this.#socket.isPaused() || this.#ended) return;
+    if (await this.#alive()) {
+      this.#stall = setTimeout(() => {
+        void this.#whileStalled();
+      }, stallCheckMs);
+      return;
+    }
+    this.#unbounded = true;
+    this.#socket.resume();
+  }
+
+  #resume(): void {
+    if (!this.#socket.isPaused()) return;
+    clearTimeout(this.#stall);
+    this.#socket.resume();
+  }
+}
+
+/** One packet at a time: two writes joined into one packet would be cut. */
+function inputTo(socket: Socket): Writable {
+  const send = (data: Buffer, done: (error?: Error | null) => void) => {
+    if (socket.destroyed) {
+      done();
+      return;
+    }
+    const rest = data.subarray(packetBytes);
+    socket.write(data.subarray(0, packetBytes), (error) => {
+      if (error !== undefined && error !== null) done(isGone(error) ? null : error);
+      else if (rest.length === 0) done();
+      else send(rest, done);
+    });
+  };
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      send(chunk, done);
+    },
+    final: (done) => {
+      if (socket.destroyed) done();
+      else socket.end(done);
+    },
+  });
+}
+
+/** The process ended: what it did not read is nobody's error. */
+function isGone(error: Error): boolean {
+  return hasErrno(error, 'EPIPE') || hasErrno(error, 'ECONNRESET') || hasErrno(error, 'ERR_STREAM_DESTROYED');
+}
+
+function discard(): Writable {
+  return new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+}

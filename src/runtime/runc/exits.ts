@@ -1,0 +1,95 @@
+import { rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError } from '../../errors/index.ts';
+import { type ProcessWatch, watchProcess } from '../../lib/fd-socket.ts';
+import { raceAbort } from '../../lib/keyed-lock.ts';
+import type { Exit } from '../oci-runtime.ts';
+import { monitorFiles } from './layout.ts';
+import { exists, readOptional } from './state.ts';
+
+/** The exit that a monitor recorded in its directory, `undefined` before it did. */
+export async function readExit(directory: string): Promise<Exit | undefined> {
+  const path = join(directory, monitorFiles.exit);
+  const text = await readOptional(path);
+  if (text === undefined) return undefined;
+  const [{ mtime }, oomKilled] = await Promise.all([stat(path), exists(join(directory, monitorFiles.oom))]);
+  return { exitCode: Number(text), oomKilled, finishedAt: mtime };
+}
+
+/** Records an exit in a monitor's place. */
+export async function writeExit(directory: string, exitCode: number): Promise<void> {
+  const path = join(directory, monitorFiles.exit);
+  await writeFile(`${path}.tmp`, String(exitCode));
+  await rename(`${path}.tmp`, path);
+}
+
+/**
+ * Waits for monitors to end, one pidfd a monitor and no polling: a monitor's last act is to write the exit file,
+ * after it has passed on all output.
+ */
+export class Monitors implements Disposable {
+  readonly #pending = new Map<string, Pending>();
+
+  /**
+   * Resolves when the monitor of this directory has ended. `lost` runs first if it ended without an exit file (it
+   * was killed) and is to end the process and record an exit.
+   */
+  async ended(directory: string, lost: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    const pending = this.#pending.get(directory) ?? this.#watch(directory, lost);
+    await raceAbort(pending.ended, signal);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { watch, fail } of this.#pending.values()) {
+      watch?.[Symbol.dispose]();
+      fail(new EngineError('cancelled', 'The runtime is closing'));
+    }
+    this.#pending.clear();
+  }
+
+  #watch(directory: string, lost: () => Promise<void>): Pending {
+    const failed = Promise.withResolvers<never>();
+    const pending: Pending = {
+      watch: undefined,
+      fail: failed.reject,
+      ended: Promise.race([this.#follow(directory, lost), failed.promise]),
+    };
+    this.#pending.set(directory, pending);
+    const forget = () => {
+      if (this.#pending.get(directory) === pending) this.#pending.delete(directory);
+    };
+    pending.ended.then(forget, forget);
+    return pending;
+  }
+
+  async #follow(directory: string, lost: () => Promise<void>): Promise<void> {
+    const watch = await watchMonitor(directory);
+    if (watch !== undefined) {
+      const pending = this.#pending.get(directory);
+      if (pending !== undefined) pending.watch = watch;
+      await watch.ended;
+    }
+    if (!(await exists(join(directory, monitorFiles.exit)))) await lost();
+  }
+}
+
+interface Pending {
+  watch: ProcessWatch | undefined;
+  readonly fail: (reason: Error) => void;
+  readonly ended: Promise<void>;
+}
+
+async function watchMonitor(directory: string): Promise<ProcessWatch | undefined> {
+  const pid = Number(await readOptional(join(directory, monitorFiles.monitorPid)));
+  if (!(pid > 0)) return undefined;
+  const watch = watchProcess(pid);
+  // Only after the watch is open is it certain that the pid stays the same process.
+  if (watch === undefined || (await isMonitorOf(pid, directory))) return watch;
+  watch[Symbol.dispose]();
+  return undefined;
+}
+
+async function isMonitorOf(pid: number, directory: string): Promise<boolean> {
+  const commandLine = (await readOptional(`/proc/${pid}/cmdline`)) ?? '';
+  return commandLine.split('\0').includes(directory);
+}

@@ -1,0 +1,97 @@
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { EngineError, hasErrno } from '../../errors/index.ts';
+import { run } from '../../lib/process.ts';
+import { runtimeMessage } from './errors.ts';
+import { Monitors } from './exits.ts';
+import { type Layout, layoutOf, monitorFiles } from './layout.ts';
+
+export interface HostOptions {
+  readonly run: string;
+  readonly program: 'runc' | 'crun';
+  readonly path: string;
+}
+
+/** What containers and execs share: the directories, the runtime program and the monitors being waited for. */
+export class RuntimeHost implements Disposable {
+  readonly program: 'runc' | 'crun';
+  readonly path: string;
+  readonly layout: Layout;
+  readonly monitors = new Monitors();
+  #programFile: Promise<string> | undefined;
+
+  constructor(options: HostOptions) {
+    this.program = options.program;
+    this.path = options.path;
+    this.layout = layoutOf(options.run, options.program);
+  }
+
+  /** The directory of the runtime's own state for a container. */
+  stateDirectory(id: string): string {
+    return join(this.layout.root, id);
+  }
+
+  /** Runs a command of the runtime on one container. */
+  async command(id: string, args: readonly string[], input?: string): Promise<void> {
+    const all = ['--root', this.layout.root, '--log-format', 'json', ...args];
+    const result = await run(this.program, all, {
+      env: { PATH: this.path },
+      accept: anyExitCode,
+      ...(input === undefined ? {} : { input }),
+    });
+    if (result.exitCode === 0) return;
+    const message = runtimeMessage(result.stderr);
+    if (message.includes('does not exist')) throw notFound(id);
+    const action = `Cannot ${args[0] ?? 'reach'} container ${id}`;
+    throw new EngineError('internal', `${action}: ${message || `exit code ${result.exitCode}`}`);
+  }
+
+  /** conmon's arguments for any monitor. */
+  async monitorArgs(target: {
+    readonly id: string;
+    readonly uuid: string;
+    readonly directory: string;
+  }): Promise<string[]> {
+    const { id, uuid, directory } = target;
+    this.#programFile ??= findProgram(this.program, this.path);
+    return [
+      ...['--api-version', '1', '-c', id, '-u', uuid, '-n', id, '-r', await this.#programFile],
+      ...['-p', join(directory, monitorFiles.pid), '-P', join(directory, monitorFiles.monitorPid)],
+      // Without a socket directory of its own conmon puts its sockets into the bundle, whatever that path's length.
+      ...['--persist-dir', directory, '--full-attach', '--no-sync-log'],
+      ...[`--runtime-arg=--root=${this.layout.root}`, '--runtime-arg=--log-format=json'],
+    ];
+  }
+
+  [Symbol.dispose](): void {
+    this.monitors[Symbol.dispose]();
+  }
+}
+
+export function notRunning(id: string): EngineError {
+  return new EngineError('conflict', `container ${id} is not running`);
+}
+
+export function notFound(id: string): EngineError {
+  return new EngineError('notFound', `No such container: ${id}`);
+}
+
+/** The absolute path of a program; conmon does not search for its runtime. */
+export async function findProgram(program: string, path: string): Promise<string> {
+  for (const directory of path.split(delimiter)) {
+    const file = join(directory, program);
+    try {
+      await access(file, constants.X_OK);
+      return file;
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'EACCES') && !hasErrno(error, 'ENOTDIR'))
+        throw error;
+    }
+  }
+  throw new EngineError(
+    'unavailable',
+    `Cannot run ${program}: the program is missing: install the package "${program}"`,
+  );
+}
+
+const anyExitCode = Array.from({ length: 256 }, (_, code) => code);

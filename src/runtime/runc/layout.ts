@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+
+/** The names of everything the runtime keeps below its directory, which is on a tmpfs. */
+export interface Layout {
+  /** The low-level runtime's own state: a directory a container. */
+  readonly root: string;
+  /** A monitor's directory (see `monitorFiles`) for a container, and for an exec. */
+  container(id: string): string;
+  exec(id: string, execId: string): string;
+  /** All execs of a container. */
+  execs(id: string): string;
+}
+
+export function layoutOf(run: string, program: string): Layout {
+  const execs = (id: string) => join(run, 'x', id);
+  return {
+    root: join(run, program),
+    container: (id) => join(run, 'c', id),
+    execs,
+    exec: (id, execId) => join(execs(id), execId),
+  };
+}
+
+/** What lies in a monitor's directory. conmon writes all but `meta` and `process`. */
+export const monitorFiles = {
+  meta: 'meta.json',
+  process: 'process.json',
+  monitorPid: 'monitor.pid',
+  pid: 'pid',
+  exit: 'exit',
+  oom: 'oom',
+} as const;
+
+/** What a later engine process has to know to talk to a monitor it did not start. */
+export interface MonitorMeta {
+  /** Where the attach socket and the control fifo are. */
+  readonly sockets: string;
+  readonly stdin: boolean;
+  readonly terminal: boolean;
+}

@@ -1,0 +1,247 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError, hasErrno } from '../../errors/index.ts';
+import { watchProcess } from '../../lib/fd-socket.ts';
+import type { Attachment, CreateOptions, Exit, OciRuntime, RuntimeStatus } from '../oci-runtime.ts';
+import type { RuntimeResources } from '../spec.ts';
+import { attachTo } from './attachment.ts';
+import { hadOomKill, processesOf, thawForKill } from './cgroup.ts';
+import { Resizer, type Size } from './control.ts';
+import { createError } from './errors.ts';
+import { Execs, readMeta } from './execs.ts';
+import { readExit, writeExit } from './exits.ts';
+import { notFound, notRunning, RuntimeHost } from './host.ts';
+import { type MonitorMeta, monitorFiles } from './layout.ts';
+import { startMonitor } from './monitor.ts';
+import { probe } from './probe.ts';
+import { releaseInit } from './start-fifo.ts';
+import { type ContainerState, exists, isAlive, readContainerState, statusOf } from './state.ts';
+
+export interface RuncRuntimeOptions {
+  /** A directory on a tmpfs, made if it is not there. A later runtime on it finds the same containers. */
+  readonly run: string;
+  readonly program: 'runc' | 'crun';
+  /** Where programs are looked for, colon-separated. */
+  readonly path?: string;
+}
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const sigkill = 9;
+
+/** The OCI runtime on runc (or crun) with conmon as monitor. */
+export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
+  const host = new RuntimeHost({ ...options, path: options.path ?? defaultPath });
+  const resizer = new Resizer();
+  const containers = new Containers(host, resizer);
+  const execs = new Execs(host, resizer);
+  return {
+    name: options.program,
+    probe: (signal) => probe(host, signal),
+    create: (create, signal) => containers.create(create, signal),
+    start: (id, signal) => containers.start(id, signal),
+    kill: (id, signalNumber, kill) => containers.kill(id, signalNumber, kill?.all ?? false),
+    pause: (id) => host.command(id, ['pause', id]),
+    resume: (id) => host.command(id, ['resume', id]),
+    update: (id, resources) => containers.update(id, resources),
+    delete: (id, remove) => containers.delete(id, remove?.force ?? false),
+    state: (id) => containers.state(id),
+    pids: (id) => containers.pids(id),
+    wait: (id, signal) => containers.wait(id, signal),
+    exit: (id) => containers.exit(id),
+    attach: (id) => containers.attach(id),
+    resize: (id, size) => containers.resize(id, size),
+    exec: (id, exec, signal) => execs.start(id, exec, signal),
+    waitExec: (id, execId, signal) => execs.wait(id, execId, signal),
+    resizeExec: (id, execId, size) => execs.resize(id, execId, size),
+    deleteExec: (id, execId) => execs.forget(id, execId),
+    [Symbol.asyncDispose]: async () => {
+      host[Symbol.dispose]();
+    },
+  };
+}
+
+class Containers {
+  readonly #host: RuntimeHost;
+  readonly #resizer: Resizer;
+
+  constructor(host: RuntimeHost, resizer: Resizer) {
+    this.#host = host;
+    this.#resizer = resizer;
+  }
+
+  async create(options: CreateOptions, signal?: AbortSignal): Promise<{ readonly pid: number }> {
+    signal?.throwIfAborted();
+    const { id, bundle } = options;
+    const directory = this.#host.layout.container(id);
+    const meta: MonitorMeta = { sockets: bundle, stdin: options.stdin, terminal: options.terminal };
+    // What an earlier run of the same container left.
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const [args] = await Promise.all([
+      this.#host.monitorArgs({ id, uuid: id, directory }),
+      writeFile(join(directory, monitorFiles.meta), JSON.stringify(meta)),
+      writeFile(join(bundle, 'config.json'), JSON.stringify(options.spec)),
+    ]);
+    const monitor = startMonitor({
+      cwd: directory,
+      path: this.#host.path,
+      attach: false,
+      args: [...args, '-b', bundle, ...logArgs(options.log), ...stdioArgs(options)],
+    });
+    try {
+      const report = await monitor.report();
+      if (report.data <= 0) throw createError(this.#host.program, report.message ?? '');
+      await monitor.detached();
+      signal?.throwIfAborted();
+      return { pid: report.data };
+    } catch (error) {
+      await monitor.detached();
+      await this.delete(id, true);
+      throw error;
+    } finally {
+      monitor.close();
+    }
+  }
+
+  async start(id: string, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#host.program === 'crun') return this.#host.command(id, ['start', id]);
+    try {
+      await releaseInit(this.#host.stateDirectory(id), this.#ended(id));
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+      await this.#stateOf(id);
+      throw new EngineError('conflict', `container ${id} was already started`, { cause: error });
+    }
+  }
+
+  async kill(id: string, signalNumber: number, all: boolean): Promise<void> {
+    const state = await readContainerState(this.#host.stateDirectory(id));
+    if (state === undefined || !(await isAlive(state))) throw notRunning(id);
+    const pids = all ? await processesOf(state) : [state.pid];
+    for (const pid of pids) {
+      if (!signalProcess(pid, signalNumber) && pid === state.pid) throw notRunning(id);
+    }
+    if (signalNumber === sigkill) await thawForKill(state);
+  }
+
+  async update(id: string, resources: RuntimeResources): Promise<void> {
+    await this.#host.command(id, ['update', '--resources', '-', id], JSON.stringify(resources));
+  }
+
+  async delete(id: string, force: boolean): Promise<void> {
+    if (await exists(this.#host.stateDirectory(id))) {
+      await this.#host.command(id, ['delete', ...(force ? ['--force'] : []), id]);
+    }
+    const directory = this.#host.layout.container(id);
+    // The monitor writes its exit file on the way out; it must not come back after the removal.
+    if (await exists(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
+    await Promise.all([
+      rm(directory, { recursive: true, force: true }),
+      rm(this.#host.layout.execs(id), { recursive: true, force: true }),
+    ]);
+  }
+
+  async state(id: string): Promise<{ readonly status: RuntimeStatus; readonly pid: number } | undefined> {
+    const directory = this.#host.stateDirectory(id);
+    const state = await readContainerState(directory);
+    if (state === undefined) return undefined;
+    const status = await statusOf(directory, state);
+    return { status, pid: status === 'stopped' ? 0 : state.pid };
+  }
+
+  async pids(id: string): Promise<number[]> {
+    return processesOf(await this.#stateOf(id));
+  }
+
+  async wait(id: string, signal?: AbortSignal): Promise<Exit> {
+    const recorded = await this.exit(id);
+    if (recorded !== undefined) return recorded;
+    if (!(await exists(this.#host.layout.container(id)))) throw notFound(id);
+    await this.#ended(id, signal);
+    const exit = await this.exit(id);
+    if (exit === undefined) throw notFound(id);
+    return exit;
+  }
+
+  async exit(id: string): Promise<Exit | undefined> {
+    const exit = await readExit(this.#host.layout.container(id));
+    if (exit === undefined || exit.oomKilled || exit.exitCode === 0) return exit;
+    const state = await readContainerState(this.#host.stateDirectory(id));
+    return { ...exit, oomKilled: state !== undefined && (await hadOomKill(state)) };
+  }
+
+  async attach(id: string): Promise<Attachment> {
+    const meta = await readMeta(this.#host.layout.container(id));
+    if (meta === undefined) throw notRunning(id);
+    return attachTo({
+      directory: meta.sockets,
+      stdin: meta.stdin,
+      what: `container ${id}`,
+      alive: async () => {
+        const state = await readContainerState(this.#host.stateDirectory(id));
+        return state !== undefined && (await isAlive(state));
+      },
+    });
+  }
+
+  async resize(id: string, size: Size): Promise<void> {
+    const meta = await readMeta(this.#host.layout.container(id));
+    if (meta === undefined) throw notRunning(id);
+    if (meta.terminal) await this.#resizer.resize(meta.sockets, size, `container ${id}`);
+  }
+
+  async #stateOf(id: string): Promise<ContainerState> {
+    const state = await readContainerState(this.#host.stateDirectory(id));
+    if (state === undefined) throw notFound(id);
+    return state;
+  }
+
+  async #ended(id: string, signal?: AbortSignal): Promise<void> {
+    const directory = this.#host.layout.container(id);
+    await this.#host.monitors.ended(directory, () => this.#lost(id), signal);
+  }
+
+  /** A container whose monitor was killed has no stdio and no one to see its exit: it ends, as under containerd. */
+  async #lost(id: string): Promise<void> {
+    const state = await readContainerState(this.#host.stateDirectory(id));
+    if (state !== undefined && (await isAlive(state))) {
+      using watch = watchProcess(state.pid);
+      signalProcess(state.pid, sigkill);
+      await thawForKill(state);
+      await watch?.ended;
+    }
+    const directory = this.#host.layout.container(id);
+    if (await exists(directory)) await writeExit(directory, 128 + sigkill);
+  }
+}
+
+function logArgs(log: CreateOptions['log']): string[] {
+  if (log.path === undefined) return ['-l', 'none'];
+  if (log.path.includes(':')) {
+    throw new EngineError('invalidArgument', `Cannot write a log to a path with a colon: ${log.path}`);
+  }
+  const limit = log.maxBytes === undefined ? [] : ['--log-size-max', String(log.maxBytes)];
+  return ['-l', `k8s-file:${log.path}`, ...limit];
+}
+
+function stdioArgs(options: CreateOptions): string[] {
+  // With a terminal a client's end of file never closes the terminal, as in Docker.
+  const leaveOpen = options.terminal || !options.stdinOnce;
+  return [
+    ...(options.terminal ? ['-t'] : []),
+    ...(options.stdin ? ['-i'] : []),
+    ...(leaveOpen ? ['--leave-stdin-open'] : []),
+  ];
+}
+
+/** False if the process is gone. */
+function signalProcess(pid: number, signalNumber: number): boolean {
+  try {
+    process.kill(pid, signalNumber);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ESRCH')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasErrno } from '../../errors/index.ts';
+import type { RuntimeStatus } from '../oci-runtime.ts';
+
+/** The part of runc's state.json we use. Reading it takes 0.1 ms where `runc state` takes 10. */
+export interface ContainerState {
+  readonly pid: number;
+  /** Clock ticks after boot; tells a process from a later one with the same pid. */
+  readonly startTime: string;
+  /** Controller to absolute path; `''` is the unified hierarchy. */
+  readonly cgroupPaths: Readonly<Record<string, string>>;
+}
+
+export const startFifo = 'exec.fifo';
+
+/** `undefined` when runc does not know the container. */
+export async function readContainerState(directory: string): Promise<ContainerState | undefined> {
+  const text = await readOptional(join(directory, 'state.json'));
+  if (text === undefined) return undefined;
+  const state = JSON.parse(text) as {
+    init_process_pid: number;
+    init_process_start: number;
+    cgroup_paths: Record<string, string>;
+  };
+  return {
+    pid: state.init_process_pid,
+    startTime: String(state.init_process_start),
+    cgroupPaths: state.cgroup_paths,
+  };
+}
+
+export async function statusOf(directory: string, state: ContainerState): Promise<RuntimeStatus> {
+  if (!(await isAlive(state))) return 'stopped';
+  if (await exists(join(directory, startFifo))) return 'created';
+  return (await isFrozen(state)) ? 'paused' : 'running';
+}
+
+/** True while the container's first process is there and not a zombie. */
+export async function isAlive(state: ContainerState): Promise<boolean> {
+  const stat = await readOptional(`/proc/${state.pid}/stat`);
+  if (stat === undefined) return false;
+  // The command's name, in parentheses, may hold anything; the fields follow the last one.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] !== 'Z' && fields[0] !== 'X' && fields[19] === state.startTime;
+}
+
+export async function isFrozen(state: ContainerState): Promise<boolean> {
+  const { freezer, '': unified } = state.cgroupPaths;
+  if (freezer !== undefined) {
+    return (await readOptional(join(freezer, 'freezer.state')))?.trim() === 'FROZEN';
+  }
+  if (unified === undefined) return false;
+  return /^frozen 1$/m.test((await readOptional(join(unified, 'cgroup.events'))) ?? '');
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** The file's text, `undefined` if it is not there (or its process ended while it was read). */
+export async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH') || hasErrno(error, 'ENODEV')) return undefined;
+    throw error;
+  }
+}
