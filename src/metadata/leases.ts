@@ -23,8 +23,10 @@ export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Le
       });
       return {
         id,
-        add: (resource) => {
-          transact(() => insertResource.run(id, resource.kind, resource.id));
+        add: (...resources) => {
+          transact(() => {
+            for (const resource of resources) insertResource.run(id, resource.kind, resource.id);
+          });
         },
         [Symbol.dispose]: () => {
           if (db.isOpen) transact(() => deleteLease.run(id));

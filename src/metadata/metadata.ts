@@ -58,7 +58,8 @@ export type Resource =
 /** Keeps new resources from the garbage collector until something refers to them. Disposing it ends it. */
 export interface Lease extends Disposable {
   readonly id: string;
-  add(resource: Resource): void;
+  /** Durable when it returns; several at once cost one transaction. */
+  add(...resources: readonly Resource[]): void;
 }
 
 export interface Leases {

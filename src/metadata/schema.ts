@@ -40,7 +40,10 @@ export const migrations: readonly string[] = [
   CREATE TABLE images (
     id TEXT PRIMARY KEY,
     manifest_digest TEXT NOT NULL,
-    chain_id TEXT,
+    -- The config's text: what the blob named by id holds, here so that listing reads no files.
+    config TEXT NOT NULL,
+    -- The layer blobs, base first: digest, size, mediaType. They are as they came, so that push gives the same digests.
+    layers TEXT NOT NULL,
     parent_id TEXT,
     -- Bytes of its unpacked layers.
     size INTEGER NOT NULL,
@@ -54,13 +57,6 @@ export const migrations: readonly string[] = [
     image_id TEXT NOT NULL REFERENCES images (id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX image_references_image ON image_references (image_id);
-  -- The blob (compressed or not) that holds a layer, by diffID, so that save and push know it.
-  CREATE TABLE layer_blobs (
-    diff_id TEXT PRIMARY KEY,
-    digest TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    media_type TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE containers (
     id TEXT PRIMARY KEY,
