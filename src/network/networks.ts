@@ -29,18 +29,27 @@ export interface Connection {
   readonly ports: PortMap;
 }
 
+/** A container that outlived the daemon, with the network it was given. */
+export interface RunningContainer {
+  readonly containerId: string;
+  /** Without the leading slash; `inspect` shows it. */
+  readonly containerName?: string;
+  readonly connection: Connection;
+}
+
 export interface Networks extends AsyncDisposable {
   /** Checks tools, makes or adopts the default bridge and rules, keeps the connections of containers that still run. */
-  recover(
-    running: readonly { readonly containerId: string; readonly connection: Connection }[],
-  ): Promise<void>;
+  recover(running: readonly RunningContainer[]): Promise<void>;
   /**
    * Gives a container its namespace, addresses and published ports; on failure nothing of it remains.
    * A taken port rejects with `internal` and Docker's text: `driver failed programming external connectivity on
    * endpoint NAME (ID): Bind for 0.0.0.0:80 failed: port is already allocated` (or `address already in use`).
    */
   connect(request: ConnectRequest, signal?: AbortSignal): Promise<Connection>;
-  /** Takes it all away again. Repeats and missing parts are no error. */
+  /**
+   * Takes it all away again. Repeats and missing parts are no error. Rules and host ports are gone when it resolves;
+   * the namespace and its interface go in the background, at the latest before `shutdown` resolves.
+   */
   release(containerId: string, connection: Connection): Promise<void>;
 
   /** `notFound` "network x not found". */

@@ -1,0 +1,148 @@
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EngineConfig } from '../config/index.ts';
+import { EngineError } from '../errors/index.ts';
+import { tryLock } from '../lib/native.ts';
+import {
+  chooseSubnet,
+  formatSubnet,
+  macOf,
+  overlaps,
+  parseSubnet,
+  type Subnet,
+  takenSubnets,
+  toAddress,
+} from './addresses.ts';
+import { allowForwarding, ip, type KernelNames, readHost } from './kernel.ts';
+import { bridgeLines } from './links.ts';
+import { type BridgeRecord, type NetworkRecord, type NetworkRecords, newRecord } from './records.ts';
+import type { BridgeRules } from './rules.ts';
+
+/**
+ * Runs `action` while no other engine of this host chooses or makes a bridge: between reading the host's addresses
+ * and adding one, another could take the same range.
+ */
+export async function withSubnetLock<T>(config: EngineConfig, action: () => Promise<T>): Promise<T> {
+  const directory = dirname(config.run);
+  await mkdir(directory, { recursive: true });
+  const file = await open(join(directory, 'subnets.lock'), 'a');
+  try {
+    const deadline = Date.now() + 30_000;
+    while (!tryLock(file.fd)) {
+      if (Date.now() > deadline) throw new EngineError('unavailable', 'another engine holds subnets.lock');
+      await sleep(20);
+    }
+    return await action();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The built-in networks' records, made at the first start; the default bridge without a range yet. */
+export function ensureBuiltins(records: NetworkRecords): void {
+  for (const [name, driver] of [
+    ['bridge', 'bridge'],
+    ['host', 'host'],
+    ['none', 'null'],
+  ] as const) {
+    if (records.byName(name) === undefined) records.put(newRecord(name, driver));
+  }
+}
+
+export interface BridgeSetup {
+  readonly config: EngineConfig;
+  readonly names: KernelNames;
+  readonly records: NetworkRecords;
+  /** Networks that running containers use: their ranges cannot change. */
+  readonly inUse: ReadonlySet<string>;
+}
+
+/** Makes or adopts the bridge of every network. Call it inside `withSubnetLock`. */
+export async function ensureBridges({ config, names, records, inUse }: BridgeSetup): Promise<void> {
+  const { links, routes } = await readHost();
+  const taken = takenSubnets(links, routes, names.ownsLink);
+  const others = records
+    .all()
+    .flatMap(({ name, bridge }) =>
+      bridge === undefined || name === 'bridge' ? [] : [parseSubnet(bridge.subnet)],
+    );
+  for (const record of records.all()) {
+    if (record.driver !== 'bridge') continue;
+    const wanted =
+      record.name === 'bridge'
+        ? defaultBridge({ record, config, names, taken: [...taken, ...others], keep: inUse.has(record.id) })
+        : record.bridge;
+    if (wanted === undefined) continue;
+    if (JSON.stringify(wanted) !== JSON.stringify(record.bridge)) {
+      records.put({ ...record, bridge: wanted, options: defaultOptions(wanted) });
+    }
+    const link = links.find(({ ifname }) => ifname === wanted.device);
+    const isThere = link?.addr_info?.some(({ local }) => local === wanted.gateway) ?? false;
+    if (!isThere) {
+      if (link !== undefined) await ip([`link del dev ${wanted.device}`]);
+      await makeBridge(wanted);
+    }
+    await allowForwarding(wanted.device);
+  }
+}
+
+export async function makeBridge({ device, subnet, gateway, mtu }: BridgeRecord): Promise<void> {
+  const { prefix } = parseSubnet(subnet);
+  await ip(bridgeLines({ name: device, gateway, prefix, mtu, mac: macOf(gateway) }));
+}
+
+export function bridgeRulesOf(records: readonly NetworkRecord[]): BridgeRules[] {
+  return records.flatMap(({ bridge, internal, options }) =>
+    bridge === undefined
+      ? []
+      : [
+          {
+            bridge: bridge.device,
+            subnet: bridge.subnet,
+            internal,
+            masquerade: options['com.docker.network.bridge.enable_ip_masquerade'] !== 'false',
+            icc: options['com.docker.network.bridge.enable_icc'] !== 'false',
+          },
+        ],
+  );
+}
+
+interface DefaultBridgeChoice {
+  readonly record: NetworkRecord;
+  readonly config: EngineConfig;
+  readonly names: KernelNames;
+  readonly taken: readonly Subnet[];
+  readonly keep: boolean;
+}
+
+/** `--bip`, else the range it had if that is still free, else the first free pool. */
+function defaultBridge({ record, config, names, taken, keep }: DefaultBridgeChoice): BridgeRecord {
+  const before = record.bridge;
+  if (keep && before !== undefined) return before;
+  if (config.bip !== undefined) {
+    const subnet = parseSubnet(config.bip);
+    const gateway = config.bip.split('/')[0] ?? '';
+    return { device: names.bridge, subnet: formatSubnet(subnet), gateway, mtu: 1500 };
+  }
+  if (before !== undefined && !taken.some((range) => overlaps(range, parseSubnet(before.subnet))))
+    return before;
+  const subnet = chooseSubnet(taken);
+  return {
+    device: names.bridge,
+    subnet: formatSubnet(subnet),
+    gateway: toAddress(subnet.base + 1),
+    mtu: 1500,
+  };
+}
+
+function defaultOptions({ device, mtu }: BridgeRecord): Record<string, string> {
+  return {
+    'com.docker.network.bridge.default_bridge': 'true',
+    'com.docker.network.bridge.enable_icc': 'true',
+    'com.docker.network.bridge.enable_ip_masquerade': 'true',
+    'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
+    'com.docker.network.bridge.name': device,
+    'com.docker.network.driver.mtu': String(mtu),
+  };
+}

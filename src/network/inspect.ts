@@ -1,0 +1,92 @@
+import type { Filters, NetworkInspect } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
+import type { Endpoint } from './endpoints.ts';
+import { builtinNames, type NetworkRecord } from './records.ts';
+
+/** A network as the API shows it. */
+export function inspectOf(record: NetworkRecord, endpoints: readonly Endpoint[]): NetworkInspect {
+  return {
+    Name: record.name,
+    Id: record.id,
+    Created: new Date(record.createdAtMs).toISOString(),
+    Scope: 'local',
+    Driver: record.driver,
+    EnableIPv4: true,
+    EnableIPv6: false,
+    IPAM: {
+      Driver: 'default',
+      Options: record.name === 'bridge' || record.driver !== 'bridge' ? null : {},
+      Config: poolsOf(record),
+    },
+    Internal: record.internal,
+    Attachable: record.attachable,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(
+      endpoints.map((endpoint) => [
+        endpoint.containerId,
+        {
+          Name: endpoint.containerName,
+          EndpointID: endpoint.endpointId,
+          MacAddress: endpoint.mac,
+          IPv4Address: endpoint.address === '' ? '' : `${endpoint.address}/${endpoint.prefix}`,
+          IPv6Address: '',
+        },
+      ]),
+    ),
+    Options: record.options,
+    Labels: record.labels,
+  };
+}
+
+function poolsOf({ bridge }: NetworkRecord): NetworkInspect['IPAM']['Config'] {
+  if (bridge === undefined) return [];
+  return [
+    {
+      Subnet: bridge.subnet,
+      ...(bridge.range === undefined ? {} : { IPRange: bridge.range }),
+      Gateway: bridge.gateway,
+      ...(bridge.auxiliary === undefined ? {} : { AuxiliaryAddresses: bridge.auxiliary }),
+    },
+  ];
+}
+
+/** Docker's filters of `network ls`; unknown keys are the caller's to refuse. Throws `invalidArgument` for a bad type. */
+export function matches(record: NetworkRecord, filters: Filters, isUsed: boolean): boolean {
+  const isBuiltin = builtinNames.includes(record.name);
+  const any = (key: string, test: (value: string) => boolean) => {
+    const values = filters.get(key);
+    return values === undefined || values.length === 0 || values.some(test);
+  };
+  return (
+    any('name', (value) => record.name.includes(value)) &&
+    any('id', (value) => record.id.startsWith(value)) &&
+    any('driver', (value) => record.driver === value) &&
+    any('scope', (value) => value === 'local') &&
+    any('type', (value) => isOfType(value, isBuiltin)) &&
+    any('dangling', (value) => isTrue(value) === (!isUsed && !isBuiltin)) &&
+    (filters.get('label') ?? []).every((label) => hasLabel(record.labels, label)) &&
+    (filters.get('label!') ?? []).every((label) => !hasLabel(record.labels, label))
+  );
+}
+
+function isOfType(value: string, isBuiltin: boolean): boolean {
+  if (value !== 'builtin' && value !== 'custom') {
+    throw new EngineError('invalidArgument', `invalid filter: 'type'='${value}'`);
+  }
+  return (value === 'builtin') === isBuiltin;
+}
+
+function isTrue(value: string): boolean {
+  if (['1', 'true', 't', 'True', 'TRUE'].includes(value)) return true;
+  if (['0', 'false', 'f', 'False', 'FALSE'].includes(value)) return false;
+  throw new EngineError('invalidArgument', `invalid filter 'dangling=[${value}]'`);
+}
+
+/** `key` or `key=value`. */
+function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const at = wanted.indexOf('=');
+  if (at === -1) return wanted in labels;
+  return labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+}

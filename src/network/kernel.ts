@@ -1,0 +1,91 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasErrno } from '../errors/index.ts';
+import { inNetworkNamespace } from '../lib/network-namespace.ts';
+import { run } from '../lib/process.ts';
+import type { HostLink, HostRoute } from './addresses.ts';
+
+/** Where iproute2 keeps named network namespaces. */
+export const namespaceDirectory = '/var/run/netns';
+
+/** Names of everything one engine has in the kernel; all derive from its instance. */
+export interface KernelNames {
+  readonly bridge: string;
+  userBridge(networkId: string): string;
+  veth(endpointId: string): string;
+  namespace(sandboxId: string): string;
+  readonly ownsLink: (name: string) => boolean;
+  readonly ownsNamespace: (name: string) => boolean;
+}
+
+/** Interface names have at most 15 characters: 3 for us, 8 for the instance, 4 for the thing. */
+export function kernelNames(instance: string): KernelNames {
+  const bridge = `gty${instance}`;
+  return {
+    bridge,
+    userBridge: (networkId) => `${bridge}${networkId.slice(0, 4)}`,
+    veth: (endpointId) => `gtv${instance}${endpointId.slice(0, 4)}`,
+    namespace: (sandboxId) => `gty-${instance}-${sandboxId.slice(0, 12)}`,
+    ownsLink: (name) => name.startsWith(bridge) || name.startsWith(`gtv${instance}`),
+    ownsNamespace: (name) => name.startsWith(`gty-${instance}-`),
+  };
+}
+
+/** Runs lines of `ip -batch`, in the host's namespace or a named one. */
+export async function ip(
+  lines: readonly string[],
+  options: { readonly namespace?: string; readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  if (lines.length === 0) return;
+  const where = options.namespace === undefined ? [] : ['-n', options.namespace];
+  await run('ip', [...where, '-batch', '-'], {
+    input: `${lines.join('\n')}\n`,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+}
+
+/** Runs lines whose target may be gone already: each is tried, none fails. */
+export async function ipForce(lines: readonly string[]): Promise<void> {
+  if (lines.length === 0) return;
+  await run('ip', ['-force', '-batch', '-'], { input: `${lines.join('\n')}\n`, accept: [0, 1, 2, 255] });
+}
+
+export async function nft(script: string): Promise<void> {
+  await run('nft', ['-f', '-'], { input: script });
+}
+
+export async function readHost(): Promise<{ readonly links: HostLink[]; readonly routes: HostRoute[] }> {
+  const [links, routes] = await Promise.all([run('ip', ['-j', 'addr']), run('ip', ['-j', 'route'])]);
+  return {
+    links: JSON.parse(links.stdout || '[]') as HostLink[],
+    routes: JSON.parse(routes.stdout || '[]') as HostRoute[],
+  };
+}
+
+export async function listNamespaces(): Promise<string[]> {
+  try {
+    return await readdir(namespaceDirectory);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** Forwarding on, and the host's 127.0.0.1 allowed as a source on the bridge (for ports published there). */
+export async function allowForwarding(bridge: string): Promise<void> {
+  await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
+  await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
+}
+
+/** What Docker sets in a container's namespace: low ports and ping for everyone, no IPv6 where there is no address. */
+export function prepareNamespace(name: string, devices: readonly string[]): void {
+  inNetworkNamespace(join(namespaceDirectory, name), () => {
+    writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0');
+    writeFileSync('/proc/sys/net/ipv4/ping_group_range', '0 2147483647');
+    for (const device of devices) {
+      const setting = `/proc/sys/net/ipv6/conf/${device}/disable_ipv6`;
+      if (existsSync(setting)) writeFileSync(setting, '1');
+    }
+  });
+}

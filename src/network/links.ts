@@ -1,0 +1,56 @@
+/** Lines for `ip -batch -`: pure text, so that a test can read what a change does to the kernel. */
+
+export interface BridgeLink {
+  readonly name: string;
+  readonly gateway: string;
+  readonly prefix: number;
+  readonly mtu: number;
+  readonly mac: string;
+}
+
+/** A bridge device of ours, up. Its own MAC is fixed: otherwise it would change with the first port's. */
+export function bridgeLines(bridge: BridgeLink): string[] {
+  return [
+    `link add name ${bridge.name} address ${bridge.mac} mtu ${bridge.mtu} type bridge`,
+    `link set dev ${bridge.name} addrgenmode none`,
+    `addr add ${bridge.gateway}/${bridge.prefix} broadcast + dev ${bridge.name}`,
+    `link set dev ${bridge.name} up`,
+  ];
+}
+
+export interface EndpointLink {
+  readonly namespace: string;
+  /** The host's end of the veth pair. */
+  readonly veth: string;
+  /** The container's end: eth0, eth1. */
+  readonly device: string;
+  readonly bridge: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly address: string;
+  readonly prefix: number;
+  /** Set on the one endpoint that carries the default route. */
+  readonly gateway?: string;
+}
+
+/** A veth pair from the bridge into the namespace. */
+export function vethLines(link: EndpointLink): string[] {
+  return [
+    `link add name ${link.veth} mtu ${link.mtu} type veth peer name ${link.device} address ${link.mac} mtu ${link.mtu} netns ${link.namespace}`,
+    `link set dev ${link.veth} addrgenmode none`,
+    `link set dev ${link.veth} master ${link.bridge} up`,
+  ];
+}
+
+/** Lines for `ip -n NAMESPACE -batch -`. */
+export function insideLines(links: readonly EndpointLink[]): string[] {
+  const lines = ['link set dev lo up'];
+  for (const link of links) {
+    lines.push(
+      `addr add ${link.address}/${link.prefix} broadcast + dev ${link.device}`,
+      `link set dev ${link.device} up`,
+    );
+    if (link.gateway !== undefined) lines.push(`route add default via ${link.gateway} dev ${link.device}`);
+  }
+  return lines;
+}
