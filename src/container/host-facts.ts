@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { access, readFile, statfs } from 'node:fs/promises';
-import { availableParallelism, release } from 'node:os';
+import { availableParallelism, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';
@@ -16,6 +16,7 @@ export interface HostFacts {
   readonly kernelVersion: string;
   /** Go's word: amd64, arm64. */
   readonly architecture: string;
+  readonly hostname: string;
   readonly cpuCount: number;
   /** Kernel lists: `0-3`. */
   readonly onlineCpus: string;
@@ -86,6 +87,7 @@ export async function probeHost(): Promise<HostFacts> {
     cgroupPaths,
     kernelVersion,
     architecture: hostPlatform().architecture,
+    hostname: hostname(),
     cpuCount: availableParallelism(),
     onlineCpus: online.trim(),
     memoryNodes: nodes.trim(),

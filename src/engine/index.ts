@@ -1,1 +1,2 @@
 export type * from './engine.ts';
+export { startEngine } from './start.ts';

@@ -12,7 +12,7 @@ export interface ContainerFiles {
 }
 
 export interface MountInput {
-  readonly hostConfig: Pick<HostConfig, 'Privileged' | 'ReadonlyRootfs' | 'ShmSize' | 'IpcMode' | 'Tmpfs'>;
+  readonly hostConfig: Pick<HostConfig, 'Privileged' | 'ReadonlyRootfs' | 'ShmSize' | 'IpcMode'>;
   /** The user's mounts; `Source` is the directory or file on the host, also for volumes. */
   readonly mounts: readonly ContainerMount[];
   readonly files: ContainerFiles;
@@ -88,10 +88,6 @@ function userMounts(input: MountInput): RuntimeMount[] {
   const add = (mount: RuntimeMount) => {
     if (!taken.has(mount.destination)) mounts.push(mount);
   };
-  for (const [destination, options] of Object.entries(input.hostConfig.Tmpfs ?? {})) {
-    const given = options.split(',').filter((option) => option !== '');
-    add(tmpfs(destination, given));
-  }
   if (input.shmPath !== undefined) {
     add({ destination: shm, type: 'bind', source: input.shmPath, options: ['rbind', 'rprivate'] });
   }

@@ -84,7 +84,12 @@ export function apparmorProfileOf(
 }
 
 function toRlimit({ Name, Soft, Hard }: Ulimit): { type: string; soft: number; hard: number } {
-  return { type: `RLIMIT_${Name.toUpperCase()}`, soft: Soft, hard: Hard };
+  return { type: `RLIMIT_${Name.toUpperCase()}`, soft: limitOf(Soft), hard: limitOf(Hard) };
+}
+
+/** -1 is no limit: RLIM_INFINITY, which no double holds, so that it stands in the JSON as these digits. */
+function limitOf(value: number): number {
+  return value === -1 ? (rawJson('18446744073709551615') as number) : value;
 }
 
 function consoleSize(

@@ -1,0 +1,106 @@
+import { Writable } from 'node:stream';
+import type { Attachment } from '../runtime/index.ts';
+import type { AttachOptions, Session } from './containers.ts';
+
+type Output = Attachment['output'];
+
+interface Streams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+/**
+ * Clients that attached to a container before it started: `docker run` attaches, then starts. Each holds a place
+ * that `connect` fills between the runtime's create and start, so that no byte is missed.
+ */
+export class PendingAttachments {
+  readonly #waiting = new Map<string, Set<PromiseWithResolvers<Attachment | undefined>>>();
+
+  session(id: string, streams: Streams): Session {
+    const place = Promise.withResolvers<Attachment | undefined>();
+    const places = this.#waiting.get(id) ?? new Set();
+    places.add(place);
+    this.#waiting.set(id, places);
+    return sessionOf(place.promise, streams, async () => {
+      places.delete(place);
+      place.resolve(undefined);
+      await (await place.promise)?.[Symbol.asyncDispose]();
+    });
+  }
+
+  /** Gives every waiting client an attachment of its own. */
+  async connect(id: string, attach: () => Promise<Attachment>): Promise<void> {
+    const places = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    await Promise.all([...(places ?? [])].map(async (place) => place.resolve(await attach())));
+  }
+
+  /** The container will not start: the clients' streams end. */
+  abandon(id: string): void {
+    for (const place of this.#waiting.get(id) ?? []) place.resolve(undefined);
+    this.#waiting.delete(id);
+  }
+}
+
+/** A session on an attachment that may come later, or (`undefined`) never. */
+export function sessionOf(
+  attachment: Promise<Attachment | undefined>,
+  streams: Streams,
+  dispose: () => Promise<void>,
+): Session {
+  // Whoever reads or writes meets the rejection; nobody need be.
+  attachment.catch(() => undefined);
+  return {
+    tty: streams.tty,
+    output: outputOf(attachment, streams),
+    ...(streams.stdin ? { input: inputOf(attachment) } : {}),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+async function* outputOf(attachment: Promise<Attachment | undefined>, streams: Streams): Output {
+  const attached = await attachment;
+  if (attached === undefined) return;
+  for await (const chunk of attached.output) if (streams[chunk.stream]) yield chunk;
+}
+
+function inputOf(attachment: Promise<Attachment | undefined>): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      attachment.then((attached) => {
+        if (attached === undefined) done();
+        else attached.input.write(chunk, done);
+      }, done);
+    },
+    final(done) {
+      attachment.then((attached) => {
+        if (attached === undefined) done();
+        else attached.input.end(done);
+      }, done);
+    },
+  });
+}
+
+/** The log so far, then what follows live. */
+export async function* replayThen(
+  log: AsyncIterable<{ stream: 'stdout' | 'stderr'; data: Buffer }[]>,
+  live: Output | undefined,
+): Output {
+  for await (const records of log) yield* records;
+  if (live !== undefined) yield* live;
+}
+
+/** What of a session the client asked for. */
+export function streamsOf(
+  options: AttachOptions,
+  config: { readonly OpenStdin: boolean; readonly Tty: boolean },
+): Streams {
+  return {
+    stdin: options.stdin && options.stream && config.OpenStdin,
+    stdout: options.stdout,
+    stderr: options.stderr,
+    tty: config.Tty,
+  };
+}

@@ -1,0 +1,68 @@
+import type { ContainerCreateRequest } from '../api/index.ts';
+import { applyChanges, type Images } from '../image/index.ts';
+import type { ImageId, RunConfig } from '../oci/index.ts';
+import type { OciRuntime } from '../runtime/index.ts';
+import type { Container } from './record.ts';
+import type { ContainerStore } from './store.ts';
+
+export interface CommitOptions {
+  readonly reference?: string;
+  readonly comment?: string;
+  readonly author?: string;
+  readonly pause: boolean;
+  readonly changes: readonly string[];
+  readonly config?: ContainerCreateRequest;
+}
+
+export interface CommitDeps {
+  readonly store: ContainerStore;
+  readonly images: Images;
+  readonly runtime: OciRuntime;
+}
+
+/** Makes an image of a container's changes; a running one is frozen meanwhile unless told otherwise. */
+export async function commitContainer(
+  { record, state }: Container,
+  options: CommitOptions,
+  { store, images, runtime }: CommitDeps,
+): Promise<{ readonly Id: ImageId }> {
+  const { id } = record;
+  const freeze = options.pause && state.running && !state.paused;
+  if (freeze) await runtime.pause(id);
+  try {
+    const image = await images.commit({
+      containerId: id,
+      snapshotKey: id,
+      base: record.imageId,
+      config: applyChanges(runConfigOf({ record, state }, options.config), options.changes),
+      ...(options.author === undefined ? {} : { author: options.author }),
+      ...(options.comment === undefined ? {} : { comment: options.comment }),
+      ...(options.reference === undefined ? {} : { reference: options.reference }),
+    });
+    const current = store.get(id);
+    if (current !== undefined)
+      store.note(current, { action: 'commit', attributes: { comment: options.comment ?? '' } });
+    return { Id: image.id };
+  } finally {
+    if (freeze) await runtime.resume(id);
+  }
+}
+
+/** The part of a container's settings that an image can carry. */
+function runConfigOf({ record }: Container, override: ContainerCreateRequest | undefined): RunConfig {
+  const config = { ...record.config, ...override };
+  return {
+    User: config.User,
+    Env: config.Env,
+    Cmd: config.Cmd,
+    Entrypoint: config.Entrypoint,
+    WorkingDir: config.WorkingDir,
+    Labels: config.Labels,
+    ...(config.ExposedPorts === undefined ? {} : { ExposedPorts: config.ExposedPorts }),
+    ...(config.Volumes === null ? {} : { Volumes: config.Volumes }),
+    ...(config.StopSignal === undefined ? {} : { StopSignal: config.StopSignal }),
+    ...(config.Healthcheck === undefined ? {} : { Healthcheck: config.Healthcheck }),
+    ...(config.Shell === undefined ? {} : { Shell: config.Shell }),
+    ...(config.OnBuild === undefined ? {} : { OnBuild: config.OnBuild }),
+  };
+}

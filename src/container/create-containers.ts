@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { StepRunner } from '../build/index.ts';
+import type { EngineConfig } from '../config/index.ts';
+import type { Images } from '../image/index.ts';
+import type { Metadata } from '../metadata/index.ts';
+import type { Networks } from '../network/index.ts';
+import type { LogReader, OciRuntime } from '../runtime/index.ts';
+import type { Layers, Snapshotter } from '../snapshot/index.ts';
+import type { Volumes } from '../volume/index.ts';
+import { Archives } from './archive.ts';
+import { PendingAttachments } from './attach.ts';
+import type { Containers } from './containers.ts';
+import { Creator } from './creator.ts';
+import { Execs } from './execs.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import type { HostFacts } from './host-facts.ts';
+import { Launcher } from './launch.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { Logs } from './logs.ts';
+import { Operations } from './operations.ts';
+import { recover } from './recover.ts';
+import { Remover } from './remove.ts';
+import { Restarts } from './restarts.ts';
+import { SeccompProfiles } from './spec/index.ts';
+import { Specs } from './specs.ts';
+import { ContainerStepRunner } from './step-runner.ts';
+import { Stopper } from './stop.ts';
+import { ContainerStore } from './store.ts';
+import { Waiters } from './waiters.ts';
+
+/** The subsystems containers are made of. */
+export interface ContainerServices {
+  readonly images: Images;
+  readonly snapshots: Snapshotter;
+  readonly layers: Layers;
+  readonly volumes: Volumes;
+  readonly networks: Networks;
+  readonly runtime: OciRuntime;
+  readonly logReader: LogReader;
+}
+
+export interface ContainersDeps {
+  readonly config: EngineConfig;
+  readonly host: HostFacts;
+  readonly store: ContainerStore;
+  readonly services: ContainerServices;
+  readonly logger: Logger;
+}
+
+/** The container side of an engine. */
+export interface ContainerSide {
+  readonly containers: Containers;
+  readonly steps: StepRunner;
+  /** Makes rows and kernel agree; call once, before serving. */
+  recover(): Promise<void>;
+  /** Stops every running container. */
+  stopAll(): Promise<void>;
+  /** Stops following containers, which go on by themselves. */
+  close(): Promise<void>;
+}
+
+/** Opens the store of containers, which images need to know who uses them. */
+export function openContainerStore(metadata: Metadata): ContainerStore {
+  return new ContainerStore(metadata);
+}
+
+export function createContainers({ config, host, store, services, logger }: ContainersDeps): ContainerSide {
+  const { runtime, networks, images, volumes, snapshots, layers } = services;
+  const storage = { snapshots, volumes, layers, directory: join(config.root, 'containers') };
+  const context = { host, runtimes: [runtime.name] };
+  const waiters = new Waiters();
+  const pending = new PendingAttachments();
+  const seccomp = new SeccompProfiles(host);
+  const specs = new Specs({ store, host, seccomp, cgroupParent: config.cgroupParent });
+  const launcher = new Launcher({ store, storage, networks, runtime, specs });
+  const execs = new Execs({
+    store,
+    runtime,
+    processOf: (container, request) => specs.exec(container, request),
+  });
+  const remover = new Remover({ store, launcher, storage, waiters, logger });
+  const lifecycle = new Lifecycle({ store, launcher, runtime, waiters, pending, remover, logger });
+  const restarts = new Restarts({ start: (id) => lifecycle.start(id, { byPolicy: true }), logger });
+  lifecycle.useRestarts(restarts);
+  const health = new HealthMonitor({ store, runtime, specs, logger });
+  lifecycle.observe(health);
+  const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters });
+  const logs = new Logs({ reader: services.logReader, waiters, directory: storage.directory });
+  const archives = new Archives({ store, storage });
+  const creator = new Creator({ store, images, storage, launcher, context });
+  const containers = new Operations({
+    store,
+    services,
+    creator,
+    lifecycle,
+    stopper,
+    execs,
+    logs,
+    archives,
+    pending,
+    waiters,
+    host,
+    directory: storage.directory,
+  });
+
+  return {
+    containers,
+    steps: new ContainerStepRunner({ store, storage, networks, runtime, specs }, context),
+    recover: () => recover({ store, lifecycle, remover, runtime, networks, storage, logger }),
+    stopAll: async () => {
+      const running = store.all().filter(({ state }) => state.running);
+      await Promise.allSettled(running.map((container) => stopper.stop(container, {})));
+    },
+    close: async () => {
+      health.close();
+      execs.close();
+      await lifecycle.close();
+    },
+  };
+}

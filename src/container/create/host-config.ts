@@ -1,0 +1,117 @@
+import type { HostConfig } from '../../api/index.ts';
+import type { HostFacts } from '../host-facts.ts';
+import { defaultCgroupnsMode } from '../spec/namespaces.ts';
+import { defaultReadonlyPaths, maskedPathsOf } from '../spec/spec.ts';
+
+const defaultShmBytes = 64 * 1024 * 1024;
+const leastCpuShares = 2;
+const mostCpuShares = 262_144;
+
+/** Every field as dockerd would keep it. A field that a client sends as null counts as left out. */
+export function defaultHostConfig(
+  given: Partial<HostConfig>,
+  { host, runtime }: { readonly host: HostFacts; readonly runtime: string },
+): HostConfig {
+  const memory = given.Memory ?? 0;
+  const privileged = given.Privileged ?? false;
+  const merged: HostConfig = { ...emptyHostConfig, ...withoutNull(given) };
+  return {
+    ...merged,
+    LogConfig: { Type: given.LogConfig?.Type || 'json-file', Config: given.LogConfig?.Config ?? {} },
+    NetworkMode:
+      merged.NetworkMode === '' || merged.NetworkMode === 'default' ? 'bridge' : merged.NetworkMode,
+    PortBindings: Object.fromEntries(
+      Object.entries(merged.PortBindings).map(([port, to]) => [
+        port.includes('/') ? port : `${port}/tcp`,
+        to,
+      ]),
+    ),
+    RestartPolicy: {
+      Name: given.RestartPolicy?.Name || 'no',
+      MaximumRetryCount: given.RestartPolicy?.MaximumRetryCount ?? 0,
+    },
+    CgroupnsMode: merged.CgroupnsMode === '' ? defaultCgroupnsMode(host) : merged.CgroupnsMode,
+    IpcMode: merged.IpcMode === '' ? 'private' : merged.IpcMode,
+    ShmSize: merged.ShmSize === 0 ? defaultShmBytes : merged.ShmSize,
+    Runtime: merged.Runtime === '' ? runtime : merged.Runtime,
+    CpuShares:
+      merged.CpuShares === 0 ? 0 : Math.min(Math.max(merged.CpuShares, leastCpuShares), mostCpuShares),
+    MemorySwap: memory > 0 && merged.MemorySwap === 0 ? memory * 2 : merged.MemorySwap,
+    MemorySwappiness: merged.MemorySwappiness === -1 ? null : merged.MemorySwappiness,
+    OomKillDisable: host.cgroupVersion === 1 ? (merged.OomKillDisable ?? false) : merged.OomKillDisable,
+    MaskedPaths: privileged ? null : (given.MaskedPaths ?? maskedPathsOf(host)),
+    ReadonlyPaths: privileged ? null : (given.ReadonlyPaths ?? defaultReadonlyPaths),
+  };
+}
+
+function withoutNull(given: Partial<HostConfig>): Partial<HostConfig> {
+  return Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== null && value !== undefined),
+  );
+}
+
+const emptyHostConfig: HostConfig = {
+  Binds: null,
+  ContainerIDFile: '',
+  LogConfig: { Type: '', Config: {} },
+  NetworkMode: '',
+  PortBindings: {},
+  RestartPolicy: { Name: '', MaximumRetryCount: 0 },
+  AutoRemove: false,
+  VolumeDriver: '',
+  VolumesFrom: null,
+  ConsoleSize: [0, 0],
+  CapAdd: null,
+  CapDrop: null,
+  CgroupnsMode: '',
+  Dns: [],
+  DnsOptions: [],
+  DnsSearch: [],
+  ExtraHosts: null,
+  GroupAdd: null,
+  IpcMode: '',
+  Cgroup: '',
+  Links: null,
+  OomScoreAdj: 0,
+  PidMode: '',
+  Privileged: false,
+  PublishAllPorts: false,
+  ReadonlyRootfs: false,
+  SecurityOpt: null,
+  UTSMode: '',
+  UsernsMode: '',
+  ShmSize: 0,
+  Runtime: '',
+  Isolation: '',
+  MaskedPaths: null,
+  ReadonlyPaths: null,
+  CpuShares: 0,
+  Memory: 0,
+  NanoCpus: 0,
+  CgroupParent: '',
+  BlkioWeight: 0,
+  BlkioWeightDevice: [],
+  BlkioDeviceReadBps: [],
+  BlkioDeviceWriteBps: [],
+  BlkioDeviceReadIOps: [],
+  BlkioDeviceWriteIOps: [],
+  CpuPeriod: 0,
+  CpuQuota: 0,
+  CpuRealtimePeriod: 0,
+  CpuRealtimeRuntime: 0,
+  CpusetCpus: '',
+  CpusetMems: '',
+  Devices: [],
+  DeviceCgroupRules: null,
+  DeviceRequests: null,
+  MemoryReservation: 0,
+  MemorySwap: 0,
+  MemorySwappiness: null,
+  OomKillDisable: null,
+  PidsLimit: null,
+  Ulimits: [],
+  CpuCount: 0,
+  CpuPercent: 0,
+  IOMaximumIOps: 0,
+  IOMaximumBandwidth: 0,
+};

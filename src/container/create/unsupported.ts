@@ -1,0 +1,50 @@
+import type { HostConfig } from '../../api/index.ts';
+import type { HostFacts } from '../host-facts.ts';
+
+/** Leaves out the limits this host's kernel cannot set, with a warning for each. [moby daemon/daemon_unix.go] */
+export function dropUnsupported(
+  given: HostConfig,
+  host: HostFacts,
+): { readonly hostConfig: HostConfig; readonly warnings: string[] } {
+  let hostConfig = given;
+  const warnings: string[] = [];
+  const drop = (warning: string, change: Partial<HostConfig>) => {
+    warnings.push(warning);
+    hostConfig = { ...hostConfig, ...change };
+  };
+  if (given.Memory > 0 && given.MemorySwap !== -1 && !host.swapLimit) {
+    drop(
+      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+      { MemorySwap: -1 },
+    );
+  }
+  if (given.MemorySwappiness !== null && !host.swappiness) {
+    drop(
+      'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
+      { MemorySwappiness: null },
+    );
+  }
+  if (given.OomKillDisable === true && !host.oomKillDisable) {
+    drop('Your kernel does not support OomKillDisable. OomKillDisable discarded.', { OomKillDisable: null });
+  }
+  if (given.OomKillDisable === true && host.oomKillDisable && given.Memory === 0) {
+    warnings.push(
+      'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+    );
+  }
+  if (given.BlkioWeight > 0 && !host.blkioWeight) {
+    drop('Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.', {
+      BlkioWeight: 0,
+    });
+  }
+  if ((given.BlkioWeightDevice?.length ?? 0) > 0 && !host.blkioWeightDevice) {
+    drop(
+      'Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.',
+      { BlkioWeightDevice: [] },
+    );
+  }
+  if (given.NetworkMode === 'host' && Object.keys(given.PortBindings).length > 0) {
+    warnings.push('Published ports are discarded when using host network mode');
+  }
+  return { hostConfig, warnings };
+}

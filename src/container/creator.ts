@@ -1,0 +1,122 @@
+import { hostname } from 'node:os';
+import type { ContainerCreateRequest, ContainerCreateResponse, EndpointSettings } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
+import type { Images } from '../image/index.ts';
+import { randomId, shortId } from '../lib/ids.ts';
+import { type Platform, platformMatches, platformString } from '../oci/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import type { Volumes } from '../volume/index.ts';
+import { normalizeCreate } from './create/index.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { Launcher } from './launch.ts';
+import { makeMountPoints } from './mount-points.ts';
+import { generateName, parseContainerName } from './names.ts';
+import { type ContainerRecord, newState } from './record.ts';
+import { joinedContainer } from './spec/index.ts';
+import type { ContainerStore } from './store.ts';
+
+/** What of this host a create request is checked against. */
+export interface CreateContext {
+  readonly host: HostFacts;
+  /** Names for `--runtime`; the first is the default. */
+  readonly runtimes: readonly string[];
+}
+
+export interface CreatorDeps {
+  readonly store: ContainerStore;
+  readonly images: Images;
+  readonly storage: { readonly snapshots: Snapshotter; readonly volumes: Volumes };
+  readonly launcher: Launcher;
+  readonly context: CreateContext;
+}
+
+/** Makes containers: rows and files only, nothing that runs. */
+export class Creator {
+  readonly #deps: CreatorDeps;
+
+  constructor(deps: CreatorDeps) {
+    this.#deps = deps;
+  }
+
+  async create(
+    request: ContainerCreateRequest,
+    options: { readonly name?: string; readonly platform?: Platform },
+  ): Promise<ContainerCreateResponse> {
+    const { store, images, storage, launcher, context } = this.#deps;
+    const chosen =
+      options.name === undefined || options.name === '' ? undefined : parseContainerName(options.name);
+    const image = images.resolve(request.Image ?? '');
+    assertPlatform(request.Image ?? '', image.config, options.platform);
+    const id = newContainerId();
+    const normal = normalizeCreate({ request, image: image.config.config ?? {}, ...context });
+    const { hostConfig, warnings } = normal;
+    const config = {
+      ...normal.config,
+      Hostname: normal.config.Hostname || this.#hostname(id, hostConfig.NetworkMode),
+    };
+    const name = chosen ?? generateName(id, (taken) => store.idOfName(taken) !== undefined);
+    store.assertNameFree(name);
+
+    let made = false;
+    try {
+      const mounts = await makeMountPoints(
+        { containerId: id, config, hostConfig },
+        { store, volumes: storage.volumes },
+      );
+      await Promise.all([
+        storage.snapshots.prepare(id, image.chainId, { initLayer: true }),
+        launcher.makeDirectory(id),
+      ]);
+      const record: ContainerRecord = {
+        id,
+        name,
+        created: new Date().toISOString(),
+        imageId: image.id,
+        config,
+        hostConfig,
+        endpoints: endpointsOf(request),
+        mounts,
+      };
+      store.insert({ record, state: newState });
+      made = true;
+      return { Id: id, Warnings: warnings };
+    } finally {
+      if (!made) await this.#undo(id);
+    }
+  }
+
+  /** The default host name. The network a container asks for must exist already now. */
+  #hostname(id: string, networkMode: string): string {
+    const joined = joinedContainer(networkMode);
+    if (joined !== undefined) return this.#deps.store.resolve(joined).record.config.Hostname;
+    if (networkMode === 'host') return hostname();
+    return shortId(id);
+  }
+
+  async #undo(id: string): Promise<void> {
+    const { storage, launcher } = this.#deps;
+    await storage.snapshots.remove(id);
+    await launcher.removeDirectory(id);
+    for (const volume of storage.volumes.detach(id)) await storage.volumes.remove(volume, { force: true });
+  }
+}
+
+/** Drawn again when its first 12 digits are a number: they are the default hostname. */
+export function newContainerId(): string {
+  let id = randomId();
+  while (/^\d+$/.test(shortId(id))) id = randomId();
+  return id;
+}
+
+function endpointsOf(request: ContainerCreateRequest): Record<string, Partial<EndpointSettings>> {
+  return { ...request.NetworkingConfig?.EndpointsConfig };
+}
+
+function assertPlatform(name: string, image: Platform, wanted: Platform | undefined): void {
+  if (wanted === undefined) return;
+  if (platformMatches(wanted, image)) return;
+  throw new EngineError(
+    'notFound',
+    `image with reference ${name} was found but does not provide the specified platform (${platformString(wanted)}): it is ${platformString(image)}`,
+  );
+}

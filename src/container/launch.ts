@@ -1,0 +1,212 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError } from '../errors/index.ts';
+import { resolveInRoot } from '../lib/root-path.ts';
+import {
+  type Connection,
+  hostnameFile,
+  hostResolvConf,
+  hostsFile,
+  isResolvedStub,
+  type Networks,
+  resolvConf,
+} from '../network/index.ts';
+import type { OciRuntime } from '../runtime/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import type { Volumes } from '../volume/index.ts';
+import type { Container, ContainerMount, ContainerRecord } from './record.ts';
+import { type ContainerFiles, joinedContainer } from './spec/index.ts';
+import type { Specs } from './specs.ts';
+import type { ContainerStore } from './store.ts';
+
+export interface LauncherDeps {
+  readonly store: ContainerStore;
+  readonly storage: {
+    readonly snapshots: Pick<Snapshotter, 'mount' | 'unmount'>;
+    readonly volumes: Volumes;
+    /** ROOT/containers. */
+    readonly directory: string;
+  };
+  readonly networks: Networks;
+  readonly runtime: OciRuntime;
+  readonly specs: Specs;
+}
+
+export interface Launched {
+  readonly pid: number;
+  readonly connection: Connection | undefined;
+}
+
+/** Makes everything a run needs and takes it away again; knows nothing of states. */
+export class Launcher {
+  readonly #deps: LauncherDeps;
+  /** Networks of runs whose row does not name them yet. */
+  readonly #connections = new Map<string, Connection>();
+
+  constructor(deps: LauncherDeps) {
+    this.#deps = deps;
+  }
+
+  /** Root file system, network, volumes and files, then the runtime's create. `tearDown` undoes it, done or failed. */
+  async launch({ record }: Container): Promise<Launched> {
+    const { storage, runtime, specs } = this.#deps;
+    const { id, config, hostConfig } = record;
+    const [mounted, connected] = await Promise.allSettled([
+      storage.snapshots.mount(id),
+      this.#connect(record),
+    ]);
+    if (connected.status === 'rejected') throw connected.reason;
+    if (mounted.status === 'rejected') throw mounted.reason;
+    const rootfs = mounted.value;
+    const connection = connected.value;
+    const [mounts, files] = await Promise.all([
+      this.#mounts(record, rootfs),
+      this.#files(record, connection),
+    ]);
+    const networkNamespace = connection?.namespacePath ?? this.#joinedNamespace(record);
+    const spec = await specs.create(record, {
+      rootfs,
+      mounts,
+      files,
+      ...(networkNamespace === undefined ? {} : { networkNamespace }),
+    });
+    const bundle = join(storage.directory, id);
+    const { pid } = await runtime.create({
+      id,
+      bundle,
+      spec,
+      terminal: config.Tty,
+      stdin: config.OpenStdin,
+      stdinOnce: config.StdinOnce,
+      log: hostConfig.LogConfig.Type === 'none' ? {} : { path: join(bundle, 'container.log') },
+    });
+    return { pid, connection };
+  }
+
+  /** Safe to repeat, and after any part of `launch`. */
+  async tearDown({ record, state }: Container): Promise<void> {
+    const { storage, networks, runtime } = this.#deps;
+    const { id } = record;
+    const connection = this.#connections.get(id) ?? state.connection;
+    this.#connections.delete(id);
+    await runtime.delete(id, { force: true });
+    await Promise.all([
+      connection === undefined ? undefined : networks.release(id, connection),
+      storage.snapshots.unmount(id),
+      ...record.mounts.map((mount) => this.#unmount(mount, id)),
+    ]);
+  }
+
+  async #connect(record: ContainerRecord): Promise<Connection | undefined> {
+    const { hostConfig, config } = record;
+    const mode = config.NetworkDisabled === true ? 'none' : hostConfig.NetworkMode;
+    if (mode === 'host' || joinedContainer(mode) !== undefined) return undefined;
+    const connection = await this.#deps.networks.connect({
+      containerId: record.id,
+      containerName: record.name.slice(1),
+      networkMode: mode,
+      endpoints: record.endpoints,
+      portBindings: portsOf(record),
+    });
+    this.#connections.set(record.id, connection);
+    return connection;
+  }
+
+  #joinedNamespace({ hostConfig }: ContainerRecord): string | undefined {
+    const name = joinedContainer(hostConfig.NetworkMode);
+    if (name === undefined) return undefined;
+    const { record, state } = this.#deps.store.resolve(name);
+    if (!state.running) {
+      throw new EngineError('conflict', `cannot join network of a non running container: ${record.id}`);
+    }
+    return `/proc/${state.pid}/ns/net`;
+  }
+
+  /** Volumes as host paths, new ones filled from the image. */
+  async #mounts(record: ContainerRecord, rootfs: string): Promise<ContainerMount[]> {
+    return Promise.all(
+      record.mounts.map(async (mount) => {
+        if (mount.Type !== 'volume' || mount.Name === undefined) return mount;
+        const Source = await this.#deps.storage.volumes.mount(mount.Name, record.id, {
+          ...(mount.noCopy === true ? {} : { seedFrom: await resolveInRoot(rootfs, mount.Destination) }),
+          ...(mount.subpath === undefined ? {} : { subpath: mount.subpath }),
+        });
+        return { ...mount, Source };
+      }),
+    );
+  }
+
+  async #unmount(mount: ContainerMount, id: string): Promise<void> {
+    if (mount.Type === 'volume' && mount.Name !== undefined)
+      await this.#deps.storage.volumes.unmount(mount.Name, id);
+  }
+
+  /** /etc/hosts, hostname and resolv.conf, written anew at each start; with `container:x` those of the other. */
+  async #files(record: ContainerRecord, connection: Connection | undefined): Promise<ContainerFiles> {
+    const { storage, networks, store } = this.#deps;
+    const { config, hostConfig } = record;
+    const joined = joinedContainer(hostConfig.NetworkMode);
+    const directory = join(
+      storage.directory,
+      joined === undefined ? record.id : store.resolve(joined).record.id,
+    );
+    const files = {
+      resolvConf: join(directory, 'resolv.conf'),
+      hostname: join(directory, 'hostname'),
+      hosts: join(directory, 'hosts'),
+    };
+    if (joined !== undefined) return files;
+    const addresses = Object.values(connection?.endpoints ?? {}).flatMap(({ IPAddress }) => IPAddress || []);
+    const usesHostNetwork = hostConfig.NetworkMode === 'host';
+    const hosts = usesHostNetwork
+      ? `${await readFile('/etc/hosts', 'utf8')}${extraHostLines(hostConfig.ExtraHosts, networks.gateway)}`
+      : hostsFile({
+          hostname: config.Hostname,
+          domainname: config.Domainname,
+          addresses,
+          extraHosts: hostConfig.ExtraHosts ?? [],
+          gateway: networks.gateway,
+        });
+    await Promise.all([
+      writeFile(files.hosts, hosts),
+      writeFile(files.hostname, hostnameFile(config.Hostname)),
+      writeFile(
+        files.resolvConf,
+        resolvConf(await hostResolvers(), {
+          dns: hostConfig.Dns ?? [],
+          search: hostConfig.DnsSearch ?? [],
+          options: hostConfig.DnsOptions ?? [],
+        }),
+      ),
+    ]);
+    return files;
+  }
+
+  /** The directory of a new container's files. */
+  async makeDirectory(id: string): Promise<void> {
+    await mkdir(join(this.#deps.storage.directory, id), { recursive: true, mode: 0o710 });
+  }
+
+  async removeDirectory(id: string): Promise<void> {
+    await rm(join(this.#deps.storage.directory, id), { recursive: true, force: true });
+  }
+}
+
+/** Ports to publish; with -P also each exposed one, on a port of our choice. */
+function portsOf({ config, hostConfig }: ContainerRecord): ContainerRecord['hostConfig']['PortBindings'] {
+  if (!hostConfig.PublishAllPorts) return hostConfig.PortBindings;
+  const exposed = Object.keys(config.ExposedPorts ?? {}).map(
+    (port) => [port, [{ HostIp: '', HostPort: '' }]] as const,
+  );
+  return { ...Object.fromEntries(exposed), ...hostConfig.PortBindings };
+}
+
+function extraHostLines(extraHosts: readonly string[] | null, gateway: string): string {
+  const lines = hostsFile({ hostname: '', addresses: [], extraHosts: extraHosts ?? [], gateway }).split('\n');
+  return lines.slice(1).join('\n');
+}
+
+async function hostResolvers(): Promise<string> {
+  const plain = await readFile(hostResolvConf.plain, 'utf8').catch(() => '');
+  return isResolvedStub(plain) ? readFile(hostResolvConf.resolved, 'utf8') : plain;
+}

@@ -1,0 +1,223 @@
+import type { Logger } from 'pino';
+import { EngineError, isAbortError, isCode, messageOf } from '../errors/index.ts';
+import { KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
+import type { Exit, OciRuntime } from '../runtime/index.ts';
+import type { PendingAttachments } from './attach.ts';
+import type { Launcher } from './launch.ts';
+import type { Container } from './record.ts';
+import type { Remover } from './remove.ts';
+import type { Restarts } from './restarts.ts';
+import { startExitCode } from './start-error.ts';
+import type { ContainerStore, Happening } from './store.ts';
+import { assertCan, exited, started, startFailed } from './transitions.ts';
+import type { Waiters } from './waiters.ts';
+
+/** Told of every run of a container. */
+export interface RunObserver {
+  started(container: Container): void;
+  ended(container: Container): void;
+}
+
+export interface LifecycleDeps {
+  readonly store: ContainerStore;
+  readonly launcher: Launcher;
+  readonly runtime: OciRuntime;
+  readonly waiters: Waiters;
+  readonly pending: PendingAttachments;
+  readonly remover: Remover;
+  readonly logger: Logger;
+}
+
+/**
+ * Starts containers and follows each run to its end. One lock a container orders start, exit and removal;
+ * nobody holds it while waiting for a process.
+ */
+export class Lifecycle {
+  readonly locks = new KeyedLock();
+  readonly #deps: LifecycleDeps;
+  readonly #observers: RunObserver[] = [];
+  readonly #closing = new AbortController();
+  readonly #watching = new Set<Promise<void>>();
+  /** Containers in `docker restart`: their exit neither removes nor restarts them. */
+  readonly #held = new Set<string>();
+  #restarts: Restarts | undefined;
+
+  constructor(deps: LifecycleDeps) {
+    this.#deps = deps;
+  }
+
+  observe(observer: RunObserver): void {
+    this.#observers.push(observer);
+  }
+
+  /** The restart policy's clockwork, which itself starts containers through this object. */
+  useRestarts(restarts: Restarts): void {
+    this.#restarts = restarts;
+  }
+
+  async start(
+    id: string,
+    options: { readonly byPolicy?: boolean; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    using _held = await this.locks.acquire(id, options.signal);
+    const container = this.#deps.store.current(id);
+    if (options.byPolicy === true) {
+      if (!container.state.restarting) return;
+    } else {
+      assertCan('start', container);
+    }
+    await this.#startLocked(container, options.byPolicy === true);
+  }
+
+  async #startLocked(container: Container, byPolicy: boolean): Promise<void> {
+    const { store, launcher, runtime, pending } = this.#deps;
+    const { id } = container.record;
+    try {
+      const { pid, connection } = await launcher.launch(container);
+      await pending.connect(id, () => runtime.attach(id));
+      await runtime.start(id);
+      const running = store.transition(
+        id,
+        (state) => started(state, { pid, at: new Date(), connection, byPolicy }),
+        {
+          action: 'start',
+        },
+      );
+      this.follow(running);
+    } catch (error) {
+      await this.#undoStart(container, error);
+      throw error;
+    }
+  }
+
+  async #undoStart(container: Container, error: unknown): Promise<void> {
+    const { store, launcher, pending, remover, waiters, logger } = this.#deps;
+    const { id, hostConfig } = container.record;
+    logger.debug({ container: id, err: error }, 'start failed');
+    await launcher.tearDown(store.current(id));
+    pending.abandon(id);
+    const exitCode = startExitCode(error);
+    store.transition(id, (state) => startFailed(state, { message: messageOf(error), exitCode }));
+    waiters.exited(id, exitCode);
+    if (hostConfig.AutoRemove) await remover.remove(id, { volumes: true });
+  }
+
+  /** Watches a running container until it ends. */
+  follow(container: Container): void {
+    for (const observer of this.#observers) observer.started(container);
+    const watching = this.#watch(container.record.id);
+    this.#watching.add(watching);
+    void watching.finally(() => this.#watching.delete(watching));
+  }
+
+  async #watch(id: string): Promise<void> {
+    const { runtime, logger } = this.#deps;
+    try {
+      const exit = await runtime.wait(id, this.#closing.signal);
+      using _held = await this.locks.acquire(id);
+      await this.ended(id, exit);
+    } catch (error) {
+      if (isAbortError(error) || this.#closing.signal.aborted) return;
+      logger.error({ container: id, err: error }, 'cannot follow the container to its end');
+    }
+  }
+
+  /** What follows the end of a run; the caller holds the container's lock. */
+  async ended(id: string, exit: Exit): Promise<void> {
+    const { store, launcher, waiters, pending, remover } = this.#deps;
+    const container = store.get(id);
+    if (container === undefined) return;
+    const { hostConfig } = container.record;
+    const held = this.#held.has(id);
+    const remove = hostConfig.AutoRemove && !held;
+    await launcher.tearDown(container);
+    const delayMs = held ? undefined : this.#restarts?.delayAfter(container, exit);
+    const after = store.transition(
+      id,
+      (state) => exited(state, exit, delayMs !== undefined),
+      ...endEvents(container, exit),
+    );
+    for (const observer of this.#observers) observer.ended(after);
+    if (delayMs === undefined) pending.abandon(id);
+    waiters.exited(id, exit.exitCode);
+    if (remove) await remover.remove(id, { volumes: true });
+    else if (delayMs !== undefined) this.#restarts?.schedule(id, delayMs);
+  }
+
+  /** Runs `action` (a stop) so that the exit it causes leaves the container there and stopped. */
+  async holding<T>(id: string, action: () => Promise<T>): Promise<T> {
+    this.#held.add(id);
+    try {
+      return await action();
+    } finally {
+      this.#held.delete(id);
+    }
+  }
+
+  /** Sends a signal; `conflict` when it does not run. */
+  async signal(container: Container, signalNumber: number): Promise<void> {
+    const { id } = container.record;
+    try {
+      await this.#deps.runtime.kill(id, signalNumber);
+    } catch (error) {
+      // It ended by itself just now: whoever waits hears of it.
+      if (!isCode(error, 'conflict') && !isCode(error, 'notFound')) throw error;
+    }
+  }
+
+  /** Ends a running container and waits for it: the signal, patience, SIGKILL. */
+  async end(
+    container: Container,
+    options: { readonly signalNumber: number; readonly timeoutMs: number },
+  ): Promise<void> {
+    const { store, waiters, runtime } = this.#deps;
+    const { id } = container.record;
+    const ended = waiters.wait(id, 'not-running');
+    const wasPaused = container.state.paused;
+    store.transition(id, (state) => ({ ...state, stoppedByUser: true }), {
+      action: 'kill',
+      attributes: { signal: String(options.signalNumber) },
+    });
+    await this.signal(container, options.signalNumber);
+    if (wasPaused) await runtime.resume(id);
+    if (await settles(ended, options.timeoutMs)) return;
+    store.note(store.current(id), { action: 'kill', attributes: { signal: '9' } });
+    await this.signal(container, 9);
+    if (await settles(ended, 10_000)) return;
+    throw new EngineError('internal', `container ${id} did not end 10 s after SIGKILL`);
+  }
+
+  /** Stops following; running containers go on. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#restarts?.close();
+    await Promise.allSettled(this.#watching);
+  }
+}
+
+/** Whether `promise` settles in time; a negative time waits for ever. */
+async function settles(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  if (timeoutMs < 0) {
+    await promise;
+    return true;
+  }
+  try {
+    await raceAbort(promise, AbortSignal.timeout(Math.max(1, timeoutMs)));
+    return true;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'TimeoutError') return false;
+    throw error;
+  }
+}
+
+function endEvents(container: Container, exit: Exit): Happening[] {
+  const seconds = Math.max(
+    0,
+    Math.floor((exit.finishedAt.getTime() - Date.parse(container.state.startedAt)) / 1000),
+  );
+  const die = {
+    action: 'die',
+    attributes: { exitCode: String(exit.exitCode), execDuration: String(seconds) },
+  };
+  return exit.oomKilled ? [{ action: 'oom' }, die] : [die];
+}

@@ -1,0 +1,232 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { ContainerConfig, HostConfig, MountSpec } from '../api/index.ts';
+import { EngineError, hasErrno } from '../errors/index.ts';
+import { parseBind, type Volumes } from '../volume/index.ts';
+import type { ContainerMount } from './record.ts';
+import type { ContainerStore } from './store.ts';
+
+export interface MountRequest {
+  readonly containerId: string;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+}
+
+export interface MountPointsDeps {
+  readonly store: ContainerStore;
+  readonly volumes: Volumes;
+}
+
+/**
+ * The mounts a new container gets, in Docker's order of precedence: --volumes-from, then -v, then --mount, then the
+ * VOLUMEs of the image. Named and anonymous volumes are made and attached to the container; on failure it is for the
+ * caller to detach them. [moby daemon/volumes.go]
+ */
+export async function makeMountPoints(
+  request: MountRequest,
+  deps: MountPointsDeps,
+): Promise<ContainerMount[]> {
+  const { hostConfig, config } = request;
+  const byDestination = new Map<string, ContainerMount>();
+  const put = (mount: ContainerMount) => {
+    byDestination.set(mount.Destination, mount);
+    if (mount.Type === 'volume' && mount.Name !== undefined)
+      deps.volumes.attach(mount.Name, request.containerId);
+  };
+
+  for (const from of hostConfig.VolumesFrom ?? [])
+    for (const mount of mountsFrom(from, deps.store)) put(mount);
+  const given = new Set<string>();
+  const once = (mount: ContainerMount) => {
+    if (given.has(mount.Destination)) {
+      throw new EngineError('invalidArgument', `Duplicate mount point: ${mount.Destination}`);
+    }
+    given.add(mount.Destination);
+    put(mount);
+  };
+  for (const bind of hostConfig.Binds ?? [])
+    once(await fromBind(bind, hostConfig.VolumeDriver, deps.volumes));
+  for (const mount of hostConfig.Mounts ?? []) once(await fromMount(mount, deps.volumes));
+  for (const path of Object.keys(config.Volumes ?? {})) {
+    const destination = posix.resolve('/', path);
+    if (byDestination.has(destination) || hostConfig.Tmpfs?.[destination] !== undefined) continue;
+    put(await newVolume({ destination, readOnly: false, mode: '' }, { anonymous: true }, deps.volumes));
+  }
+  return [...byDestination.values()];
+}
+
+/** `container[:ro|rw]` */
+function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
+  const [name = '', mode = 'rw'] = text.split(':');
+  if (name === '') throw new EngineError('invalidArgument', `malformed volumes-from specification: ${text}`);
+  if (!/^(ro|rw)(,[zZ])?$/.test(mode)) {
+    throw new EngineError('invalidArgument', `invalid mode for volumes-from: ${mode}`);
+  }
+  const readOnly = mode.startsWith('ro');
+  return store
+    .resolve(name)
+    .record.mounts.map((mount) => ({ ...mount, RW: mount.RW && !readOnly, Mode: mode }));
+}
+
+interface VolumeMount {
+  readonly destination: string;
+  readonly readOnly: boolean;
+  readonly mode: string;
+  readonly noCopy?: boolean;
+  readonly subpath?: string;
+}
+
+interface VolumeChoice {
+  readonly name?: string;
+  readonly anonymous?: boolean;
+  readonly driver?: string;
+  readonly driverOptions?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+async function newVolume(
+  mount: VolumeMount,
+  choice: VolumeChoice,
+  volumes: Volumes,
+): Promise<ContainerMount> {
+  const anonymous = choice.name === undefined || choice.name === '';
+  const volume = await volumes.create({
+    ...(anonymous ? { anonymous: true } : { Name: choice.name }),
+    ...(choice.driver === undefined || choice.driver === '' ? {} : { Driver: choice.driver }),
+    ...(choice.driverOptions === undefined ? {} : { DriverOpts: choice.driverOptions }),
+    ...(choice.labels === undefined ? {} : { Labels: choice.labels }),
+  });
+  return {
+    Type: 'volume',
+    Name: volume.Name,
+    Source: volume.Mountpoint,
+    Destination: mount.destination,
+    Driver: volume.Driver,
+    Mode: mount.mode,
+    RW: !mount.readOnly,
+    Propagation: '',
+    ...(mount.noCopy === true ? { noCopy: true } : {}),
+    ...(mount.subpath === undefined ? {} : { subpath: mount.subpath }),
+    ...(anonymous ? { anonymous: true } : {}),
+  };
+}
+
+async function fromBind(text: string, driver: string, volumes: Volumes): Promise<ContainerMount> {
+  const bind = parseBind(text);
+  if (bind.type === 'volume') {
+    return newVolume(bind, { ...(bind.source === undefined ? {} : { name: bind.source }), driver }, volumes);
+  }
+  // As Docker's -v: a missing host directory is made.
+  await mkdir(bind.source, { recursive: true }).catch((error: unknown) => {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+  });
+  return bindMount({ ...bind, recursive: true });
+}
+
+function bindMount(bind: {
+  readonly source: string;
+  readonly destination: string;
+  readonly readOnly: boolean;
+  readonly mode: string;
+  readonly propagation: string;
+  readonly recursive: boolean;
+}): ContainerMount {
+  return {
+    Type: 'bind',
+    Source: bind.source,
+    Destination: bind.destination,
+    Mode: bind.mode,
+    RW: !bind.readOnly,
+    Propagation: bind.propagation,
+    ...(bind.recursive ? {} : { nonRecursive: true }),
+  };
+}
+
+async function fromMount(mount: MountSpec, volumes: Volumes): Promise<ContainerMount> {
+  const destination = posix.resolve('/', mount.Target);
+  const readOnly = mount.ReadOnly === true;
+  switch (mount.Type) {
+    case 'bind':
+      await assertBindSource(mount);
+      return bindMount({
+        source: mount.Source ?? '',
+        destination,
+        readOnly,
+        mode: '',
+        propagation: mount.BindOptions?.Propagation || 'rprivate',
+        recursive: mount.BindOptions?.NonRecursive !== true,
+      });
+    case 'volume': {
+      const options = mount.VolumeOptions;
+      return newVolume(
+        {
+          destination,
+          readOnly,
+          mode: 'z',
+          ...(options?.NoCopy === true ? { noCopy: true } : {}),
+          ...(options?.Subpath === undefined || options.Subpath === '' ? {} : { subpath: options.Subpath }),
+        },
+        {
+          ...(mount.Source === undefined ? {} : { name: mount.Source }),
+          ...(options?.DriverConfig?.Name === undefined ? {} : { driver: options.DriverConfig.Name }),
+          ...(options?.DriverConfig?.Options === undefined
+            ? {}
+            : { driverOptions: options.DriverConfig.Options }),
+          ...(options?.Labels === undefined ? {} : { labels: options.Labels }),
+        },
+        volumes,
+      );
+    }
+    case 'tmpfs':
+      return {
+        Type: 'tmpfs',
+        Source: '',
+        Destination: destination,
+        Mode: '',
+        RW: !readOnly,
+        Propagation: '',
+        tmpfsOptions: tmpfsOptions(mount),
+      };
+    case 'npipe':
+    case 'cluster':
+    case 'image':
+      throw new EngineError(
+        'invalidArgument',
+        `invalid mount config for type "${mount.Type}": unsupported type`,
+      );
+    default: {
+      const unknown: string = mount.Type;
+      throw new EngineError('invalidArgument', `mount type unknown: "${unknown}"`);
+    }
+  }
+}
+
+async function assertBindSource(mount: MountSpec): Promise<void> {
+  const source = mount.Source ?? '';
+  if (!source.startsWith('/')) {
+    throw new EngineError(
+      'invalidArgument',
+      `invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`,
+    );
+  }
+  if (mount.BindOptions?.CreateMountpoint === true) {
+    await mkdir(source, { recursive: true });
+    return;
+  }
+  try {
+    await stat(source);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    const text = `invalid mount config for type "bind": bind source path does not exist: ${source}`;
+    throw new EngineError('invalidArgument', text, { cause: error });
+  }
+}
+
+function tmpfsOptions(mount: MountSpec): string[] {
+  const options = mount.TmpfsOptions;
+  return [
+    ...(options?.SizeBytes ? [`size=${options.SizeBytes}`] : []),
+    ...(options?.Mode ? [`mode=${options.Mode.toString(8)}`] : []),
+    ...(options?.Options ?? []).map((option) => option.join('=')),
+  ];
+}

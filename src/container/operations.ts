@@ -1,0 +1,315 @@
+import { join } from 'node:path';
+import type {
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspect,
+  ContainerSummary,
+  ExecCreateRequest,
+  ExecInspect,
+  FilesystemChange,
+  Filters,
+  HostConfig,
+} from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
+import type { Platform } from '../oci/index.ts';
+import type { Archives } from './archive.ts';
+import { type PendingAttachments, replayThen, sessionOf, streamsOf } from './attach.ts';
+import { commitContainer } from './commit.ts';
+import type {
+  AttachOptions,
+  Containers,
+  ListOptions,
+  Session,
+  StopOptions,
+  TopResult,
+  WaitCondition,
+  WaitResult,
+} from './containers.ts';
+import type { ContainerServices } from './create-containers.ts';
+import type { Creator } from './creator.ts';
+import type { Execs } from './execs.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { select } from './list.ts';
+import type { Logs } from './logs.ts';
+import { parseContainerName } from './names.ts';
+import { pruneContainers } from './prune.ts';
+import type { Container } from './record.ts';
+import { containerStats } from './stats.ts';
+import type { Stopper } from './stop.ts';
+import type { ContainerStore } from './store.ts';
+import { containerTop } from './top.ts';
+import { assertCan } from './transitions.ts';
+import { updateContainer } from './update.ts';
+import { type ContainerSizes, inspectView, summaryView } from './views.ts';
+import type { Waiters } from './waiters.ts';
+
+export interface OperationsDeps {
+  readonly store: ContainerStore;
+  readonly services: ContainerServices;
+  readonly creator: Creator;
+  readonly lifecycle: Lifecycle;
+  readonly stopper: Stopper;
+  readonly execs: Execs;
+  readonly logs: Logs;
+  readonly archives: Archives;
+  readonly pending: PendingAttachments;
+  readonly waiters: Waiters;
+  readonly host: HostFacts;
+  readonly directory: string;
+}
+
+/** What clients ask of containers, by name: finds the container, then hands to the part that does it. */
+export class Operations implements Containers {
+  readonly #deps: OperationsDeps;
+
+  constructor(deps: OperationsDeps) {
+    this.#deps = deps;
+  }
+
+  #find(name: string): Container {
+    return this.#deps.store.resolve(name);
+  }
+
+  create(
+    request: ContainerCreateRequest,
+    options: { readonly name?: string; readonly platform?: Platform },
+  ): Promise<ContainerCreateResponse> {
+    return this.#deps.creator.create(request, options);
+  }
+
+  async start(name: string, signal?: AbortSignal): Promise<void> {
+    await this.#deps.lifecycle.start(this.#find(name).record.id, signal === undefined ? {} : { signal });
+  }
+
+  async stop(name: string, options: StopOptions): Promise<void> {
+    await this.#deps.stopper.stop(this.#find(name), options);
+  }
+
+  async restart(name: string, options: StopOptions): Promise<void> {
+    await this.#deps.stopper.restart(this.#find(name), options);
+  }
+
+  async kill(name: string, signal: string | undefined): Promise<void> {
+    await this.#deps.stopper.kill(this.#find(name), signal);
+  }
+
+  async pause(name: string): Promise<void> {
+    await this.#freeze(name, true);
+  }
+
+  async unpause(name: string): Promise<void> {
+    await this.#freeze(name, false);
+  }
+
+  async #freeze(name: string, paused: boolean): Promise<void> {
+    const { store, services, lifecycle } = this.#deps;
+    const { id } = this.#find(name).record;
+    using _held = await lifecycle.locks.acquire(id);
+    assertCan(paused ? 'pause' : 'unpause', store.current(id));
+    await (paused ? services.runtime.pause(id) : services.runtime.resume(id));
+    store.transition(id, (state) => ({ ...state, paused }), { action: paused ? 'pause' : 'unpause' });
+  }
+
+  async rename(name: string, to: string): Promise<void> {
+    const { store } = this.#deps;
+    const { record, state } = this.#find(name);
+    if (to === '') throw new EngineError('invalidArgument', 'Neither old nor new names may be empty');
+    const newName = parseContainerName(to);
+    if (newName === record.name) {
+      throw new EngineError('invalidArgument', 'Renaming a container with the same name as its current name');
+    }
+    store.save(
+      { record: { ...record, name: newName }, state },
+      { action: 'rename', attributes: { oldName: record.name } },
+    );
+  }
+
+  async update(name: string, change: Partial<HostConfig>): Promise<{ readonly Warnings: readonly string[] }> {
+    const { store, services, lifecycle } = this.#deps;
+    const { id } = this.#find(name).record;
+    using _held = await lifecycle.locks.acquire(id);
+    return updateContainer(store.current(id), change, { store, runtime: services.runtime });
+  }
+
+  async remove(name: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
+    const container = this.#find(name);
+    await this.#deps.stopper.remove(container, options);
+    this.#deps.pending.abandon(container.record.id);
+    this.#deps.execs.forget(container.record.id);
+  }
+
+  prune(
+    filters: Filters,
+  ): Promise<{ readonly ContainersDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
+    const { store, services, stopper } = this.#deps;
+    return pruneContainers(filters, { store, snapshots: services.snapshots, stopper });
+  }
+
+  async wait(
+    name: string,
+    condition: WaitCondition,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: Promise<WaitResult> }> {
+    const { record, state } = this.#find(name);
+    if (condition === 'not-running' && !state.running) {
+      return { result: Promise.resolve({ StatusCode: state.exitCode, Error: null }) };
+    }
+    return { result: this.#deps.waiters.wait(record.id, condition, signal) };
+  }
+
+  async list(options: ListOptions): Promise<ContainerSummary[]> {
+    const { store, services } = this.#deps;
+    return Promise.all(
+      select(store, services.images, options).map(async (container) =>
+        summaryView(
+          container,
+          this.#imageName(container),
+          options.size ? await this.#sizes(container) : undefined,
+        ),
+      ),
+    );
+  }
+
+  /** As the client named it, unless that name means another image by now. */
+  #imageName({ record }: Container): string {
+    const { images } = this.#deps.services;
+    try {
+      return images.resolve(record.config.Image).id === record.imageId ? record.config.Image : record.imageId;
+    } catch (error) {
+      if (error instanceof EngineError) return record.imageId;
+      throw error;
+    }
+  }
+
+  async inspect(name: string, options: { readonly size: boolean }): Promise<ContainerInspect> {
+    const container = this.#find(name);
+    const { id } = container.record;
+    const sizes = options.size ? await this.#sizes(container) : undefined;
+    return inspectView(container, {
+      paths: { directory: join(this.#deps.directory, id), snapshot: this.#deps.services.snapshots.paths(id) },
+      execIds: this.#deps.execs.of(id),
+      ...(sizes === undefined ? {} : { sizes }),
+    });
+  }
+
+  async #sizes({ record }: Container): Promise<ContainerSizes> {
+    const { snapshots, images } = this.#deps.services;
+    const { bytes } = await snapshots.usage(record.id);
+    let imageBytes = 0;
+    try {
+      imageBytes = images.inspect(record.imageId).Size;
+    } catch (error) {
+      // Removed by force: its layers are the container's alone.
+      if (!(error instanceof EngineError)) throw error;
+    }
+    return { SizeRw: bytes, SizeRootFs: bytes + imageBytes };
+  }
+
+  async top(name: string, psArgs: string): Promise<TopResult> {
+    const container = this.#find(name);
+    assertCan('kill', container);
+    return containerTop(await this.#deps.services.runtime.pids(container.record.id), psArgs);
+  }
+
+  async changes(name: string): Promise<FilesystemChange[]> {
+    return this.#deps.services.snapshots.changes(this.#find(name).record.id);
+  }
+
+  stats(
+    name: string,
+    options: { readonly stream: boolean; readonly oneShot: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<object> {
+    const { record } = this.#find(name);
+    const { store, host } = this.#deps;
+    return containerStats({ id: record.id, store, host }, options, signal);
+  }
+
+  async attach(name: string, options: AttachOptions): Promise<Session> {
+    const { logs, store } = this.#deps;
+    const container = this.#find(name);
+    assertCan('attach', container);
+    store.note(container, { action: 'attach' });
+    const live = await this.#liveSession(container, options);
+    if (!options.logs) return live;
+    return { ...live, output: replayThen(logs.replay(container), options.stream ? live.output : undefined) };
+  }
+
+  async #liveSession(container: Container, options: AttachOptions): Promise<Session> {
+    const { services, pending } = this.#deps;
+    const { id, config } = container.record;
+    const streams = streamsOf(options, config);
+    if (!options.stream) return sessionOf(Promise.resolve(undefined), streams, async () => undefined);
+    if (!container.state.running) return pending.session(id, streams);
+    const attachment = await services.runtime.attach(id);
+    return sessionOf(Promise.resolve(attachment), streams, async () => attachment[Symbol.asyncDispose]());
+  }
+
+  async resize(name: string, size: { readonly height: number; readonly width: number }): Promise<void> {
+    const { store, services } = this.#deps;
+    const container = this.#find(name);
+    assertCan('resize', container);
+    await services.runtime.resize(container.record.id, size);
+    store.note(container, {
+      action: 'resize',
+      attributes: { height: String(size.height), width: String(size.width) },
+    });
+  }
+
+  async logs(
+    name: string,
+    query: Parameters<Containers['logs']>[1],
+    signal: AbortSignal,
+  ): ReturnType<Containers['logs']> {
+    return this.#deps.logs.stream(this.#find(name), query, signal);
+  }
+
+  async execCreate(name: string, request: ExecCreateRequest): Promise<{ readonly Id: string }> {
+    return { Id: this.#deps.execs.create(this.#find(name), request) };
+  }
+
+  execStart(
+    execId: string,
+    options: {
+      readonly detach: boolean;
+      readonly tty?: boolean;
+      readonly consoleSize?: readonly [number, number];
+    },
+  ): Promise<Session | undefined> {
+    return this.#deps.execs.start(execId, options);
+  }
+
+  execInspect(execId: string): ExecInspect {
+    return this.#deps.execs.inspect(execId);
+  }
+
+  execResize(execId: string, size: { readonly height: number; readonly width: number }): Promise<void> {
+    return this.#deps.execs.resize(execId, size);
+  }
+
+  statPath(name: string, path: string): ReturnType<Containers['statPath']> {
+    return this.#deps.archives.stat(this.#find(name), path);
+  }
+
+  getArchive(name: string, path: string): ReturnType<Containers['getArchive']> {
+    return this.#deps.archives.get(this.#find(name), path);
+  }
+
+  putArchive(...[name, path, tar, options]: Parameters<Containers['putArchive']>): Promise<void> {
+    return this.#deps.archives.put(this.#find(name), { path, tar, ...options });
+  }
+
+  export(name: string): ReturnType<Containers['export']> {
+    return this.#deps.archives.export(this.#find(name));
+  }
+
+  commit(name: string, options: Parameters<Containers['commit']>[1]): ReturnType<Containers['commit']> {
+    const { store, services } = this.#deps;
+    return commitContainer(this.#find(name), options, {
+      store,
+      images: services.images,
+      runtime: services.runtime,
+    });
+  }
+}

@@ -1,0 +1,93 @@
+import type {
+  ContainerConfig,
+  ContainerStatus,
+  EndpointSettings,
+  Health,
+  HostConfig,
+  MountPoint,
+} from '../api/index.ts';
+import type { Connection } from '../network/index.ts';
+import type { ImageId } from '../oci/index.ts';
+
+/** A mount as it was asked for, beside how Docker shows it. */
+export interface ContainerMount extends MountPoint {
+  /** Leave a new volume empty instead of filling it from the image. */
+  readonly noCopy?: boolean;
+  /** Path inside the volume. */
+  readonly subpath?: string;
+  /** Made for this container without a name of the user's: goes with it on `rm -v` and `--rm`. */
+  readonly anonymous?: boolean;
+  readonly nonRecursive?: boolean;
+  /** tmpfs only: mount options. */
+  readonly tmpfsOptions?: readonly string[];
+}
+
+/** What a container is; it changes only by rename and update. */
+export interface ContainerRecord {
+  readonly id: string;
+  /** With the leading slash. */
+  readonly name: string;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly imageId: ImageId;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  readonly endpoints: Readonly<Record<string, Partial<EndpointSettings>>>;
+  readonly mounts: readonly ContainerMount[];
+}
+
+/** What a container does; one row write per transition. */
+export interface RunState {
+  readonly running: boolean;
+  readonly paused: boolean;
+  readonly restarting: boolean;
+  /** A removal has begun. */
+  readonly removing: boolean;
+  /** A removal failed. */
+  readonly dead: boolean;
+  readonly pid: number;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly error: string;
+  /** RFC 3339; Go's zero time before the first start. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly restartCount: number;
+  /** Stopped by a client: the restart policy leaves it alone. */
+  readonly stoppedByUser: boolean;
+  readonly connection?: Connection;
+  readonly health?: Health;
+}
+
+export interface Container {
+  readonly record: ContainerRecord;
+  readonly state: RunState;
+}
+
+export const zeroTime = '0001-01-01T00:00:00Z';
+
+export const newState: RunState = {
+  running: false,
+  paused: false,
+  restarting: false,
+  removing: false,
+  dead: false,
+  pid: 0,
+  exitCode: 0,
+  oomKilled: false,
+  error: '',
+  startedAt: zeroTime,
+  finishedAt: zeroTime,
+  restartCount: 0,
+  stoppedByUser: false,
+};
+
+/** Docker's one word for a state. [moby daemon/container/state.go] */
+export function statusOf(state: RunState): ContainerStatus {
+  if (state.paused) return 'paused';
+  if (state.restarting) return 'restarting';
+  if (state.running) return 'running';
+  if (state.removing) return 'removing';
+  if (state.dead) return 'dead';
+  return state.startedAt === zeroTime ? 'created' : 'exited';
+}

@@ -1,0 +1,100 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Networks } from '../network/index.ts';
+import type { Exit, OciRuntime } from '../runtime/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { type Container, type RunState, zeroTime } from './record.ts';
+import type { Remover } from './remove.ts';
+import { startsWithDaemon } from './restart.ts';
+import type { ContainerStore } from './store.ts';
+
+export interface RecoverDeps {
+  readonly store: ContainerStore;
+  readonly lifecycle: Lifecycle;
+  readonly remover: Remover;
+  readonly runtime: OciRuntime;
+  readonly networks: Networks;
+  readonly storage: { readonly snapshots: Snapshotter; readonly directory: string };
+  readonly logger: Logger;
+}
+
+/**
+ * Makes the rows agree with the kernel after the engine was away: finds running containers again, ends those that
+ * ended meanwhile, finishes removals, drops what no row knows, and applies the restart policies.
+ */
+export async function recover(deps: RecoverDeps): Promise<void> {
+  const { store, runtime, networks, logger } = deps;
+  const alive: Container[] = [];
+  const gone: Container[] = [];
+  for (const container of store.all()) {
+    const status = await runtime.state(container.record.id);
+    const runs = status !== undefined && (status.status === 'running' || status.status === 'paused');
+    if (container.state.running && !container.state.restarting && runs) alive.push(container);
+    else gone.push(container);
+  }
+  await networks.recover(
+    alive.flatMap(({ record, state }) =>
+      state.connection === undefined ? [] : [{ containerId: record.id, connection: state.connection }],
+    ),
+  );
+  for (const container of gone) await settle(container, deps);
+  await dropUnknown(deps);
+  for (const container of alive) deps.lifecycle.follow(container);
+  for (const { record, state } of store.all()) {
+    if (!state.running && startsWithDaemon(record.hostConfig.RestartPolicy, lastRun(state))) {
+      deps.lifecycle.start(record.id).catch((error: unknown) => {
+        logger.warn(
+          { container: record.id, err: error },
+          'cannot start the container again after the engine was away',
+        );
+      });
+    }
+  }
+}
+
+/** A container that does not run: what its row says of running is history, and what it left in the kernel goes. */
+async function settle(container: Container, deps: RecoverDeps): Promise<void> {
+  const { store, lifecycle, remover, runtime, logger } = deps;
+  const { id } = container.record;
+  try {
+    using _held = await lifecycle.locks.acquire(id);
+    if (container.state.running && !container.state.restarting) {
+      await lifecycle.ended(id, (await runtime.exit(id)) ?? lostExit());
+    } else if (container.state.restarting) {
+      store.transition(id, (state) => ({ ...state, running: false, restarting: false }));
+    }
+    const current = store.get(id);
+    if (current === undefined) return;
+    if (current.state.removing || (current.record.hostConfig.AutoRemove && container.state.running)) {
+      await remover.remove(id, { volumes: current.record.hostConfig.AutoRemove });
+    } else if (!container.state.running) {
+      // What a start left that was cut off before its row was written.
+      if ((await runtime.state(id)) !== undefined) await runtime.delete(id, { force: true });
+      await deps.storage.snapshots.unmount(id);
+    }
+  } catch (error) {
+    logger.error({ container: id, err: error }, 'cannot recover the container');
+  }
+}
+
+/** The machine went down with it: nobody saw its end. */
+function lostExit(): Exit {
+  return { exitCode: 255, oomKilled: false, finishedAt: new Date() };
+}
+
+function lastRun({ stoppedByUser, exitCode, startedAt }: RunState): Parameters<typeof startsWithDaemon>[1] {
+  return { stoppedByUser, exitCode, hasRun: startedAt !== zeroTime };
+}
+
+/** Trees, directories and runtime states without a row: half-made containers and cut-off build steps. */
+async function dropUnknown({ store, runtime, storage }: RecoverDeps): Promise<void> {
+  for (const id of await runtime.list())
+    if (store.get(id) === undefined) await runtime.delete(id, { force: true });
+  for (const key of storage.snapshots.list().active)
+    if (store.get(key) === undefined) await storage.snapshots.remove(key);
+  for (const id of await readdir(storage.directory)) {
+    if (store.get(id) === undefined) await rm(join(storage.directory, id), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import type { ExecCreateRequest } from '../api/index.ts';
+import { EngineError, hasErrno } from '../errors/index.ts';
+import { resolveInRoot } from '../lib/root-path.ts';
+import type { ProcessSpec, RuntimeSpec } from '../runtime/index.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { Container, ContainerMount, ContainerRecord } from './record.ts';
+import {
+  assertPropagation,
+  type ContainerFiles,
+  createExecProcess,
+  createSpec,
+  hostDevices,
+  joinedContainer,
+  type NamespacePaths,
+  resolveBlockIo,
+  resolveDevices,
+  type SeccompProfiles,
+} from './spec/index.ts';
+import type { ContainerStore } from './store.ts';
+import { type ResolvedUser, resolveUser } from './user.ts';
+
+export interface SpecsDeps {
+  readonly store: Pick<ContainerStore, 'resolve'>;
+  readonly host: HostFacts;
+  readonly seccomp: SeccompProfiles;
+  readonly cgroupParent: string;
+}
+
+/** What a start has made ready for the container. */
+export interface Prepared {
+  readonly rootfs: string;
+  /** With host paths as `Source`. */
+  readonly mounts: readonly ContainerMount[];
+  readonly files: ContainerFiles;
+  /** `undefined` with the host's network. */
+  readonly networkNamespace?: string;
+}
+
+/** Gathers from the host and the container's files what the pure spec functions need. */
+export class Specs {
+  readonly #deps: SpecsDeps;
+
+  constructor(deps: SpecsDeps) {
+    this.#deps = deps;
+  }
+
+  async create(record: ContainerRecord, prepared: Prepared): Promise<RuntimeSpec> {
+    const { host, seccomp, cgroupParent } = this.#deps;
+    const { config, hostConfig } = record;
+    const mounts = [...prepared.mounts, ...tmpfsMounts(record)];
+    if (mounts.some(({ Propagation }) => /shared|slave/.test(Propagation))) {
+      assertPropagation(mounts, await readFile('/proc/self/mountinfo', 'utf8'));
+    }
+    const [user, devices, blockIo] = await Promise.all([
+      userIn(prepared.rootfs, config.User, hostConfig.GroupAdd ?? []),
+      hostConfig.Privileged ? hostDevices() : resolveDevices(hostConfig.Devices ?? []),
+      resolveBlockIo(hostConfig),
+    ]);
+    const shmPath = this.#shmPath(hostConfig.IpcMode);
+    return createSpec({
+      id: record.id,
+      config,
+      hostConfig,
+      host,
+      seccomp,
+      user,
+      rootfs: prepared.rootfs,
+      mounts,
+      files: prepared.files,
+      namespaces: this.#namespaces(record, prepared.networkNamespace),
+      devices,
+      cgroupParent,
+      ...(blockIo === undefined ? {} : { blockIo }),
+      ...(shmPath === undefined ? {} : { shmPath }),
+    });
+  }
+
+  /** A further command in a running container. */
+  async exec({ record, state }: Container, request: ExecCreateRequest): Promise<ProcessSpec> {
+    const { config, hostConfig } = record;
+    const user = await userIn(
+      `/proc/${state.pid}/root`,
+      request.User || config.User,
+      hostConfig.GroupAdd ?? [],
+    );
+    return createExecProcess({ config, hostConfig, user, host: this.#deps.host, request });
+  }
+
+  #namespaces({ hostConfig }: ContainerRecord, network: string | undefined): NamespacePaths {
+    const of = (mode: string, type: string) => {
+      const name = joinedContainer(mode);
+      return name === undefined ? undefined : `/proc/${this.#pidOf(name)}/ns/${type}`;
+    };
+    const pid = of(hostConfig.PidMode, 'pid');
+    const ipc = of(hostConfig.IpcMode, 'ipc');
+    return {
+      ...(network === undefined ? {} : { network }),
+      ...(pid === undefined ? {} : { pid }),
+      ...(ipc === undefined ? {} : { ipc }),
+    };
+  }
+
+  #shmPath(ipcMode: string): string | undefined {
+    if (ipcMode === 'host') return '/dev/shm';
+    const name = joinedContainer(ipcMode);
+    return name === undefined ? undefined : `/proc/${this.#pidOf(name)}/root/dev/shm`;
+  }
+
+  #pidOf(name: string): number {
+    const { record, state } = this.#deps.store.resolve(name);
+    if (!state.running) {
+      throw new EngineError('conflict', `cannot join namespace of a non running container: ${record.id}`);
+    }
+    return state.pid;
+  }
+}
+
+/** `--tmpfs`: mounts that `inspect` shows in HostConfig alone. */
+function tmpfsMounts({ hostConfig }: ContainerRecord): ContainerMount[] {
+  return Object.entries(hostConfig.Tmpfs ?? {}).map(([Destination, options]) => ({
+    Type: 'tmpfs',
+    Source: '',
+    Destination,
+    Mode: '',
+    RW: true,
+    Propagation: '',
+    tmpfsOptions: options === '' ? [] : options.split(','),
+  }));
+}
+
+async function userIn(root: string, user: string, groupAdd: readonly string[]): Promise<ResolvedUser> {
+  const [passwd, group] = await Promise.all([textIn(root, '/etc/passwd'), textIn(root, '/etc/group')]);
+  return resolveUser(user, { passwd, group }, groupAdd);
+}
+
+async function textIn(root: string, path: string): Promise<string> {
+  try {
+    return await readFile(await resolveInRoot(root, path), 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return '';
+    throw error;
+  }
+}

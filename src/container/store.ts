@@ -1,0 +1,155 @@
+import { EngineError } from '../errors/index.ts';
+import type { Metadata, Transaction } from '../metadata/index.ts';
+import type { Container, ContainerRecord, RunState } from './record.ts';
+
+/** What happened to a container, for the journal. */
+export interface Happening {
+  readonly action: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Every container of the engine: the rows of `containers`, mirrored in memory, so that listing and looking up
+ * wait for nobody. Values are immutable; `save` replaces one, row first.
+ */
+export class ContainerStore {
+  readonly #metadata: Metadata;
+  readonly #byId = new Map<string, Container>();
+  readonly #idByName = new Map<string, string>();
+
+  constructor(metadata: Metadata) {
+    this.#metadata = metadata;
+    for (const row of metadata.db.prepare('SELECT record, state FROM containers').all()) {
+      const { record, state } = row as { record: string; state: string };
+      this.#remember({ record: JSON.parse(record) as ContainerRecord, state: JSON.parse(state) as RunState });
+    }
+  }
+
+  all(): Container[] {
+    return [...this.#byId.values()];
+  }
+
+  /** `undefined` once it is removed. */
+  get(id: string): Container | undefined {
+    return this.#byId.get(id);
+  }
+
+  idOfName(name: string): string | undefined {
+    return this.#idByName.get(name.startsWith('/') ? name : `/${name}`);
+  }
+
+  /** By full id, exact name, or id prefix, in this order; Docker's errors. */
+  resolve(text: string): Container {
+    if (text === '') throw new EngineError('invalidArgument', 'Container cannot be empty');
+    const exact = this.#byId.get(text) ?? this.#byId.get(this.idOfName(text) ?? '');
+    if (exact !== undefined) return exact;
+    const matches = [...this.#byId.keys()].filter((id) => id.startsWith(text));
+    const match = this.#byId.get(matches[0] ?? '');
+    if (match === undefined) throw new EngineError('notFound', `No such container: ${text}`);
+    if (matches.length > 1) {
+      throw new EngineError('invalidArgument', `multiple IDs found with provided prefix: ${text}`);
+    }
+    return match;
+  }
+
+  /** The container as it is now; throws `notFound` if it went away meanwhile. */
+  current(id: string): Container {
+    const container = this.#byId.get(id);
+    if (container === undefined) throw new EngineError('notFound', `No such container: ${id}`);
+    return container;
+  }
+
+  /** `conflict` with Docker's text when the name is taken. */
+  assertNameFree(name: string): void {
+    const holder = this.#idByName.get(name);
+    if (holder === undefined) return;
+    throw new EngineError(
+      'conflict',
+      `Conflict. The container name "${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+    );
+  }
+
+  insert(container: Container, also?: (transaction: Transaction) => void): void {
+    const { record, state } = container;
+    this.assertNameFree(record.name);
+    this.#metadata.transact((transaction) => {
+      transaction.db
+        .prepare(
+          'INSERT INTO containers (id, name, image_id, created_at_ms, record, state) VALUES (?, ?, ?, ?, ?, ?)',
+        )
+        .run(
+          record.id,
+          record.name,
+          record.imageId,
+          Date.parse(record.created),
+          JSON.stringify(record),
+          JSON.stringify(state),
+        );
+      also?.(transaction);
+      this.#record(transaction, container, { action: 'create' });
+    });
+    this.#remember(container);
+  }
+
+  /** Stores a changed container and what happened to it in one transaction. */
+  save(container: Container, ...happenings: readonly Happening[]): Container {
+    const { record, state } = container;
+    const before = this.current(record.id);
+    if (before.record.name !== record.name) this.assertNameFree(record.name);
+    this.#metadata.transact((transaction) => {
+      transaction.db
+        .prepare('UPDATE containers SET name = ?, record = ?, state = ? WHERE id = ?')
+        .run(record.name, JSON.stringify(record), JSON.stringify(state), record.id);
+      for (const happening of happenings) this.#record(transaction, container, happening);
+    });
+    this.#idByName.delete(before.record.name);
+    this.#remember(container);
+    return container;
+  }
+
+  /** A change of state alone. */
+  transition(
+    id: string,
+    next: (state: RunState) => RunState,
+    ...happenings: readonly Happening[]
+  ): Container {
+    const { record, state } = this.current(id);
+    return this.save({ record, state: next(state) }, ...happenings);
+  }
+
+  /** Only journals, changes nothing. */
+  note(container: Container, ...happenings: readonly Happening[]): void {
+    this.#metadata.transact((transaction) => {
+      for (const happening of happenings) this.#record(transaction, container, happening);
+    });
+  }
+
+  delete(id: string): void {
+    const container = this.current(id);
+    this.#metadata.transact((transaction) => {
+      transaction.db.prepare('DELETE FROM containers WHERE id = ?').run(id);
+      this.#record(transaction, container, { action: 'destroy' });
+    });
+    this.#byId.delete(id);
+    this.#idByName.delete(container.record.name);
+  }
+
+  #remember(container: Container): void {
+    this.#byId.set(container.record.id, container);
+    this.#idByName.set(container.record.name, container.record.id);
+  }
+
+  #record(transaction: Transaction, { record }: Container, { action, attributes }: Happening): void {
+    transaction.record({
+      type: 'container',
+      action,
+      id: record.id,
+      attributes: {
+        ...record.config.Labels,
+        image: record.config.Image,
+        name: record.name.slice(1),
+        ...attributes,
+      },
+    });
+  }
+}

@@ -1,0 +1,210 @@
+import { join } from 'node:path';
+import type {
+  ContainerInspect,
+  ContainerNetworkSettings,
+  ContainerPort,
+  ContainerState,
+  ContainerSummary,
+  EndpointSettings,
+  MountPoint,
+  PortMap,
+} from '../api/index.ts';
+import type { SnapshotPaths } from '../snapshot/index.ts';
+import {
+  type Container,
+  type ContainerMount,
+  type ContainerRecord,
+  type RunState,
+  statusOf,
+} from './record.ts';
+import { statusText } from './status-text.ts';
+
+/** Sizes as `docker ps -s` shows them, bytes. */
+export interface ContainerSizes {
+  readonly SizeRw: number;
+  readonly SizeRootFs: number;
+}
+
+/** Where a container's files are on the host. */
+export interface ContainerPaths {
+  readonly directory: string;
+  readonly snapshot: SnapshotPaths;
+}
+
+/** The command line: entrypoint, then command. */
+export function commandOf({ config }: ContainerRecord): string[] {
+  return [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
+}
+
+export function stateView(state: RunState): ContainerState {
+  return {
+    Status: statusOf(state),
+    Running: state.running,
+    Paused: state.paused,
+    Restarting: state.restarting,
+    OOMKilled: state.oomKilled,
+    Dead: state.dead,
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt,
+    FinishedAt: state.finishedAt,
+    ...(state.health === undefined ? {} : { Health: state.health }),
+  };
+}
+
+export function inspectView(
+  container: Container,
+  context: {
+    readonly paths: ContainerPaths;
+    readonly sizes?: ContainerSizes;
+    readonly execIds: readonly string[];
+  },
+): ContainerInspect {
+  const { record, state } = container;
+  const [path = '', ...args] = commandOf(record);
+  const file = (name: string) => join(context.paths.directory, name);
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: path,
+    Args: args,
+    State: stateView(state),
+    Image: record.imageId,
+    ResolvConfPath: file('resolv.conf'),
+    HostnamePath: file('hostname'),
+    HostsPath: file('hosts'),
+    LogPath: record.hostConfig.LogConfig.Type === 'none' ? '' : file('container.log'),
+    Name: record.name,
+    RestartCount: state.restartCount,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: context.execIds.length === 0 ? null : context.execIds,
+    HostConfig: record.hostConfig,
+    GraphDriver: { Name: 'overlay2', Data: { ...context.paths.snapshot } },
+    ...context.sizes,
+    Mounts: record.mounts.map(mountView),
+    Config: record.config,
+    NetworkSettings: networkView(container),
+  };
+}
+
+export function summaryView(container: Container, image: string, sizes?: ContainerSizes): ContainerSummary {
+  const { record, state } = container;
+  return {
+    Id: record.id,
+    Names: [record.name],
+    Image: image,
+    ImageID: record.imageId,
+    Command: commandOf(record).map(quoteWord).join(' '),
+    Created: Math.floor(Date.parse(record.created) / 1000),
+    Ports: portsView(container),
+    ...sizes,
+    Labels: record.config.Labels,
+    State: statusOf(state),
+    Status: statusText(stateView(state), new Date()),
+    HostConfig: {
+      NetworkMode: record.hostConfig.NetworkMode,
+      ...(record.hostConfig.Annotations === undefined ? {} : { Annotations: record.hostConfig.Annotations }),
+    },
+    NetworkSettings: { Networks: endpointsView(container) },
+    Mounts: record.mounts.map(mountView),
+  };
+}
+
+function mountView(mount: ContainerMount): MountPoint {
+  return {
+    Type: mount.Type,
+    ...(mount.Name === undefined ? {} : { Name: mount.Name }),
+    Source: mount.Source,
+    Destination: mount.Destination,
+    ...(mount.Driver === undefined ? {} : { Driver: mount.Driver }),
+    Mode: mount.Mode,
+    RW: mount.RW,
+    Propagation: mount.Propagation,
+  };
+}
+
+/** Docker shows a word with blanks in single quotes. */
+function quoteWord(word: string): string {
+  return word.includes(' ') ? `'${word}'` : word;
+}
+
+function portsView({ record, state }: Container): ContainerPort[] {
+  const ports = state.connection?.ports ?? {};
+  const exposed = state.running ? Object.keys({ ...record.config.ExposedPorts, ...ports }) : [];
+  return exposed.flatMap((key) => {
+    const [number = '', type = 'tcp'] = key.split('/');
+    const port = { PrivatePort: Number(number), Type: type as ContainerPort['Type'] };
+    const bindings = ports[key] ?? [];
+    if (bindings.length === 0) return [port];
+    return bindings.map((binding) => ({
+      IP: binding.HostIp || '0.0.0.0',
+      ...port,
+      PublicPort: Number(binding.HostPort),
+    }));
+  });
+}
+
+const unconnected: EndpointSettings = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: null,
+  MacAddress: '',
+  DriverOpts: null,
+  GwPriority: 0,
+  NetworkID: '',
+  EndpointID: '',
+  Gateway: '',
+  IPAddress: '',
+  IPPrefixLen: 0,
+  IPv6Gateway: '',
+  GlobalIPv6Address: '',
+  GlobalIPv6PrefixLen: 0,
+  DNSNames: null,
+};
+
+/** The networks a container is on, or will be on when it starts. */
+export function endpointsView({ record, state }: Container): Record<string, EndpointSettings> {
+  if (state.connection !== undefined) return { ...state.connection.endpoints };
+  const mode = record.hostConfig.NetworkMode;
+  if (mode.startsWith('container:')) return {};
+  const asked = Object.keys(record.endpoints);
+  const names = asked.length > 0 ? asked : [mode === 'default' ? 'bridge' : mode];
+  return Object.fromEntries(names.map((name) => [name, { ...unconnected, ...record.endpoints[name] }]));
+}
+
+function networkView(container: Container): ContainerNetworkSettings {
+  const { connection } = container.state;
+  const bridge = connection?.endpoints['bridge'];
+  return {
+    Bridge: '',
+    SandboxID: connection?.sandboxId ?? '',
+    SandboxKey: connection?.namespacePath ?? '',
+    Ports: visiblePorts(container),
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: bridge?.EndpointID ?? '',
+    Gateway: bridge?.Gateway ?? '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: bridge?.IPAddress ?? '',
+    IPPrefixLen: bridge?.IPPrefixLen ?? 0,
+    IPv6Gateway: '',
+    MacAddress: bridge?.MacAddress ?? '',
+    Networks: endpointsView(container),
+  };
+}
+
+/** Published ports and, as null, those only exposed. */
+function visiblePorts({ record, state }: Container): PortMap {
+  if (!state.running) return {};
+  const exposed = Object.keys(record.config.ExposedPorts ?? {}).map((key) => [key, null] as const);
+  return { ...Object.fromEntries(exposed), ...state.connection?.ports };
+}

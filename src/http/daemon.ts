@@ -1,0 +1,35 @@
+import { once } from 'node:events';
+import { pino } from 'pino';
+import { type EngineOptions, engineConfig } from '../config/index.ts';
+import { startEngine } from '../engine/index.ts';
+import { createHttpServer, type TlsFiles } from './index.ts';
+
+export interface DaemonOptions extends EngineOptions {
+  /** `unix:///PATH` or `tcp://ADDRESS:PORT`; at least one. */
+  readonly hosts: readonly string[];
+  readonly tls?: TlsFiles;
+}
+
+/**
+ * Runs an engine and its HTTP servers until SIGTERM or SIGINT. Logs JSON lines to standard error.
+ * Rejects, with everything undone, when it cannot start.
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const config = engineConfig(options);
+  const logger = pino(
+    { level: config.debug ? 'debug' : 'info', base: null },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  const ended = new AbortController();
+  // A signal during start-up must not leave half an engine: it waits until there is one to shut down.
+  const stop = (signal: NodeJS.Signals) => {
+    logger.info({ signal }, 'shutting down');
+    ended.abort();
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  await using engine = await startEngine(config, logger);
+  await using server = createHttpServer({ engine, logger });
+  for (const host of options.hosts) await server.listen(host, options.tls);
+  logger.info({ root: config.root, pid: process.pid }, 'ready');
+  if (!ended.signal.aborted) await once(ended.signal, 'abort');
+}

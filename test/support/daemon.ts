@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { busyboxTar } from './rootfs.ts';
+
+const gantryPath = join(import.meta.dirname, '../../bin/gantry');
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly timeoutMs?: number;
+}
+
+/** A daemon of the test's own: its root, its socket, and the docker CLI pointed at it. */
+export class TestDaemon {
+  readonly directory: string;
+  readonly root: string;
+  readonly host: string;
+  readonly #arguments: readonly string[];
+  #process: ChildProcess | undefined;
+
+  constructor(directory: string, args: readonly string[]) {
+    this.directory = directory;
+    this.root = join(directory, 'root');
+    this.host = `unix://${join(directory, 'gantry.sock')}`;
+    this.#arguments = args;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  async start(extra: readonly string[] = []): Promise<void> {
+    const log = openSync(join(this.directory, 'daemon.log'), 'a');
+    const args = ['daemon', '--root', this.root, '--host', this.host, ...this.#arguments, ...extra];
+    const child = spawn(gantryPath, args, { stdio: ['ignore', log, log] });
+    closeSync(log);
+    this.#process = child;
+    const deadline = Date.now() + 20_000;
+    while (!(await answers(this.host.slice('unix://'.length)))) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`the daemon did not start:\n${this.log()}`);
+      }
+      await sleep(20);
+    }
+  }
+
+  log(): string {
+    return readFileSync(join(this.directory, 'daemon.log'), 'utf8').split('\n').slice(-30).join('\n');
+  }
+
+  /** Ends the daemon with a signal and returns its exit code (null after SIGKILL). */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+      return child?.exitCode ?? null;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+    return child.exitCode;
+  }
+
+  /** Runs the docker CLI against this daemon. */
+  docker(args: readonly string[], options: CommandOptions = {}): CommandResult {
+    return runCommand('docker', ['-H', this.host, ...args], {
+      ...options,
+      env: { DOCKER_CONFIG: join(this.directory, 'docker-config'), DOCKER_BUILDKIT: '0', ...options.env },
+    });
+  }
+
+  /** The docker CLI's standard output, trimmed; fails the test when it fails. */
+  ok(args: readonly string[], options: CommandOptions = {}): string {
+    const result = this.docker(args, options);
+    assert.equal(result.code, 0, `docker ${args.join(' ')}: ${result.stderr || result.stdout}`);
+    return result.stdout.trim();
+  }
+
+  /** Runs our own CLI against this daemon. */
+  gantry(args: readonly string[], options: CommandOptions = {}): CommandResult {
+    return runCommand(gantryPath, args, { ...options, env: { GANTRY_HOST: this.host, ...options.env } });
+  }
+
+  /** Stops everything and leaves nothing, whatever state the test left it in. */
+  async destroy(): Promise<void> {
+    await this.end('SIGKILL');
+    await this.start(['--shutdown', 'stop']);
+    for (const id of this.ok(['ps', '-aq']).split('\n')) if (id !== '') this.docker(['rm', '-fv', id]);
+    const code = await this.end('SIGTERM');
+    assert.equal(code, 0, `the daemon ended with ${code}:\n${this.log()}`);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+export function runCommand(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): CommandResult {
+  const result = spawnSync(program, args, {
+    encoding: 'utf8',
+    maxBuffer: 256 << 20,
+    timeout: options.timeoutMs ?? 120_000,
+    env: { ...process.env, ...options.env },
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  if (result.error !== undefined && result.status === null && result.signal === null) throw result.error;
+  return { code: result.status ?? 128, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** A running daemon for one test (or one file, with `after` as its hook), taken away at its end. */
+export async function startDaemon(
+  t: Pick<TestContext, 'after'>,
+  options: { readonly args?: readonly string[]; readonly base?: boolean } = {},
+): Promise<TestDaemon> {
+  const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'gantry-test-')), options.args ?? []);
+  t.after(() => daemon.destroy());
+  await daemon.start();
+  if (options.base !== false) daemon.ok(['import', '-', 'base:1'], { input: busyboxTar() });
+  return daemon;
+}
+
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false; // Not listening yet.
+  } finally {
+    socket.destroy();
+  }
+}
