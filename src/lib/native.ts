@@ -63,11 +63,12 @@ export function tryLock(fd: number): boolean {
   throw error;
 }
 
-interface SystemError extends Error {
+export interface SystemError extends Error {
   readonly code: string;
 }
 
-function systemError(call: string, target: string): SystemError {
+/** The error of the system call that koffi made last. */
+export function systemError(call: string, target: string): SystemError {
   const number = koffi.errno();
   const name = Object.entries(koffi.os.errno).find(([, value]) => value === number)?.[0] ?? `E${number}`;
   if (name === 'ENOSYS') throw new EngineError('unavailable', `${call}(2) is not supported by this kernel`);

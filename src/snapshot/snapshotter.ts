@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { FilesystemChange } from '../api/index.ts';
 import type { ChainId, DiffId } from '../oci/index.ts';
 
-/** The size of a file tree: bytes as `du` counts them, and inodes. */
+/** The size of a file tree: bytes of its regular files (each inode once, as Docker counts), and inodes. */
 export interface Usage {
   readonly bytes: number;
   readonly inodes: number;
@@ -44,8 +44,11 @@ export interface Snapshotter {
   view(name: ChainId, signal?: AbortSignal): Promise<AsyncDisposable & { readonly root: string }>;
   /** The mutable tree of an active snapshot in overlay form (`upper`), for packing its changes. */
   paths(key: string): SnapshotPaths;
-  /** Turns an active snapshot into the committed one `name`; if that exists, the active one is just dropped. */
-  commit(key: string, name: ChainId): Promise<void>;
+  /**
+   * Turns an active snapshot into the committed one `name`; if that exists, the active one is just dropped.
+   * A `usage` known already saves walking the tree.
+   */
+  commit(key: string, name: ChainId, options?: { readonly usage?: Usage }): Promise<void>;
   stat(name: ChainId): CommittedSnapshot | undefined;
   usage(key: string): Promise<Usage>;
   /** Removes an active or committed snapshot, unmounting first. Absent: succeeds. `conflict` when it has children. */
@@ -62,6 +65,12 @@ export interface AppliedLayer {
   readonly size: number;
 }
 
+export interface ApplyOptions {
+  /** What the plain tar's digest must be. */
+  readonly diffId?: DiffId;
+  readonly signal?: AbortSignal;
+}
+
 /** Layer tars in and out of snapshots; the OCI form outside, overlay's form inside. */
 export interface Layers {
   /**
@@ -69,11 +78,7 @@ export interface Layers {
    * With `diffId`, other bytes reject with `invalidArgument` and leave nothing. A layer already there is only verified.
    * Entries that leave the root are refused with `invalidArgument` and the entry's name.
    */
-  apply(
-    tar: Readable,
-    parent: ChainId | undefined,
-    options?: { readonly diffId?: DiffId; readonly signal?: AbortSignal },
-  ): Promise<AppliedLayer>;
+  apply(tar: Readable, parent: ChainId | undefined, options?: ApplyOptions): Promise<AppliedLayer>;
   /** The changes of an active snapshot as a deterministic OCI layer tar. */
   pack(key: string, signal?: AbortSignal): Readable;
   /** The whole tree at an absolute directory as a plain tar (`docker export`). */

@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { linkSync, readdirSync, rmSync } from 'node:fs';
+import { addAbortSignal, Readable } from 'node:stream';
+import { EngineError } from '../../errors/index.ts';
+import { decompress } from '../../lib/decompress.ts';
+import { type ByteString, bufferOf, tarEnd, textOf } from '../../lib/tar/index.ts';
+import { type ChainId, type DiffId, digestOf } from '../../oci/index.ts';
+import type { LayerTree, OverlaySnapshots } from '../overlay/overlay-snapshots.ts';
+import type { AppliedLayer, ApplyOptions, Layers } from '../snapshotter.ts';
+import { treeUsage } from '../tree-usage.ts';
+import { copyAttributes, lstatBeneath } from './beneath.ts';
+import { packTar, unpackTar, writeTo } from './tar-program.ts';
+import { ToOci } from './to-oci.ts';
+import { type LinkBelow, ToOverlay } from './to-overlay.ts';
+
+/** More than this in holes (a lastlog for a huge user id) is packed as holes. */
+const holesWorthKeeping = 16 << 20;
+
+export function createLayers(snapshots: OverlaySnapshots): Layers {
+  return {
+    apply: (tar, parent, options = {}) => {
+      const known = options.diffId === undefined ? undefined : chainIdOf(parent, options.diffId);
+      if (known !== undefined && snapshots.stat(known) !== undefined) {
+        return verify(tar, parent, options);
+      }
+      return unpack(snapshots, { tar, parent }, options);
+    },
+    pack: (key, signal) => Readable.from(packChanges(snapshots, key, signal), { objectMode: false }),
+    packTree: (root, signal) => Readable.from(packWhole(root, signal), { objectMode: false }),
+  };
+}
+
+interface Layer {
+  readonly tar: Readable;
+  readonly parent: ChainId | undefined;
+}
+
+async function verify(
+  tar: Readable,
+  parent: ChainId | undefined,
+  options: ApplyOptions,
+): Promise<AppliedLayer> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of plainBytes(tar, options.signal)) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return appliedLayer(hash.digest('hex'), { size, parent, want: options.diffId });
+}
+
+async function unpack(
+  snapshots: OverlaySnapshots,
+  layer: Layer,
+  options: ApplyOptions,
+): Promise<AppliedLayer> {
+  const { tar, parent } = layer;
+  const { signal } = options;
+  const tree = snapshots.createTree(parent);
+  try {
+    const transform = new ToOverlay({ base: parent === undefined, devices: true });
+    const hash = createHash('sha256');
+    let size = 0;
+    {
+      await using program = unpackTar(tree.root);
+      for await (const chunk of plainBytes(tar, signal)) {
+        hash.update(chunk);
+        size += chunk.length;
+        for (const bytes of transform.push(chunk)) {
+          if (!(await writeTo(program.input, bytes))) await stopped(program.finished());
+        }
+      }
+      program.input.end(transform.finish());
+      await program.finished();
+    }
+    const applied = appliedLayer(hash.digest('hex'), { size, parent, want: options.diffId });
+    if (parent !== undefined) await settle(snapshots, { tree, parent, transform });
+    signal?.throwIfAborted();
+    await snapshots.commitTree(tree, {
+      name: applied.chainId,
+      ...(parent === undefined ? {} : { parent }),
+      usage: transform.usage,
+    });
+    return applied;
+  } catch (error) {
+    snapshots.dropTree(tree);
+    throw error;
+  }
+}
+
+async function* plainBytes(tar: Readable, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+  if (signal !== undefined) addAbortSignal(signal, tar);
+  const { stream } = await decompress(tar);
+  for await (const chunk of stream) yield chunk as Buffer;
+}
+
+/** tar stopped reading: its failure is the reason, if it has one. */
+async function stopped(finished: Promise<void>): Promise<never> {
+  await finished;
+  throw new EngineError('invalidArgument', 'The layer goes on after the end of its archive');
+}
+
+/** What can be done only when the whole layer is there, since it needs the layers below. */
+async function settle(
+  snapshots: OverlaySnapshots,
+  work: { readonly tree: LayerTree; readonly parent: ChainId; readonly transform: ToOverlay },
+): Promise<void> {
+  const { tree, parent, transform } = work;
+  const { linksBelow, impliedDirectories } = transform;
+  if (linksBelow.length > 0) {
+    await snapshots.withTreeMounted(tree, parent, async (root) => {
+      for (const link of linksBelow) linkBelow(root, link);
+    });
+  }
+  if (impliedDirectories.length === 0) return;
+  await using below = await snapshots.view(parent);
+  for (const path of impliedDirectories) {
+    const from = lstatBeneath(below.root, path);
+    const to = lstatBeneath(tree.root, path);
+    if (from?.isDirectory() === true && to?.isDirectory() === true)
+      copyAttributes(below.root, tree.root, path);
+  }
+}
+
+function linkBelow(root: string, link: LinkBelow): void {
+  const target = lstatBeneath(root, link.target);
+  if (target === undefined || target.isDirectory()) {
+    const [name, to] = [textOf(link.path), textOf(link.target)].map((text) => JSON.stringify(text));
+    throw new EngineError(
+      'invalidArgument',
+      `Refusing the entry ${name}: it links to ${to}, which is not there`,
+    );
+  }
+  if (lstatBeneath(root, link.path) !== undefined) rmSync(pathIn(root, link.path));
+  linkSync(pathIn(root, link.target), pathIn(root, link.path));
+}
+
+function pathIn(root: string, path: ByteString): Buffer {
+  return Buffer.concat([Buffer.from(`${root}/`), bufferOf(path)]);
+}
+
+function chainIdOf(parent: ChainId | undefined, diffId: DiffId): ChainId {
+  return parent === undefined ? diffId : digestOf(`${parent} ${diffId}`);
+}
+
+function appliedLayer(
+  hex: string,
+  layer: { readonly size: number; readonly parent: ChainId | undefined; readonly want: DiffId | undefined },
+): AppliedLayer {
+  const diffId = `sha256:${hex}` as DiffId;
+  if (layer.want !== undefined && layer.want !== diffId) {
+    throw new EngineError('invalidArgument', `The layer's diffID is ${diffId}, not ${layer.want}`);
+  }
+  return { diffId, chainId: chainIdOf(layer.parent, diffId), size: layer.size };
+}
+
+async function* packChanges(
+  snapshots: OverlaySnapshots,
+  key: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  const { UpperDir: upper } = snapshots.paths(key);
+  const { holes } = await treeUsage(upper, signal);
+  await using below = await snapshots.lowerView(key);
+  const transform = new ToOci({
+    hasDirectoryBelow: (path) =>
+      below !== undefined && lstatBeneath(below.root, path)?.isDirectory() === true,
+  });
+  const attributes = ['security.capability', 'user.*', 'trusted.overlay.opaque'];
+  for await (const chunk of packed(upper, { attributes, sparse: holes > holesWorthKeeping, signal })) {
+    yield* transform.push(chunk);
+  }
+  yield transform.finish();
+}
+
+async function* packWhole(root: string, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+  yield* packed(root, { attributes: ['security.capability', 'user.*'], sparse: false, signal });
+}
+
+interface PackedOptions {
+  readonly attributes: readonly string[];
+  readonly sparse: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* packed(root: string, options: PackedOptions): AsyncGenerator<Buffer, void, undefined> {
+  const names = readdirSync(root, { encoding: 'buffer' }).sort((a, b) => Buffer.compare(a, b));
+  if (names.length === 0) {
+    yield tarEnd;
+    return;
+  }
+  await using program = packTar(root, { ...options, names });
+  for await (const chunk of program.output) {
+    options.signal?.throwIfAborted();
+    yield chunk as Buffer;
+  }
+  await program.finished();
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno } from '../../errors/index.ts';
+
+/** Names in ROOT/snapshots; every other entry is the directory of a snapshot. */
+export const reserved = ['l', 'init', 'views', 'trash', 'empty'] as const;
+
+/** Where things lie under ROOT/snapshots. */
+export interface Layout {
+  readonly root: string;
+  /** Short links to committed trees, `../ID/fs`. */
+  readonly links: string;
+  /** Init layers by the chainID of their parent. */
+  readonly init: string;
+  readonly views: string;
+  readonly trash: string;
+  /** An empty directory: overlayfs wants two layers below a read-only mount. */
+  readonly empty: string;
+  directory(id: string): string;
+  fs(id: string): string;
+  upper(id: string): string;
+  work(id: string): string;
+  merged(id: string): string;
+  /** Makes a new, empty snapshot directory and returns its id. */
+  create(): string;
+  /** Makes the short link of a committed tree. */
+  link(id: string): void;
+}
+
+export function openLayout(root: string): Layout {
+  for (const name of reserved) mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
+  const directory = (id: string) => join(root, id);
+  return {
+    root,
+    links: join(root, 'l'),
+    init: join(root, 'init'),
+    views: join(root, 'views'),
+    trash: join(root, 'trash'),
+    empty: join(root, 'empty'),
+    directory,
+    fs: (id) => join(root, id, 'fs'),
+    upper: (id) => join(root, id, 'upper'),
+    work: (id) => join(root, id, 'work'),
+    merged: (id) => join(root, id, 'merged'),
+    create: () => {
+      for (;;) {
+        const id = randomBytes(4).toString('hex');
+        try {
+          mkdirSync(directory(id), { mode: 0o710 });
+          return id;
+        } catch (error) {
+          if (!hasErrno(error, 'EEXIST')) throw error;
+        }
+      }
+    },
+    link: (id) => {
+      try {
+        symlinkSync(`../${id}/fs`, join(root, 'l', id));
+      } catch (error) {
+        if (!hasErrno(error, 'EEXIST')) throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,402 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { FilesystemChange } from '../../api/index.ts';
+import { EngineError, hasErrno } from '../../errors/index.ts';
+import { KeyedLock } from '../../lib/keyed-lock.ts';
+import { readMounts } from '../../lib/mount-info.ts';
+import { MountFlag, mount, unmount } from '../../lib/native.ts';
+import { syncDirectory } from '../../lib/replace-file.ts';
+import type { Metadata } from '../../metadata/index.ts';
+import type { ChainId } from '../../oci/index.ts';
+import type { CommittedSnapshot, SnapshotPaths, Snapshotter, Usage } from '../snapshotter.ts';
+import { treeUsage } from '../tree-usage.ts';
+import { listChanges } from './changes.ts';
+import { fillInitLayer } from './init-layer.ts';
+import { type Layout, openLayout } from './layout.ts';
+import { mountOverlay } from './mount-overlay.ts';
+import { recover } from './recover.ts';
+import { openTable, type SnapshotRow, type SnapshotTable } from './table.ts';
+import { Trash } from './trash.ts';
+
+/** A new tree being filled; it becomes a committed snapshot or is dropped. */
+export interface LayerTree {
+  readonly id: string;
+  /** Absolute path of the empty directory to fill, in overlay's form. */
+  readonly root: string;
+}
+
+/** Snapshots on kernel overlayfs under one directory, which it owns. */
+export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
+  readonly #layout: Layout;
+  readonly #metadata: Metadata;
+  readonly #table: SnapshotTable;
+  readonly #trash: Trash;
+  readonly #locks = new KeyedLock();
+  /** Root by key. */
+  readonly #mounted = new Map<string, string>();
+  #ownMount = false;
+
+  constructor(root: string, metadata: Metadata) {
+    this.#layout = openLayout(root);
+    this.#metadata = metadata;
+    this.#table = openTable(metadata.db);
+    this.#trash = new Trash(this.#layout.trash);
+    const mounted = recover(this.#layout, this.#table, this.#trash);
+    for (const row of this.#table.all()) {
+      if (mounted.has(row.directory)) this.#mounted.set(row.name, this.#layout.merged(row.directory));
+    }
+    this.#isolate();
+  }
+
+  async prepare(
+    key: string,
+    parent?: ChainId,
+    options: { readonly initLayer?: boolean } = {},
+  ): Promise<void> {
+    using _held = await this.#locks.acquire(key);
+    if (this.#table.get(key) !== undefined) {
+      throw new EngineError('conflict', `Snapshot ${JSON.stringify(key)} already exists`);
+    }
+    const lowers = this.#lowers(parent);
+    const init = options.initLayer === true ? await this.#initLayer(parent) : undefined;
+    const directory = this.#layout.create();
+    try {
+      this.#fillDirectory(directory, init ?? this.#topOf(lowers));
+      this.#insert({
+        name: key,
+        kind: 'active',
+        directory,
+        parent: parent ?? null,
+        init_layer: init === undefined ? 0 : 1,
+        bytes: 0,
+        inodes: 0,
+      });
+    } catch (error) {
+      rmSync(this.#layout.directory(directory), { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async mount(key: string): Promise<string> {
+    using _held = await this.#locks.acquire(key);
+    const present = this.#mounted.get(key);
+    if (present !== undefined) return present;
+    const row = this.#active(key);
+    const layout = this.#layout;
+    const target = layout.merged(row.directory);
+    const lowers = this.#lowers(row.parent ?? undefined);
+    const init = row.init_layer === 1 ? await this.#initLayer(row.parent ?? undefined) : undefined;
+    // The directory's making was not synced: after a power loss only its row may be left.
+    if (!existsSync(target)) this.#fillDirectory(row.directory, init ?? this.#topOf(lowers));
+    const upper = { upper: layout.upper(row.directory), work: layout.work(row.directory) };
+    mountOverlay(layout, { lowers, upper, target, ...(init === undefined ? {} : { init }) });
+    this.#mounted.set(key, target);
+    return target;
+  }
+
+  mountedAt(key: string): string | undefined {
+    return this.#mounted.get(key);
+  }
+
+  async unmount(key: string): Promise<void> {
+    using _held = await this.#locks.acquire(key);
+    this.#unmount(key);
+  }
+
+  async view(name: ChainId, signal?: AbortSignal): Promise<AsyncDisposable & { readonly root: string }> {
+    signal?.throwIfAborted();
+    return this.#view(this.#lowers(name));
+  }
+
+  paths(key: string): SnapshotPaths {
+    const row = this.#active(key);
+    const lowers = this.#lowers(row.parent ?? undefined).map((id) => this.#layout.fs(id));
+    if (row.init_layer === 1) lowers.unshift(this.#initPath(row.parent ?? undefined));
+    return {
+      ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(':') }),
+      UpperDir: this.#layout.upper(row.directory),
+      WorkDir: this.#layout.work(row.directory),
+      MergedDir: this.#layout.merged(row.directory),
+    };
+  }
+
+  async commit(key: string, name: ChainId, options: { readonly usage?: Usage } = {}): Promise<void> {
+    using _held = await this.#locks.acquire(key);
+    const row = this.#active(key);
+    this.#unmount(key);
+    if (this.#table.get(name) !== undefined) {
+      this.#removeRow(row);
+      return;
+    }
+    const upper = this.#layout.upper(row.directory);
+    const { bytes, inodes } = options.usage ?? (await treeUsage(upper));
+    renameSync(upper, this.#layout.fs(row.directory));
+    this.#layout.link(row.directory);
+    await syncDirectory(this.#layout.directory(row.directory));
+    this.#metadata.transact(() => {
+      this.#table.delete(key);
+      this.#table.insert({ ...row, name, kind: 'committed', init_layer: 0, bytes, inodes });
+    });
+    rmSync(this.#layout.work(row.directory), { recursive: true, force: true });
+    rmdirSync(this.#layout.merged(row.directory));
+  }
+
+  stat(name: ChainId): CommittedSnapshot | undefined {
+    const row = this.#table.get(name);
+    return row?.kind === 'committed' ? committed(row) : undefined;
+  }
+
+  async usage(key: string): Promise<Usage> {
+    const { bytes, inodes } = await treeUsage(this.#layout.upper(this.#active(key).directory));
+    return { bytes, inodes };
+  }
+
+  async remove(keyOrName: string): Promise<void> {
+    using _held = await this.#locks.acquire(keyOrName);
+    const row = this.#table.get(keyOrName);
+    if (row === undefined) return;
+    const conflict = () => {
+      if (this.#table.childCount(keyOrName) === 0) return;
+      throw new EngineError('conflict', `Snapshot ${keyOrName} is the parent of another`);
+    };
+    conflict();
+    this.#unmount(keyOrName);
+    this.#removeRow(row, conflict);
+  }
+
+  async changes(key: string, signal?: AbortSignal): Promise<FilesystemChange[]> {
+    const row = this.#active(key);
+    await using lower = await this.lowerView(key);
+    return await listChanges(this.#layout.upper(row.directory), lower?.root, signal);
+  }
+
+  list(): { readonly active: readonly string[]; readonly committed: readonly CommittedSnapshot[] } {
+    const rows = this.#table.all();
+    return {
+      active: rows.filter((row) => row.kind === 'active').map((row) => row.name),
+      committed: rows.filter((row) => row.kind === 'committed').map(committed),
+    };
+  }
+
+  /** What an active snapshot stands on, read-only, init layer included; `undefined` if it stands on nothing. */
+  async lowerView(key: string): Promise<(AsyncDisposable & { readonly root: string }) | undefined> {
+    const row = this.#active(key);
+    const parent = row.parent ?? undefined;
+    const lowers = this.#lowers(parent);
+    if (row.init_layer === 1) return this.#view(lowers, await this.#initLayer(parent));
+    return lowers.length === 0 ? undefined : this.#view(lowers);
+  }
+
+  /** A new empty tree for a layer on `parent`, whose root it resembles. The caller commits or drops it. */
+  createTree(parent: ChainId | undefined): LayerTree {
+    const top = this.#topOf(this.#lowers(parent));
+    const id = this.#layout.create();
+    const root = this.#layout.fs(id);
+    this.#makeRoot(root, top);
+    return { id, root };
+  }
+
+  /** Runs `change` in the tree mounted writable on top of `parent`, so that the kernel copies up what it touches. */
+  async withTreeMounted(
+    tree: LayerTree,
+    parent: ChainId,
+    change: (root: string) => Promise<void>,
+  ): Promise<void> {
+    const upper = { upper: tree.root, work: this.#layout.work(tree.id) };
+    await this.#withMounted(this.#lowers(parent), upper, change);
+  }
+
+  async commitTree(tree: LayerTree, snapshot: CommittedSnapshot): Promise<void> {
+    const { name, parent = null, usage } = snapshot;
+    using _held = await this.#locks.acquire(name);
+    if (this.#table.get(name) !== undefined) {
+      this.dropTree(tree);
+      return;
+    }
+    this.#layout.link(tree.id);
+    await syncDirectory(this.#layout.directory(tree.id));
+    this.#insert({ name, kind: 'committed', directory: tree.id, parent, init_layer: 0, ...usage });
+  }
+
+  dropTree(tree: LayerTree): void {
+    this.#trash.discard(this.#layout.directory(tree.id));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#trash[Symbol.asyncDispose]();
+    // Mounts of running containers stay, and with them what they are mounted in.
+    if (this.#ownMount && this.#mounted.size === 0) unmount(this.#layout.root);
+    this.#ownMount = false;
+  }
+
+  /** Where the host shares its mounts between namespaces, ours must not spread: another one would keep them busy. */
+  #isolate(): void {
+    const { root } = this.#layout;
+    const inside = (path: string) => path === '/' || root === path || root.startsWith(`${path}/`);
+    const over = readMounts().filter((entry) => inside(entry.path));
+    const nearest = over.reduce((best, entry) => (entry.path.length >= best.path.length ? entry : best));
+    this.#ownMount = nearest.path === root;
+    if (!nearest.shared) return;
+    if (!this.#ownMount) mount({ source: root, target: root, type: '', flags: MountFlag.bind });
+    mount({ source: '', target: root, type: '', flags: MountFlag.private });
+    this.#ownMount = true;
+  }
+
+  #active(key: string): SnapshotRow {
+    const row = this.#table.get(key);
+    if (row?.kind !== 'active') throw new EngineError('notFound', `No such snapshot: ${key}`);
+    return row;
+  }
+
+  /** Directories of `name` and what is below it, top first. */
+  #lowers(name: ChainId | undefined): string[] {
+    if (name === undefined) return [];
+    const directories = this.#table.chain(name);
+    if (directories.length === 0) throw new EngineError('notFound', `No such snapshot: ${name}`);
+    return directories;
+  }
+
+  #topOf(lowers: readonly string[]): string | undefined {
+    return lowers[0] === undefined ? undefined : this.#layout.fs(lowers[0]);
+  }
+
+  #fillDirectory(directory: string, like: string | undefined): void {
+    const layout = this.#layout;
+    mkdirSync(layout.directory(directory), { recursive: true, mode: 0o710 });
+    this.#makeRoot(layout.upper(directory), like);
+    mkdirSync(layout.work(directory), { recursive: true, mode: 0o700 });
+    mkdirSync(layout.merged(directory), { recursive: true, mode: 0o700 });
+  }
+
+  /** The uppermost root directory gives the merged one its mode and owner. */
+  #makeRoot(path: string, like: string | undefined): void {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    const { mode, uid, gid } = like === undefined ? { mode: 0o755, uid: 0, gid: 0 } : lstatSync(like);
+    if (uid !== 0 || gid !== 0) chownSync(path, uid, gid);
+    chmodSync(path, mode & 0o7777);
+  }
+
+  #insert(row: SnapshotRow): void {
+    try {
+      this.#metadata.transact(() => {
+        this.#table.insert(row);
+      });
+    } catch (error) {
+      if (row.parent !== null && this.#table.get(row.parent) === undefined) {
+        throw new EngineError('notFound', `No such snapshot: ${row.parent}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  #unmount(key: string): void {
+    const target = this.#mounted.get(key);
+    if (target === undefined) return;
+    unmount(target);
+    this.#mounted.delete(key);
+  }
+
+  #removeRow(row: SnapshotRow, check?: () => void): void {
+    this.#metadata.transact(() => {
+      check?.();
+      this.#table.delete(row.name);
+    });
+    if (row.kind === 'committed') {
+      unlinkSync(join(this.#layout.links, row.directory));
+      this.#trash.discard(this.#initDirectory(row.name));
+    }
+    this.#trash.discard(this.#layout.directory(row.directory));
+  }
+
+  #initDirectory(parent: string | undefined): string {
+    return join(this.#layout.init, parent === undefined ? 'scratch' : parent.replace(':', '-'));
+  }
+
+  #initPath(parent: ChainId | undefined): string {
+    return join(this.#initDirectory(parent), 'fs');
+  }
+
+  /** The init layer over `parent`, made once. */
+  async #initLayer(parent: ChainId | undefined): Promise<string> {
+    const path = this.#initPath(parent);
+    if (existsSync(path)) return path;
+    using _held = await this.#locks.acquire(`init/${parent ?? ''}`);
+    if (existsSync(path)) return path;
+    const lowers = this.#lowers(parent);
+    const draft = this.#layout.create();
+    try {
+      this.#makeRoot(this.#layout.upper(draft), this.#topOf(lowers));
+      const upper = { upper: this.#layout.upper(draft), work: this.#layout.work(draft) };
+      await this.#withMounted(lowers, upper, async (root) => {
+        fillInitLayer(root);
+      });
+      mkdirSync(this.#initDirectory(parent), { recursive: true, mode: 0o700 });
+      renameSync(this.#layout.upper(draft), path);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOTEMPTY')) throw error;
+    } finally {
+      rmSync(this.#layout.directory(draft), { recursive: true, force: true });
+    }
+    return path;
+  }
+
+  async #withMounted(
+    lowers: readonly string[],
+    upper: { readonly upper: string; readonly work: string },
+    change: (root: string) => Promise<void>,
+  ): Promise<void> {
+    const target = this.#makeView();
+    mkdirSync(upper.work, { recursive: true, mode: 0o700 });
+    try {
+      mountOverlay(this.#layout, { lowers, upper, target });
+      await change(target);
+    } finally {
+      unmount(target);
+      rmdirSync(target);
+      rmSync(upper.work, { recursive: true, force: true });
+    }
+  }
+
+  #view(lowers: readonly string[], init?: string): AsyncDisposable & { readonly root: string } {
+    const root = this.#makeView();
+    try {
+      mountOverlay(this.#layout, { lowers, target: root, ...(init === undefined ? {} : { init }) });
+    } catch (error) {
+      rmdirSync(root);
+      throw error;
+    }
+    let open = true;
+    const dispose = async () => {
+      if (!open) return;
+      open = false;
+      unmount(root);
+      rmdirSync(root);
+    };
+    return { root, [Symbol.asyncDispose]: dispose };
+  }
+
+  #makeView(): string {
+    const path = join(this.#layout.views, randomBytes(8).toString('hex'));
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+}
+
+function committed(row: SnapshotRow): CommittedSnapshot {
+  return {
+    name: row.name as ChainId,
+    ...(row.parent === null ? {} : { parent: row.parent }),
+    usage: { bytes: row.bytes, inodes: row.inodes },
+  };
+}

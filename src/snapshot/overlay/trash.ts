@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno } from '../../errors/index.ts';
+import { run } from '../../lib/process.ts';
+
+/** Removals that come in a burst (`docker rm $(...)`) share one `rm`. */
+const gatherMs = 50;
+
+/** Takes trees out of sight at once and deletes them in the background; disposing waits for the last. */
+export class Trash implements AsyncDisposable {
+  readonly #directory: string;
+  #pending: string[] = [];
+  #running: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #failure: unknown;
+
+  /** What an earlier process left in `directory` goes too. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#pending = readdirSync(directory);
+    if (this.#pending.length > 0) this.#later();
+  }
+
+  /** Nothing to do for a path that is not there. */
+  discard(path: string): void {
+    const name = randomBytes(8).toString('hex');
+    try {
+      renameSync(path, join(this.#directory, name));
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return;
+      throw error;
+    }
+    this.#pending.push(name);
+    this.#later();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#empty();
+    await this.#running;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure as Error;
+  }
+
+  #later(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#empty();
+    }, gatherMs).unref();
+  }
+
+  #empty(): void {
+    const names = this.#pending;
+    if (names.length === 0) return;
+    this.#pending = [];
+    this.#running = this.#running.then(async () => {
+      try {
+        for (let at = 0; at < names.length; at += 500) {
+          await run('rm', ['-rf', '--', ...names.slice(at, at + 500)], { cwd: this.#directory });
+        }
+      } catch (error) {
+        // The trees are out of use; what is left is deleted at the next start.
+        this.#failure = error;
+      }
+    });
+  }
+}
