@@ -1,0 +1,89 @@
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { EngineError } from '../errors/index.ts';
+import type { RouteContext } from './context.ts';
+import { archiveRoutes } from './routes/archive.ts';
+import { buildRoutes } from './routes/build.ts';
+import { containerRoutes } from './routes/containers.ts';
+import { eventRoutes } from './routes/events.ts';
+import { execRoutes } from './routes/exec.ts';
+import { imageRoutes } from './routes/images.ts';
+import { lifecycleRoutes } from './routes/lifecycle.ts';
+import { networkRoutes } from './routes/networks.ts';
+import { registryRoutes } from './routes/registry.ts';
+import { streamRoutes } from './routes/streams.ts';
+import { swarmRoutes } from './routes/swarm.ts';
+import { systemRoutes } from './routes/system.ts';
+import { volumeRoutes } from './routes/volumes.ts';
+import { describeError } from './statuses.ts';
+import { apiOf, commonHeaders, withoutVersion } from './versions.ts';
+
+const groups = [
+  systemRoutes,
+  eventRoutes,
+  containerRoutes,
+  lifecycleRoutes,
+  streamRoutes,
+  execRoutes,
+  archiveRoutes,
+  registryRoutes,
+  imageRoutes,
+  buildRoutes,
+  networkRoutes,
+  volumeRoutes,
+  swarmRoutes,
+];
+
+/** The router: versions, headers, errors and every route; it listens nowhere by itself. */
+export function createApp(context: RouteContext, log: FastifyBaseLogger): FastifyInstance {
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    exposeHeadRoutes: false,
+    rewriteUrl: (raw) => withoutVersion(raw.url ?? '/'),
+    routerOptions: {
+      // A reference with a digest is longer than the default of 100.
+      maxParamLength: 1_024,
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+    },
+  });
+
+  // Bodies are read by the handlers: as JSON by Docker's rules, or as the stream they are.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => {
+    done(null);
+  });
+
+  app.decorateRequest('api', 0);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(commonHeaders);
+    request.api = apiOf(request.originalUrl);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    // Docker names no character set.
+    if (reply.getHeader('content-type') === 'application/json; charset=utf-8') {
+      reply.header('content-type', 'application/json');
+    }
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, originalUrl: url } = request;
+    request.log.debug(
+      { method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'request',
+    );
+  });
+
+  app.setErrorHandler(async (error, request, reply) => {
+    const { status, message } = describeError(error);
+    if (status >= 500) request.log.error({ err: error, method: request.method, url: request.url }, message);
+    if (status === 304) return reply.code(304).send();
+    return reply.code(status).type('application/json').send(JSON.stringify({ message }));
+  });
+  app.setNotFoundHandler(async (request) => {
+    if (request.method === 'OPTIONS') return '';
+    throw new EngineError('notFound', 'page not found');
+  });
+
+  for (const routes of groups) routes(app, context);
+  return app;
+}

@@ -1,0 +1,218 @@
+import type { ContainerCreateRequest, ExecCreateRequest } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
+
+/** What a field must be; `command` is an array of strings or, as Docker allows, one string. */
+type Kind = 'string' | 'number' | 'boolean' | 'strings' | 'command' | 'object' | 'labels' | 'array';
+type Kinds = Readonly<Record<string, Kind>>;
+type Fields = Record<string, unknown>;
+
+const configKinds: Kinds = {
+  Hostname: 'string',
+  Domainname: 'string',
+  User: 'string',
+  AttachStdin: 'boolean',
+  AttachStdout: 'boolean',
+  AttachStderr: 'boolean',
+  ExposedPorts: 'object',
+  Tty: 'boolean',
+  OpenStdin: 'boolean',
+  StdinOnce: 'boolean',
+  Env: 'strings',
+  Cmd: 'command',
+  Healthcheck: 'object',
+  ArgsEscaped: 'boolean',
+  Image: 'string',
+  Volumes: 'object',
+  WorkingDir: 'string',
+  Entrypoint: 'command',
+  NetworkDisabled: 'boolean',
+  OnBuild: 'strings',
+  Labels: 'labels',
+  StopSignal: 'string',
+  StopTimeout: 'number',
+  Shell: 'command',
+  HostConfig: 'object',
+  NetworkingConfig: 'object',
+};
+
+const hostKinds: Kinds = {
+  CpuShares: 'number',
+  Memory: 'number',
+  NanoCpus: 'number',
+  CgroupParent: 'string',
+  BlkioWeight: 'number',
+  BlkioWeightDevice: 'array',
+  BlkioDeviceReadBps: 'array',
+  BlkioDeviceWriteBps: 'array',
+  BlkioDeviceReadIOps: 'array',
+  BlkioDeviceWriteIOps: 'array',
+  CpuPeriod: 'number',
+  CpuQuota: 'number',
+  CpuRealtimePeriod: 'number',
+  CpuRealtimeRuntime: 'number',
+  CpusetCpus: 'string',
+  CpusetMems: 'string',
+  Devices: 'array',
+  DeviceCgroupRules: 'strings',
+  DeviceRequests: 'array',
+  MemoryReservation: 'number',
+  MemorySwap: 'number',
+  MemorySwappiness: 'number',
+  OomKillDisable: 'boolean',
+  PidsLimit: 'number',
+  Ulimits: 'array',
+  Binds: 'strings',
+  ContainerIDFile: 'string',
+  LogConfig: 'object',
+  NetworkMode: 'string',
+  PortBindings: 'object',
+  RestartPolicy: 'object',
+  AutoRemove: 'boolean',
+  VolumeDriver: 'string',
+  VolumesFrom: 'strings',
+  Mounts: 'array',
+  ConsoleSize: 'array',
+  Annotations: 'labels',
+  CapAdd: 'command',
+  CapDrop: 'command',
+  CgroupnsMode: 'string',
+  Dns: 'strings',
+  DnsOptions: 'strings',
+  DnsSearch: 'strings',
+  ExtraHosts: 'strings',
+  GroupAdd: 'strings',
+  IpcMode: 'string',
+  Cgroup: 'string',
+  Links: 'strings',
+  OomScoreAdj: 'number',
+  PidMode: 'string',
+  Privileged: 'boolean',
+  PublishAllPorts: 'boolean',
+  ReadonlyRootfs: 'boolean',
+  SecurityOpt: 'strings',
+  StorageOpt: 'labels',
+  Tmpfs: 'labels',
+  UTSMode: 'string',
+  UsernsMode: 'string',
+  ShmSize: 'number',
+  Sysctls: 'labels',
+  Runtime: 'string',
+  Isolation: 'string',
+  MaskedPaths: 'strings',
+  ReadonlyPaths: 'strings',
+  Init: 'boolean',
+};
+
+const execKinds: Kinds = {
+  AttachStdin: 'boolean',
+  AttachStdout: 'boolean',
+  AttachStderr: 'boolean',
+  Tty: 'boolean',
+  ConsoleSize: 'array',
+  DetachKeys: 'string',
+  Cmd: 'command',
+  Env: 'strings',
+  Privileged: 'boolean',
+  User: 'string',
+  WorkingDir: 'string',
+};
+
+/** Checks and normalizes the body of `POST /containers/create`: no nulls, commands as arrays. Throws `invalidArgument`. */
+export function toCreateRequest(body: Fields): ContainerCreateRequest {
+  const config = readFields(body, configKinds, 'Config');
+  for (const set of ['ExposedPorts', 'Volumes']) {
+    if (isObject(config[set])) config[set] = withoutNullValues(config[set], {});
+  }
+  if (isObject(config['HostConfig'])) config['HostConfig'] = toHostConfig(config['HostConfig']);
+  if (isObject(config['NetworkingConfig'])) {
+    const networking = readFields(
+      config['NetworkingConfig'],
+      { EndpointsConfig: 'object' },
+      'NetworkingConfig',
+    );
+    const endpoints = networking['EndpointsConfig'];
+    if (isObject(endpoints)) networking['EndpointsConfig'] = withoutNullValues(endpoints, {});
+    config['NetworkingConfig'] = networking;
+  }
+  return config;
+}
+
+export function toHostConfig(body: Fields): Fields {
+  const host = readFields(body, hostKinds, 'HostConfig');
+  if (Array.isArray(host['Mounts'])) {
+    host['Mounts'] = host['Mounts'].map((mount: unknown) => {
+      if (!isObject(mount)) throw mismatch(mount, 'HostConfig.Mounts', 'array of objects');
+      return dropNulls(mount);
+    });
+  }
+  if (isObject(host['RestartPolicy'])) {
+    host['RestartPolicy'] = { Name: '', MaximumRetryCount: 0, ...dropNulls(host['RestartPolicy']) };
+  }
+  if (isObject(host['LogConfig'])) {
+    host['LogConfig'] = { Type: '', Config: {}, ...dropNulls(host['LogConfig']) };
+  }
+  return host;
+}
+
+export function toExecRequest(body: Fields): ExecCreateRequest {
+  return readFields(body, execKinds, 'ExecConfig');
+}
+
+/** The known fields of the right kind, other fields as they are. A null is as if the field were not there. */
+function readFields(body: Fields, kinds: Kinds, name: string): Fields {
+  const fields: Fields = {};
+  for (const [key, value] of Object.entries(body)) {
+    if (value === null || value === undefined) continue;
+    const kind = kinds[key];
+    if (kind !== undefined && !isOfKind(value, kind)) throw mismatch(value, `${name}.${key}`, kind);
+    fields[key] = kind === 'command' && typeof value === 'string' ? [value] : value;
+  }
+  return fields;
+}
+
+function isOfKind(value: unknown, kind: Kind): boolean {
+  switch (kind) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+      return typeof value === kind;
+    case 'array':
+      return Array.isArray(value);
+    case 'strings':
+      return isStrings(value);
+    case 'command':
+      return typeof value === 'string' || isStrings(value);
+    case 'object':
+      return isObject(value);
+    case 'labels':
+      return isObject(value) && Object.values(value).every((item) => typeof item === 'string');
+  }
+}
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function withoutNullValues(fields: Fields, instead: object): Fields {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, value ?? instead]));
+}
+
+function dropNulls(fields: Fields): Fields {
+  const kept: Fields = {};
+  for (const [key, value] of Object.entries(fields)) {
+    if (value !== null) kept[key] = isObject(value) ? dropNulls(value) : value;
+  }
+  return kept;
+}
+
+function mismatch(value: unknown, field: string, kind: string): EngineError {
+  const found = Array.isArray(value) ? 'array' : typeof value;
+  return new EngineError(
+    'invalidArgument',
+    `invalid JSON: json: cannot unmarshal ${found} into Go struct field ${field} of type ${kind}`,
+  );
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { Ulimit } from '../../api/index.ts';
+import type { BuildRequest } from '../../build/index.ts';
+import { EngineError } from '../../errors/index.ts';
+import type { RouteContext } from '../context.ts';
+import { type Query, queryOf } from '../query.ts';
+import { sendProgress } from '../streams.ts';
+
+const pruneFilters = [
+  'description',
+  'id',
+  'inuse',
+  'label',
+  'label!',
+  'parent',
+  'private',
+  'shared',
+  'type',
+  'unused-for',
+  'until',
+];
+
+/** Building images. */
+export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
+  app.post('/build', async (request, reply) => {
+    const build = toBuildRequest(queryOf(request), request.raw);
+    const signal = calls.signalOf(request, reply);
+    await sendProgress(reply, async (onProgress) => {
+      // Quiet is the id alone; a failure then comes as an ordinary error answer.
+      const id = await engine.builder.build(build, build.quiet ? () => undefined : onProgress, signal);
+      if (build.quiet) onProgress({ stream: `${id}\n` });
+    });
+  });
+
+  app.post('/build/prune', async (request) => {
+    const query = queryOf(request);
+    return engine.builder.prune({ all: query.flag('all'), filters: query.filters(pruneFilters) });
+  });
+}
+
+function toBuildRequest(query: Query, context: IncomingMessage): BuildRequest {
+  if (query.text('version') === '2') {
+    throw new EngineError(
+      'notImplemented',
+      'BuildKit builds (version=2) are not supported by this engine yet',
+    );
+  }
+  const remote = query.text('remote');
+  if (remote !== '') {
+    throw new EngineError(
+      'notImplemented',
+      `Cannot build from ${JSON.stringify(remote)}: send the context as the body of the request`,
+    );
+  }
+  const platform = query.platform();
+  return {
+    context,
+    dockerfile: query.optional('dockerfile') ?? 'Dockerfile',
+    tags: query.list('t').filter((tag) => tag !== ''),
+    buildArgs: stringMap(query, 'buildargs', true),
+    labels: stringMap(query, 'labels', false) as Record<string, string>,
+    target: query.text('target'),
+    noCache: query.flag('nocache'),
+    quiet: query.flag('q'),
+    networkMode: query.text('networkmode'),
+    extraHosts: query.list('extrahosts').filter((host) => host !== ''),
+    shmSize: query.integer('shmsize') ?? 0,
+    ulimits: ulimitsOf(query),
+    memory: query.integer('memory') ?? 0,
+    cpuQuota: query.integer('cpuquota') ?? 0,
+    cpuPeriod: query.integer('cpuperiod') ?? 0,
+    cpuShares: query.integer('cpushares') ?? 0,
+    cpusetCpus: query.text('cpusetcpus'),
+    ...(platform === undefined ? {} : { platform }),
+  };
+}
+
+function stringMap(query: Query, name: string, nullable: boolean): Record<string, string | null> {
+  const value = query.json(name) ?? {};
+  const valid = (item: unknown) => typeof item === 'string' || (nullable && item === null);
+  if (typeof value !== 'object' || Array.isArray(value) || !Object.values(value).every(valid)) {
+    throw new EngineError('invalidArgument', `invalid value for ${name}: an object of strings is expected`);
+  }
+  return value as Record<string, string | null>;
+}
+
+function ulimitsOf(query: Query): readonly Ulimit[] {
+  const value = query.json('ulimits') ?? [];
+  if (!Array.isArray(value) || !value.every(isUlimit)) {
+    throw new EngineError('invalidArgument', 'invalid value for ulimits: [{Name, Soft, Hard}] is expected');
+  }
+  return value;
+}
+
+function isUlimit(value: unknown): value is Ulimit {
+  if (typeof value !== 'object' || value === null) return false;
+  const { Name, Soft, Hard } = value as Partial<Ulimit>;
+  return typeof Name === 'string' && typeof Soft === 'number' && typeof Hard === 'number';
+}

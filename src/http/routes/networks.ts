@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify';
+import { EngineError } from '../../errors/index.ts';
+import { readObject } from '../body.ts';
+import type { IdParams, RouteContext } from '../context.ts';
+import { queryOf } from '../query.ts';
+
+const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
+
+export function networkRoutes(app: FastifyInstance, { engine }: RouteContext): void {
+  const { networks } = engine;
+
+  app.get('/networks', async (request) => {
+    const list = networks.list(queryOf(request).filters(listFilters));
+    // Who is attached is told by inspect only.
+    return list.map((network) => ({ ...network, Containers: {} }));
+  });
+
+  app.get<IdParams>('/networks/:id', async (request) => {
+    const scope = queryOf(request).text('scope');
+    const network = networks.inspect(request.params.id);
+    if (scope !== '' && scope !== network.Scope) {
+      throw new EngineError('notFound', `network ${request.params.id} not found`);
+    }
+    return network;
+  });
+
+  app.post('/networks/create', async (request, reply) => {
+    const body = await readObject(request);
+    if (typeof body['Name'] !== 'string' || body['Name'].trim() === '') {
+      throw new EngineError('invalidArgument', 'network name is required');
+    }
+    return reply.code(201).send(await networks.create(body));
+  });
+
+  app.post('/networks/prune', async (request) =>
+    networks.prune(queryOf(request).filters(['label', 'label!', 'until'])),
+  );
+
+  app.delete<IdParams>('/networks/:id', async (request, reply) => {
+    await networks.remove(request.params.id);
+    return reply.code(204).send();
+  });
+
+  for (const action of ['connect', 'disconnect']) {
+    app.post<IdParams>(`/networks/:id/${action}`, async (request) => {
+      networks.resolve(request.params.id);
+      throw new EngineError(
+        'notImplemented',
+        `Cannot ${action} a container and a network: not supported by this engine yet`,
+      );
+    });
+  }
+}

@@ -1,0 +1,102 @@
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { FastifyReply } from 'fastify';
+import type { ProgressMessage } from '../api/index.ts';
+import { codeOf, isCode, messageOf } from '../errors/index.ts';
+import { drained } from './drained.ts';
+import { frame } from './frames.ts';
+import { describeError } from './statuses.ts';
+
+/** Sends status 200 and the headers at once; from here on an error can only be told in the body. */
+export function begin(reply: FastifyReply, headers: Readonly<Record<string, string>>): ServerResponse {
+  reply.hijack();
+  reply.raw.writeHead(200, headersOf(reply, headers));
+  reply.raw.flushHeaders();
+  return reply.raw;
+}
+
+/** The headers set so far and these, for writing an answer without Fastify. */
+export function headersOf(
+  reply: FastifyReply,
+  headers: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const [name, value] of Object.entries(reply.getHeaders())) all[name] = String(value);
+  return { ...all, ...headers };
+}
+
+/** Bytes as they come. An error on the way breaks the connection, so that no client takes a part for the whole. */
+export async function sendBytes(
+  reply: FastifyReply,
+  body: Readable,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  const response = begin(reply, headers);
+  try {
+    await pipeline(body, response);
+  } catch (error) {
+    reply.log.debug({ err: error }, 'a streamed answer ended early');
+    response.destroy();
+  }
+}
+
+/** A container's log. An error on the way is Docker's stream 3, or with a terminal plain text. */
+export async function sendLog(
+  reply: FastifyReply,
+  log: { readonly tty: boolean; readonly body: Readable },
+  contentType: string,
+): Promise<void> {
+  const response = begin(reply, { 'Content-Type': contentType });
+  try {
+    await pipeline(log.body, response, { end: false });
+  } catch (error) {
+    if (response.destroyed) return;
+    if (codeOf(error) !== 'cancelled') {
+      const text = Buffer.from(`Error grabbing logs: ${messageOf(error)}\n`);
+      response.write(log.tty ? text : frame('error', text));
+    }
+  }
+  response.end();
+}
+
+/** One JSON object a line, each sent at once, headers before the first. Ends quietly when the signal aborts. */
+export async function sendLines(
+  reply: FastifyReply,
+  items: AsyncIterable<object>,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = begin(reply, { 'Content-Type': 'application/json' });
+  try {
+    for await (const item of items) {
+      if (!response.write(`${JSON.stringify(item)}\n`)) await drained(response, signal);
+    }
+  } catch (error) {
+    if (!isCode(error, 'cancelled')) reply.log.error({ err: error }, 'a stream of objects ended early');
+  }
+  response.end();
+}
+
+/**
+ * The progress of a long operation: objects ended by CR LF. Until the first message a failure is an ordinary error
+ * answer (the returned promise rejects), after it a message with `errorDetail`.
+ */
+export async function sendProgress(
+  reply: FastifyReply,
+  operation: (onProgress: (message: ProgressMessage) => void) => Promise<void>,
+): Promise<void> {
+  let response: ServerResponse | undefined;
+  const onProgress = (message: ProgressMessage) => {
+    response ??= begin(reply, { 'Content-Type': 'application/json' });
+    if (response.writable) response.write(`${JSON.stringify(message)}\r\n`);
+  };
+  try {
+    await operation(onProgress);
+    response ??= begin(reply, { 'Content-Type': 'application/json' });
+  } catch (error) {
+    if (response === undefined) throw error;
+    const { message } = describeError(error);
+    onProgress({ errorDetail: { message }, error: message });
+  }
+  response.end();
+}
