@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream';
+import type { LogQuery, LogReader, LogRecord } from '../oci-runtime.ts';
+import { readBlocks } from './blocks.ts';
+import { Filter, isPartial, isRecord, isStderr } from './filter.ts';
+import { headerBytes, timeBytes } from './format.ts';
+import { endOf, type FrameOptions, Framer } from './frames.ts';
+
+/** Reads the logs that conmon writes in its k8s-file format. */
+export function createLogReader(): LogReader {
+  return { read: readRecords, stream: streamFrames };
+}
+
+async function* readRecords(
+  path: string,
+  query: LogQuery,
+  signal?: AbortSignal,
+): AsyncGenerator<LogRecord[]> {
+  const filter = new Filter(query);
+  for await (const block of readBlocks(path, query, signal)) {
+    const records: LogRecord[] = [];
+    for (let start = 0; start < block.length && !filter.finished; ) {
+      const end = endOf(block, start);
+      if (isRecord(block, start) && filter.wants(block, start)) records.push(recordAt(block, start, end));
+      start = end + 1;
+    }
+    if (records.length > 0) yield records;
+    if (filter.finished) return;
+  }
+}
+
+function recordAt(block: Buffer, start: number, end: number): LogRecord {
+  return {
+    stream: isStderr(block, start) ? 'stderr' : 'stdout',
+    time: `${block.toString('latin1', start, start + timeBytes)}Z`,
+    data: block.subarray(start + headerBytes, isPartial(block, start) ? end : end + 1),
+  };
+}
+
+async function* frameBlocks(
+  path: string,
+  options: FrameOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const framer = new Framer(options);
+  for await (const block of readBlocks(path, options, signal)) {
+    const frames = framer.frames(block);
+    if (frames.length > 0) yield frames;
+    if (framer.finished) return;
+  }
+}
+
+function streamFrames(path: string, options: FrameOptions, signal?: AbortSignal): Readable {
+  const destroyed = new AbortController();
+  const either = signal === undefined ? destroyed.signal : AbortSignal.any([signal, destroyed.signal]);
+  const blocks = frameBlocks(path, options, either);
+  const stream = new Readable({
+    highWaterMark: 256 << 10,
+    read() {
+      blocks.next().then(
+        ({ value, done }) => stream.push(done === true ? null : value),
+        (error: unknown) => stream.destroy(error as Error),
+      );
+    },
+    destroy(error, done) {
+      // `Readable.from` would first wait for a line that may never come.
+      destroyed.abort();
+      const finish = () => {
+        done(error);
+      };
+      blocks.return(undefined).then(finish, finish);
+    },
+  });
+  return stream;
+}
