@@ -87,9 +87,12 @@ function toRlimit({ Name, Soft, Hard }: Ulimit): { type: string; soft: number; h
   return { type: `RLIMIT_${Name.toUpperCase()}`, soft: limitOf(Soft), hard: limitOf(Hard) };
 }
 
+/** Not in TypeScript's library yet. */
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
+
 /** -1 is no limit: RLIM_INFINITY, which no double holds, so that it stands in the JSON as these digits. */
 function limitOf(value: number): number {
-  return value === -1 ? (rawJson('18446744073709551615') as number) : value;
+  return value === -1 ? (rawJSON('18446744073709551615') as number) : value;
 }
 
 function consoleSize(

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { copyFile, rm, symlink } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFile, rm, rmdir, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { ContainerConfig, HostConfig } from '../../api/index.ts';
+import { hasErrno } from '../../errors/index.ts';
 import { randomId } from '../../lib/ids.ts';
 import { run } from '../../lib/process.ts';
 import { normalizeCreate } from '../create/index.ts';
@@ -45,17 +46,10 @@ function input(
   config: Partial<ContainerConfig> = {},
   more: Partial<SpecInput> = {},
 ): SpecInput {
-  const normal = normalizeCreate({
-    request: {
-      Image: 'x',
-      Cmd: ['sleep', '600'],
-      Hostname: 'edee6b2521c1',
-      ...config,
-      HostConfig: hostConfig,
-    },
-    image: {},
-    host: more.host ?? host,
-  });
+  const normal = normalizeCreate(
+    { request: { Image: 'x', Cmd: ['sleep', '600'], ...config, HostConfig: hostConfig }, image: {}, id },
+    { host: more.host ?? host, runtimes: ['runc'] },
+  );
   return {
     id,
     config: normal.config,
@@ -333,6 +327,14 @@ test('createExecProcess() adds the request to the container', () => {
   assert.deepEqual(exec.capabilities?.bounding, host.capabilities);
 });
 
+async function removeCgroup(facts: HostFacts, name: string): Promise<void> {
+  for (const directory of new Set(Object.values(facts.cgroupPaths))) {
+    await rmdir(join(directory, name)).catch((error: unknown) => {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+    });
+  }
+}
+
 async function runWithRunc(t: TestContext, given: (rootfs: string) => SpecInput): Promise<string> {
   const bundle = mkdtempSync(join(tmpdir(), 'gantry-spec-'));
   const rootfs = join(bundle, 'rootfs');
@@ -388,7 +390,7 @@ test('runc runs what createSpec() writes: limits, read-only binds and confinemen
           hostname: join(bundle, 'hostname'),
           hosts: join(bundle, 'hosts'),
         },
-        cgroupParent: '/gantry-spec-test',
+        cgroupParent: `/${parent}`,
       },
     );
   });
