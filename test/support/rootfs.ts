@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../src/lib/process.ts';
@@ -16,4 +17,9 @@ export async function makeBusyboxRootfs(directory: string): Promise<void> {
     'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n',
   );
   await writeFile(join(directory, 'etc/group'), 'root:x:0:\nuser:x:1000:\n');
+}
+
+/** The root file system tar that `npm start` makes its base image of. */
+export function busyboxTar(): Buffer {
+  return execFileSync(join(import.meta.dirname, '../../scripts/busybox-image.sh'), { maxBuffer: 64 << 20 });
 }

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLogReader, type LogQuery, type LogRecord } from '../index.ts';
+
+const reader = createLogReader();
+const both = { stdout: true, stderr: true };
+
+function record(second: number, stream: 'stdout' | 'stderr', content: string): string {
+  const time = `2026-01-31T12:00:${String(second).padStart(2, '0')}.123456789+00:00`;
+  return content.endsWith('\n') ? `${time} ${stream} F ${content}` : `${time} ${stream} P ${content}\n`;
+}
+
+function nano(second: number): bigint {
+  return BigInt(Date.UTC(2026, 0, 31, 12, 0, second)) * 1_000_000n + 123_456_789n;
+}
+
+async function readAll(path: string, query: LogQuery): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for await (const some of reader.read(path, query)) records.push(...some);
+  return records;
+}
+
+async function textOf(path: string, query: Partial<LogQuery> = {}): Promise<string> {
+  const records = await readAll(path, { ...both, ...query });
+  return records.map(({ data }) => data.toString('latin1')).join('');
+}
+
+describe('createLogReader()', () => {
+  let path: string;
+
+  beforeEach(async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'logs-'));
+    path = join(directory, 'log');
+    (t as TestContext).after(() => rm(directory, { recursive: true, force: true }));
+  });
+
+  test('read() gives stream, time and exact bytes', async () => {
+    const odd = 'a\0b\r \xff P F\n';
+    const text = record(1, 'stdout', odd) + record(2, 'stderr', 'no end') + record(3, 'stdout', '\n');
+    await writeFile(path, Buffer.from(text, 'latin1'));
+    const records = await readAll(path, both);
+    assert.deepEqual(
+      records.map(({ stream, time, data }) => [stream, time, data.toString('latin1')]),
+      [
+        ['stdout', '2026-01-31T12:00:01.123456789Z', odd],
+        ['stderr', '2026-01-31T12:00:02.123456789Z', 'no end'],
+        ['stdout', '2026-01-31T12:00:03.123456789Z', '\n'],
+      ],
+    );
+  });
+
+  test('read() of a missing or empty file is empty', async () => {
+    assert.deepEqual(await readAll(path, both), []);
+    await writeFile(path, '');
+    assert.deepEqual(await readAll(path, { ...both, tail: 3 }), []);
+  });
+
+  test('read() filters by stream and time, both ends included', async () => {
+    const lines = [1, 2, 3, 4, 5].map((n) => record(n, n % 2 === 0 ? 'stderr' : 'stdout', `${n}\n`));
+    await writeFile(path, lines.join(''));
+    assert.equal(await textOf(path, { stderr: false }), '1\n3\n5\n');
+    assert.equal(await textOf(path, { stdout: false }), '2\n4\n');
+    assert.equal(await textOf(path, { sinceNano: nano(2), untilNano: nano(4) }), '2\n3\n4\n');
+    assert.equal(await textOf(path, { sinceNano: nano(2) + 1n, untilNano: nano(4) - 1n }), '3\n');
+  });
+
+  test('read() passes over what a crash left of a record', async () => {
+    await writeFile(
+      path,
+      `${record(1, 'stdout', 'a\n')}torn\n${record(2, 'stdout', 'b\n')}2026-01-31T12:00:03.1`,
+    );
+    assert.equal(await textOf(path), 'a\nb\n');
+  });
+
+  test('tail counts lines from the end, a line in pieces once', async () => {
+    const lines = Array.from({ length: 5000 }, (_, n) => record(n % 60, 'stdout', `line ${n}\n`));
+    const long =
+      record(1, 'stdout', 'x'.repeat(8192)) +
+      record(1, 'stdout', 'y'.repeat(8192)) +
+      record(1, 'stdout', 'z\n');
+    await writeFile(path, `${lines.join('')}${long}${record(2, 'stdout', 'open')}`);
+    const longText = `${'x'.repeat(8192)}${'y'.repeat(8192)}z\n`;
+    assert.equal(await textOf(path, { tail: 0 }), '');
+    assert.equal(await textOf(path, { tail: 1 }), 'open');
+    assert.equal(await textOf(path, { tail: 2 }), `${longText}open`);
+    assert.equal(await textOf(path, { tail: 4 }), `line 4998\nline 4999\n${longText}open`);
+    for (const tail of [1000, 4999]) {
+      assert.match(await textOf(path, { tail }), new RegExp(`^line ${5002 - tail}\n`));
+    }
+    assert.match(await textOf(path, { tail: 100_000 }), /^line 0\n/);
+  });
+
+  test('stream() makes a frame a record, with a time before each line', async () => {
+    const text = record(1, 'stdout', 'one ') + record(2, 'stderr', 'err\n') + record(3, 'stdout', 'two\n');
+    await writeFile(path, text);
+    const time = (second: number) => `2026-01-31T12:00:0${second}.123456789Z `;
+    const cases = [
+      { framed: false, timestamps: false, expected: 'one err\ntwo\n' },
+      { framed: false, timestamps: true, expected: `${time(1)}one ${time(2)}err\ntwo\n` },
+      { framed: true, timestamps: false, expected: frame(1, 'one ') + frame(2, 'err\n') + frame(1, 'two\n') },
+      {
+        framed: true,
+        timestamps: true,
+        expected: frame(1, `${time(1)}one `) + frame(2, `${time(2)}err\n`) + frame(1, 'two\n'),
+      },
+    ];
+    for (const { expected, ...options } of cases) {
+      const chunks = await reader.stream(path, { ...both, ...options }).toArray();
+      assert.equal(Buffer.concat(chunks as Buffer[]).toString(), expected);
+    }
+  });
+
+  test('stream() gives lines of every length exactly, over many blocks', async () => {
+    const contents = Array.from({ length: 3000 }, (_, n) => `${'abcdefg'.repeat(n % 700)}${n}\n`);
+    await writeFile(path, contents.map((content) => record(1, 'stdout', content)).join(''));
+    const chunks = await reader.stream(path, { ...both, framed: false, timestamps: false }).toArray();
+    assert.equal(Buffer.concat(chunks as Buffer[]).toString(), contents.join(''));
+  });
+
+  test('follow goes on through appends, a torn write, rotation and truncation until the end', async () => {
+    await writeFile(path, record(1, 'stdout', 'old\n') + record(1, 'stdout', 'a\n'));
+    const ended = new AbortController();
+    let text = '';
+    const reading = (async () => {
+      const query = { ...both, tail: 1, follow: { ended: ended.signal } };
+      for await (const some of reader.read(path, query))
+        text += some.map(({ data }) => data.toString()).join('');
+    })();
+    const until = async (expected: string) => {
+      for (let tries = 0; tries < 200 && text !== expected; tries += 1) await delay(5);
+      assert.equal(text, expected);
+    };
+    await until('a\n');
+    const b = record(2, 'stderr', 'b\n');
+    await appendFile(path, b.slice(0, 30));
+    await delay(30);
+    await appendFile(path, b.slice(30));
+    await until('a\nb\n');
+    // conmon's rotation.
+    await appendFile(path, record(3, 'stdout', 'c\n'));
+    await writeFile(`${path}.tmp`, '');
+    await rename(`${path}.tmp`, path);
+    await appendFile(path, record(4, 'stdout', 'd\n'));
+    await until('a\nb\nc\nd\n');
+    await truncate(path);
+    await until('a\nb\nc\nd\n');
+    await delay(30);
+    await appendFile(path, record(5, 'stdout', 'e\n'));
+    await until('a\nb\nc\nd\ne\n');
+    await appendFile(path, record(6, 'stdout', 'f\n'));
+    ended.abort();
+    await reading;
+    assert.equal(text, 'a\nb\nc\nd\ne\nf\n');
+  });
+
+  test('follow waits for a file that is not there yet, and stops with its signal', async () => {
+    const stop = new AbortController();
+    const query = { ...both, follow: { ended: new AbortController().signal } };
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const some of reader.read(path, query, stop.signal)) {
+        seen.push(...some.map(({ data }) => data.toString()));
+        stop.abort();
+      }
+    })();
+    await delay(20);
+    await writeFile(path, record(1, 'stdout', 'late\n'));
+    await assert.rejects(reading, { name: 'AbortError' });
+    assert.deepEqual(seen, ['late\n']);
+  });
+
+  test('a stream that follows can be destroyed while it waits', async () => {
+    await writeFile(path, record(1, 'stdout', 'a\n'));
+    const follow = { ended: new AbortController().signal };
+    const stream = reader.stream(path, { ...both, framed: false, timestamps: false, follow });
+    const [first] = (await stream.take(1).toArray()) as Buffer[];
+    assert.equal(first?.toString(), 'a\n');
+    if (!stream.closed) await new Promise((closed) => stream.once('close', closed));
+  });
+});
+
+function frame(stream: number, content: string): string {
+  const header = Buffer.alloc(8);
+  header[0] = stream;
+  header.writeUInt32BE(content.length, 4);
+  return header.toString() + content;
+}
