@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Lease } from '../metadata/index.ts';
-import type { Digest } from '../oci/index.ts';
+import type { Digest, Index } from '../oci/index.ts';
 
 export interface BlobInfo {
   readonly digest: Digest;
@@ -53,6 +53,11 @@ export interface ContentManager {
    * true leaves it.
    */
   delete(digest: Digest, keep?: () => boolean): Promise<boolean>;
+  /**
+   * Replaces the store's list of what its blobs are, for other tools to read. It is a view that can always be made
+   * again: whole or old after a crash of the process, maybe lost with the machine's power.
+   */
+  describe(index: Index): Promise<void>;
 }
 
 /** Immutable blobs named by their digest. */

@@ -21,10 +21,18 @@ export interface Image {
   readonly parent?: ImageId;
 }
 
+/** A layer's blob in the content store, compressed or not. */
+export interface ImageLayer {
+  readonly digest: Digest;
+  /** Bytes of the blob. */
+  readonly size: number;
+  readonly mediaType: string;
+}
+
 export interface NewImage {
   readonly config: ImageConfig;
-  /** Layer blobs in the content store, one for each diffID, base first. */
-  readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly mediaType: string }[];
+  /** One for each diffID, base first. */
+  readonly layers: readonly ImageLayer[];
   readonly parent?: ImageId;
 }
 
@@ -47,11 +55,17 @@ export interface ImageUser {
   readonly running: boolean;
 }
 
-export interface Images {
+/** Disposing it brings the content store's `index.json` up to date. */
+export interface Images extends AsyncDisposable {
   /** By id, reference or id prefix. `notFound` "No such image: repo:tag"; `invalidArgument` for a bad reference. */
   resolve(nameOrId: string): Image;
-  /** Adds an image whose layers are applied and stored; known config bytes return the image there is. */
+  /**
+   * Adds an image whose layers are applied and stored, held by a lease of the caller; known config bytes return the
+   * image there is. `internal` if a layer's blob or snapshot is missing.
+   */
   add(image: NewImage): Promise<Image>;
+  /** Layer blobs of an image, base first. */
+  layersOf(id: ImageId): readonly ImageLayer[];
   list(options: {
     readonly all: boolean;
     readonly filters: Filters;
@@ -91,4 +105,6 @@ export interface Images {
   save(names: readonly string[], signal?: AbortSignal): Promise<Readable>;
   /** Bytes of layers stored, each once. */
   layersSize(): number;
+  /** Removes blobs and snapshots that no image, container or lease needs; returns the bytes freed. */
+  collectGarbage(): Promise<number>;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -7,7 +7,7 @@ import { EngineError, hasErrno } from '../../errors/index.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
 import { replaceFile, syncDirectory } from '../../lib/replace-file.ts';
 import type { Lease } from '../../metadata/index.ts';
-import { type Digest, digestOf, hexOf, isDigest } from '../../oci/index.ts';
+import { type Digest, digestOf, hexOf, type Index, isDigest } from '../../oci/index.ts';
 import type { BlobInfo, BlobRange, BlobWriter, ContentStore, Expected } from '../content-store.ts';
 import { BlobWritable } from './blob-writable.ts';
 
@@ -27,16 +27,18 @@ export async function openContentStore(options: { readonly directory: string }):
   await mkdir(ingest, { recursive: true, mode: 0o700 });
   const layout = join(options.directory, 'oci-layout');
   if (!(await exists(layout))) await replaceFile(layout, '{"imageLayoutVersion":"1.0.0"}');
-  return new LocalContentStore(blobs, ingest);
+  return new LocalContentStore(options.directory, blobs, ingest);
 }
 
 class LocalContentStore implements ContentStore {
+  readonly #directory: string;
   readonly #blobs: string;
   readonly #ingest: string;
   /** Commit and delete of one digest take turns, so that neither sees the other half done. */
   readonly #locks = new KeyedLock();
 
-  constructor(blobs: string, ingest: string) {
+  constructor(directory: string, blobs: string, ingest: string) {
+    this.#directory = directory;
     this.#blobs = blobs;
     this.#ingest = ingest;
   }
@@ -134,6 +136,12 @@ class LocalContentStore implements ContentStore {
       if (hasErrno(error, 'ENOENT')) return false;
       throw error;
     }
+  }
+
+  async describe(index: Index): Promise<void> {
+    const temporary = join(this.#ingest, randomBytes(12).toString('hex'));
+    await writeFile(temporary, JSON.stringify(index));
+    await rename(temporary, join(this.#directory, 'index.json'));
   }
 
   async #publish(blob: Written): Promise<void> {

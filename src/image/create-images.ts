@@ -1,0 +1,75 @@
+import { EngineError } from '../errors/index.ts';
+import { loadArchive } from './archive/load.ts';
+import { saveImages } from './archive/save.ts';
+import { createCollection } from './image-collectors.ts';
+import type { ImageDependencies, ImageParts } from './image-parts.ts';
+import { ImageRows } from './image-rows.ts';
+import type { Images } from './images.ts';
+import { keepLayoutIndex } from './layout-index.ts';
+import { imageHistory, inspectImage, layersSize, listImages } from './list-images.ts';
+import { addImage, commitImage, importRootfs, recordTag, tagOf } from './make-image.ts';
+import { pruneImages, removeImage } from './remove-image.ts';
+import { resolveImage } from './resolve-image.ts';
+
+/** The images of an engine. The caller owns the stores it passes in and disposes the result before them. */
+export function createImages(dependencies: ImageDependencies): Images {
+  const rows = new ImageRows(dependencies.metadata);
+  const collect = createCollection({ ...dependencies, rows });
+  const parts: ImageParts = { ...dependencies, rows, collect };
+  const index = keepLayoutIndex(rows, parts.content);
+  let pruning = false;
+  /** Passes a result on after saying that images changed. */
+  const changed = <T>(result: T): T => {
+    index.changed();
+    return result;
+  };
+
+  return {
+    resolve: (nameOrId) => resolveImage(rows, nameOrId).image,
+    layersOf: (id) => resolveImage(rows, id).image.layers,
+    add: async (image) => changed(await addImage(parts, image)),
+    list: (options) => listImages(parts, options),
+    inspect: (nameOrId) => inspectImage(parts, nameOrId),
+    history: (nameOrId) => imageHistory(parts, nameOrId),
+    tag: (nameOrId, text) => {
+      const { image } = resolveImage(rows, nameOrId);
+      const tag = tagOf(text);
+      parts.metadata.transact((transaction) => {
+        rows.setReference(transaction, tag, image.id);
+        recordTag(transaction, image.id, tag);
+      });
+      index.changed();
+    },
+    remove: async (nameOrId, options) => {
+      const removed = changed(removeImage(parts, nameOrId, options));
+      if (removed.some((item) => 'Deleted' in item)) await collect();
+      return removed;
+    },
+    prune: async (filters) => {
+      if (pruning) throw new EngineError('conflict', 'a prune operation is already running');
+      pruning = true;
+      try {
+        const removed = changed(pruneImages(parts, filters));
+        const freed = removed.length === 0 ? 0 : await collect();
+        parts.metadata.transact((transaction) => {
+          const attributes = { reclaimed: String(freed) };
+          transaction.record({ type: 'image', action: 'prune', id: '', attributes });
+        });
+        return { ImagesDeleted: removed, SpaceReclaimed: freed };
+      } finally {
+        pruning = false;
+      }
+    },
+    commit: async (request, signal) => changed(await commitImage(parts, request, signal)),
+    importRootfs: async (tar, options, signal) =>
+      changed(await importRootfs(parts, tar, { ...options, signal })),
+    load: async (archive, onProgress, signal) => {
+      await loadArchive(parts, archive, { onProgress, ...(signal === undefined ? {} : { signal }) });
+      index.changed();
+    },
+    save: (names, signal) => saveImages(parts, names, signal),
+    layersSize: () => layersSize(parts),
+    collectGarbage: collect,
+    [Symbol.asyncDispose]: () => index[Symbol.asyncDispose](),
+  };
+}

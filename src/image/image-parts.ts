@@ -1,0 +1,25 @@
+import type { ContentStore } from '../content/index.ts';
+import type { Metadata } from '../metadata/index.ts';
+import type { Layers, Snapshotter } from '../snapshot/index.ts';
+import type { ImageRows } from './image-rows.ts';
+import type { ImageUser } from './images.ts';
+
+/** What images are made from and used by. */
+export interface ImageDependencies {
+  readonly metadata: Metadata;
+  readonly content: ContentStore;
+  readonly snapshots: Snapshotter;
+  readonly layers: Layers;
+  /** The containers there are, each with its image. */
+  readonly users: () => Iterable<ImageUser>;
+}
+
+/** What the operations on images share. */
+export interface ImageParts extends ImageDependencies {
+  readonly rows: ImageRows;
+  /** Starts (or joins) a garbage collection that sees the present state; returns the bytes freed. */
+  readonly collect: () => Promise<number>;
+}
+
+/** Longer than any load, import or commit may take; a killed daemon's leftovers go after it. */
+export const leaseTtlMs = 3_600_000;
