@@ -6,7 +6,7 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, hasErrno } from '../../src/errors/index.ts';
 import { randomId } from '../../src/lib/ids.ts';
-import type { Attachment, OciRuntime } from '../../src/runtime/index.ts';
+import { type Attachment, createLogReader, type OciRuntime } from '../../src/runtime/index.ts';
 import { makeBusyboxRootfs } from '../support/rootfs.ts';
 import { runtimeSpec, type SpecOptions } from '../support/runtime-spec.ts';
 
@@ -20,6 +20,7 @@ interface Options extends Omit<SpecOptions, 'rootfs' | 'cgroup'> {
   readonly stdin?: boolean;
   readonly stdinOnce?: boolean;
   readonly noLog?: boolean;
+  readonly maxLogBytes?: number;
 }
 
 interface Container {
@@ -61,7 +62,10 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
         terminal: options.terminal ?? false,
         stdin: options.stdin ?? false,
         stdinOnce: options.stdinOnce ?? true,
-        log: options.noLog === true ? {} : { path: log },
+        log: {
+          ...(options.noLog === true ? {} : { path: log }),
+          ...(options.maxLogBytes === undefined ? {} : { maxBytes: options.maxLogBytes }),
+        },
       });
       return { id, bundle, log };
     }
@@ -313,6 +317,35 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       // 0, 1, 2 and the directory `ls` reads.
       assert.match(result.stdout, /^4\n/);
       assert.doesNotMatch(result.stdout, /_OCI|TMPDIR|NODE|TZ=/);
+    });
+
+    test('the log holds every byte: NUL, long lines, no line feed at the end, both streams', async (t) => {
+      const script =
+        'printf "a\\000b\\n"; echo err >&2; head -c 40000 /dev/zero | tr "\\000" x; echo; printf end';
+      const { id, log } = await started(t, { args: ['sh', '-c', script] });
+      await runtime.wait(id);
+      const text = { stdout: '', stderr: '' };
+      for await (const records of createLogReader().read(log, { stdout: true, stderr: true })) {
+        for (const { stream, data, time } of records) {
+          text[stream] += data.toString();
+          assert.ok(Math.abs(Date.now() - Date.parse(time)) < 10_000);
+        }
+      }
+      assert.deepEqual(text, { stdout: `a\0b\n${'x'.repeat(40_000)}\nend`, stderr: 'err\n' });
+    });
+
+    test('a log with a limit is started anew, and a follower goes along', async (t) => {
+      const script = 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.03; done';
+      const container = await create(t, { args: ['sh', '-c', script], maxLogBytes: 200 });
+      const ended = new AbortController();
+      const query = { stdout: true, stderr: true, follow: { ended: ended.signal } };
+      const stream = createLogReader().stream(container.log, { ...query, framed: false, timestamps: false });
+      const reading = stream.toArray();
+      await runtime.start(container.id);
+      await runtime.wait(container.id);
+      ended.abort();
+      assert.equal(Buffer.concat((await reading) as Buffer[]).toString(), '1\n2\n3\n4\n5\n6\n7\n8\n9\n');
+      assert.ok((await readFile(container.log)).length <= 200);
     });
 
     test('pause() and resume() freeze and thaw, and SIGKILL reaches a paused container', async (t) => {
