@@ -62,7 +62,10 @@ const files = globSync('**/*.ts', { cwd: source }).filter((file) => file.include
 const crossing = files.flatMap(importsOf).filter((i) => i.folder !== i.targetFolder);
 
 test('every folder of src/ has its place in the import order', () => {
-  assert.deepEqual([...new Set(files.map(folderOf))].filter((folder) => !order.includes(folder)), []);
+  assert.deepEqual(
+    [...new Set(files.map(folderOf))].filter((folder) => !order.includes(folder)),
+    [],
+  );
 });
 
 test('a folder imports only folders above it', () => {
@@ -71,7 +74,10 @@ test('a folder imports only folders above it', () => {
     const allowed = only[folder] ?? order.slice(0, order.indexOf(folder));
     return !allowed.includes(targetFolder);
   });
-  assert.deepEqual(wrong.map(({ file, target }) => `${file} imports ${target}`), []);
+  assert.deepEqual(
+    wrong.map(({ file, target }) => `${file} imports ${target}`),
+    [],
+  );
 });
 
 test('another folder is imported through its index.ts (lib has one file per helper)', () => {
@@ -79,7 +85,10 @@ test('another folder is imported through its index.ts (lib has one file per help
     if (targetFolder === 'lib' || edges[file] !== undefined) return false;
     return target !== `${targetFolder}/index.ts`;
   });
-  assert.deepEqual(wrong.map(({ file, target }) => `${file} imports ${target}`), []);
+  assert.deepEqual(
+    wrong.map(({ file, target }) => `${file} imports ${target}`),
+    [],
+  );
 });
 
 test('no product file imports a test', () => {

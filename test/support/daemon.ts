@@ -5,7 +5,6 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxTar } from './rootfs.ts';
 
@@ -123,7 +122,7 @@ export function runCommand(
 
 /** A running daemon for one test (or one file, with `after` as its hook), taken away at its end. */
 export async function startDaemon(
-  t: Pick<TestContext, 'after'>,
+  t: { after(cleanUp: () => Promise<void>): void },
   options: { readonly args?: readonly string[]; readonly base?: boolean } = {},
 ): Promise<TestDaemon> {
   const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'gantry-test-')), options.args ?? []);

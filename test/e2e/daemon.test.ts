@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCommand, startDaemon } from '../support/daemon.ts';
+
+test('two daemons with different roots do not touch each other', async (t) => {
+  const one = await startDaemon(t);
+  const two = await startDaemon(t);
+  one.ok(['run', '-d', '--name', 'same', 'base:1', 'sleep', '1000']);
+  two.ok(['run', '-d', '--name', 'same', 'base:1', 'sleep', '1000']);
+  const address = '{{.NetworkSettings.Networks.bridge.Gateway}}';
+  assert.notEqual(one.ok(['inspect', '-f', address, 'same']), two.ok(['inspect', '-f', address, 'same']));
+  two.ok(['rm', '-f', 'same']);
+  assert.equal(one.ok(['inspect', '-f', '{{.State.Running}}', 'same']), 'true');
+});
+
+test('a second daemon on a root exits with a clear error', async (t) => {
+  const engine = await startDaemon(t, { base: false });
+  const gantry = join(import.meta.dirname, '../../bin/gantry');
+  const second = runCommand(gantry, [
+    'daemon',
+    '--root',
+    engine.root,
+    '--host',
+    `unix://${engine.directory}/other.sock`,
+  ]);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /is in use by the daemon with process id \d+/);
+  assert.match(second.stderr, new RegExp(String(engine.pid)));
+});
+
+test('the socket is 0660', async (t) => {
+  const engine = await startDaemon(t, { base: false });
+  assert.equal(statSync(engine.host.slice('unix://'.length)).mode & 0o777, 0o660);
+});
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`${signal} leaves containers running, and the next start finds them`, async (t) => {
+    const engine = await startDaemon(t);
+    const script = 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done';
+    engine.ok(['run', '-d', '--name', 'stays', '-p', '127.0.0.1::80', 'base:1', 'sh', '-c', script]);
+    engine.ok(['run', '-d', '--name', 'ends', 'base:1', 'sh', '-c', 'sleep 0.3; exit 5']);
+    const before = engine.ok(['inspect', '-f', '{{.State.Pid}} {{json .NetworkSettings.Ports}}', 'stays']);
+    const code = await engine.end(signal);
+    assert.equal(code, signal === 'SIGTERM' ? 0 : null);
+    await sleep(600);
+    await engine.start();
+    assert.equal(
+      engine.ok(['inspect', '-f', '{{.State.Pid}} {{json .NetworkSettings.Ports}}', 'stays']),
+      before,
+    );
+    assert.equal(engine.ok(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'ends']), 'exited 5');
+    // No line was lost while nobody was there.
+    const lines = engine.ok(['logs', 'stays']).split('\n');
+    assert.deepEqual(
+      lines,
+      lines.map((_, index) => String(index)),
+    );
+    assert.ok(lines.length > 25);
+    assert.equal(engine.ok(['exec', 'stays', 'echo', 'alive']), 'alive');
+    engine.ok(['rm', '-f', 'stays', 'ends']);
+  });
+}
+
+test('--shutdown stop stops containers', async (t) => {
+  const engine = await startDaemon(t, { args: ['--shutdown', 'stop'] });
+  engine.ok([
+    'run',
+    '-d',
+    '--name',
+    'c',
+    'base:1',
+    'sh',
+    '-c',
+    'trap "exit 0" TERM; while :; do sleep 0.05; done',
+  ]);
+  assert.equal(await engine.end('SIGTERM'), 0);
+  await engine.start();
+  assert.equal(engine.ok(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'c']), 'exited 0');
+});
+
+test('events are kept over a restart', async (t) => {
+  const engine = await startDaemon(t);
+  const since = String(Math.floor(Date.now() / 1000) - 1);
+  engine.ok(['run', '--name', 'evented', 'base:1', 'true']);
+  await engine.end('SIGKILL');
+  await engine.start();
+  const until = String(Math.ceil(Date.now() / 1000) + 1);
+  const format = ['--since', since, '--until', until, '--format', '{{.Type}} {{.Action}}'];
+  const events = engine
+    .ok(['events', ...format, '--filter', 'container=evented', '--filter', 'type=container'])
+    .split('\n');
+  assert.deepEqual(
+    events.filter((line) => !line.includes('attach')),
+    ['container create', 'container start', 'container die'],
+  );
+});
+
+test('a program that is missing is named with its package', async (t) => {
+  const engine = await startDaemon(t, { base: false });
+  await engine.end('SIGTERM');
+  const gantry = join(import.meta.dirname, '../../bin/gantry');
+  const result = runCommand(gantry, ['daemon', '--root', engine.root, '--host', engine.host], {
+    env: { PATH: '/nonexistent' },
+  });
+  assert.equal(result.code, 1);
+  assert.match(result.stderr, /install the package "?(runc|conmon|nftables|iproute2)/);
+  await engine.start();
+});
+
+test('no daemon: the CLI says so and exits 1', () => {
+  const gantry = join(import.meta.dirname, '../../bin/gantry');
+  const result = runCommand(gantry, ['ps'], { env: { GANTRY_HOST: 'unix:///nonexistent/gantry.sock' } });
+  assert.equal(result.code, 1);
+  assert.match(result.stderr, /Cannot connect to the Gantry daemon at unix:\/\/\/nonexistent\/gantry\.sock/);
+});

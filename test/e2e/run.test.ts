@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after, before, describe } from 'node:test';
+import { startDaemon, type TestDaemon } from '../support/daemon.ts';
+
+// docker run and its options, as the unmodified CLI sees them.
+
+let engine: TestDaemon;
+const files = mkdtempSync(join(tmpdir(), 'gantry-test-files-'));
+
+before(async () => {
+  engine = await startDaemon({ after });
+});
+after(() => {
+  rmSync(files, { recursive: true, force: true });
+});
+
+const docker = (...args: string[]) => engine.ok(args);
+const run = (...args: string[]) => engine.ok(['run', '--rm', ...args]);
+const sh = (options: string[], script: string) => run(...options, 'base:1', 'sh', '-c', script);
+
+describe('exit codes', () => {
+  for (const [what, args, code] of [
+    ["the container's own", ['base:1', 'sh', '-c', 'exit 7'], 7],
+    ['128 + n after signal n', ['base:1', 'sh', '-c', 'kill -9 $$; sleep 1'], 137],
+    ['127 for a command that is not there', ['base:1', 'nope'], 127],
+    ['127 for a path that is not there', ['base:1', '/nope'], 127],
+    ['126 for a file that is not executable', ['base:1', '/etc/passwd'], 126],
+    ['126 for a directory', ['base:1', '/etc'], 126],
+    ['125 for a flag that does not exist', ['--nope', 'base:1', 'true'], 125],
+    ['125 for an engine error', ['-m', '1k', 'base:1', 'true'], 125],
+  ] as const) {
+    test(what, () => {
+      const result = engine.docker(['run', '--rm', ...args]);
+      assert.equal(result.code, code, result.stderr);
+    });
+  }
+
+  test('a failed --rm run leaves no container', () => {
+    assert.equal(docker('ps', '-aq'), '');
+  });
+});
+
+describe('streams', () => {
+  test('stdout and stderr arrive apart', () => {
+    const result = engine.docker(['run', '--rm', 'base:1', 'sh', '-c', 'echo out; echo err >&2']);
+    assert.deepEqual([result.stdout, result.stderr], ['out\n', 'err\n']);
+  });
+
+  test('-i passes stdin and its end', () => {
+    assert.equal(
+      engine.ok(['run', '--rm', '-i', 'base:1', 'wc', '-c'], { input: 'x'.repeat(100_000) }),
+      '100000',
+    );
+  });
+
+  test('a large stream comes through whole', () => {
+    const result = engine.docker(['run', '--rm', 'base:1', 'sh', '-c', 'yes 0123456789 | head -c 30000000']);
+    assert.equal(result.stdout.length, 30_000_000);
+  });
+
+  test('stdio are pipes that any user may open again', () => {
+    assert.equal(sh(['-u', '1000'], 'echo again > /dev/stdout'), 'again');
+  });
+});
+
+describe('settings', () => {
+  writeFileSync(join(files, 'env'), 'FROM_FILE=yes\n# comment\nPLAIN\n');
+  for (const [what, options, script, expected] of [
+    ['-e', ['-e', 'A=1', '-e', 'B=two words'], 'echo "$A $B"', '1 two words'],
+    ['--env-file', ['--env-file', join(files, 'env')], 'echo $FROM_FILE', 'yes'],
+    ['-w', ['-w', '/some/where'], 'pwd', '/some/where'],
+    ['-u by name', ['-u', 'nobody'], 'id -u', '65534'],
+    ['-u by ids', ['-u', '12:34'], 'id -u; id -g', '12\n34'],
+    ['-h', ['-h', 'box'], 'hostname; cat /etc/hostname', 'box\nbox'],
+    ['--entrypoint', ['--entrypoint', '/bin/echo'], '', '-c'],
+    ['--add-host', ['--add-host', 'db:10.1.2.3'], 'grep db /etc/hosts', '10.1.2.3\tdb'],
+    [
+      '--dns',
+      ['--dns', '9.9.9.9', '--dns-search', 'example.org'],
+      'cat /etc/resolv.conf',
+      'nameserver 9.9.9.9\nsearch example.org',
+    ],
+    ['--ulimit', ['--ulimit', 'nofile=100:200'], 'ulimit -Sn; ulimit -Hn', '100\n200'],
+    ['--tmpfs', ['--tmpfs', '/scratch:size=1m'], 'grep -c "tmpfs /scratch tmpfs" /proc/mounts', '1'],
+    ['--read-only', ['--read-only'], 'touch /x 2>&1; echo $?', 'touch: /x: Read-only file system\n1'],
+    ['--cap-drop', ['--cap-drop', 'ALL'], 'grep CapEff /proc/self/status', 'CapEff:\t0000000000000000'],
+    ['the default capabilities', [], 'grep CapEff /proc/self/status', 'CapEff:\t00000000a80425fb'],
+    [
+      '--cap-add',
+      ['--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'],
+      'grep CapEff /proc/self/status',
+      'CapEff:\t0000000000001000',
+    ],
+    ['seccomp is on', [], 'grep Seccomp: /proc/self/status', 'Seccomp:\t2'],
+    ['--network none', ['--network', 'none'], 'ls /sys/class/net', 'lo'],
+    [
+      '--pids-limit',
+      ['--pids-limit', '50'],
+      'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null',
+      '50',
+    ],
+    [
+      '-m',
+      ['-m', '64m'],
+      'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null',
+      '67108864',
+    ],
+    [
+      '--mount bind',
+      ['--mount', `type=bind,src=${files},dst=/mnt,readonly`],
+      'head -1 /mnt/env; touch /mnt/x 2>/dev/null || echo ro',
+      'FROM_FILE=yes\nro',
+    ],
+    ['-v bind', ['-v', `${files}:/mnt:ro`], 'head -1 /mnt/env', 'FROM_FILE=yes'],
+  ] as const) {
+    test(what, () => {
+      assert.equal(sh([...options], script), expected);
+    });
+  }
+
+  test('--init runs the command below an init', () => {
+    const result = engine.docker(['run', '--rm', '--init', 'base:1', 'cat', '/proc/1/comm']);
+    assert.equal(result.code, 0, result.stderr);
+    assert.match(result.stdout, /docker-init|tini/);
+  });
+
+  test('--privileged gives devices and every capability the daemon has', () => {
+    const own =
+      /CapEff:\t(\w+)/.exec(run('--privileged', 'base:1', 'grep', 'CapEff', '/proc/self/status'))?.[1] ?? '0';
+    assert.ok(BigInt(`0x${own}`) > 0xa80425fbn);
+    assert.ok(Number(run('--privileged', 'base:1', 'sh', '-c', 'ls /dev | wc -l')) > 20);
+  });
+
+  test('--network host shares the host name and interfaces', () => {
+    assert.match(sh(['--network', 'host'], 'ls /sys/class/net'), /lo/);
+  });
+
+  test('masked and read-only paths are as Docker has them', () => {
+    assert.equal(
+      sh([], 'cat /proc/kcore | wc -c; echo 1 > /proc/sys/kernel/panic 2>&1 || true'),
+      "0\nsh: can't create /proc/sys/kernel/panic: Read-only file system",
+    );
+  });
+});
+
+describe('a tty', () => {
+  test('has the size the client gives, and merges the streams', () => {
+    const id = docker('create', '-t', 'base:1', 'sh', '-c', 'stty size; echo err >&2');
+    docker('start', id);
+    docker('wait', id);
+    assert.match(docker('logs', id), /err/);
+    docker('rm', id);
+  });
+});
+
+describe('names and listing', () => {
+  test('ps shows what runs, ps -a all, with names, ports and status', () => {
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'web',
+      '--label',
+      'tier=front',
+      '-p',
+      '127.0.0.1::80',
+      'base:1',
+      'sleep',
+      '1000',
+    );
+    docker('create', '--name', 'idle', 'base:1', 'true');
+    assert.equal(docker('ps', '--format', '{{.Names}} {{.Status}}').replace(/Up .*/, 'Up'), 'web Up');
+    assert.match(docker('ps', '--format', '{{.Ports}}'), /^127\.0\.0\.1:\d+->80\/tcp$/);
+    assert.match(docker('port', 'web'), /^80\/tcp -> 127\.0\.0\.1:\d+$/);
+    assert.deepEqual(docker('ps', '-a', '--format', '{{.Names}}').split('\n').sort(), ['idle', 'web']);
+    assert.equal(
+      docker('ps', '-aq', '--filter', 'label=tier=front', '--filter', 'status=running').length,
+      12,
+    );
+    docker('rename', 'idle', 'busy');
+    assert.equal(docker('ps', '-a', '--filter', 'name=busy', '--format', '{{.Status}}'), 'Created');
+    docker('rm', '-f', 'web', 'busy');
+  });
+
+  test('top, pause, unpause, kill, wait, restart', () => {
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'life',
+      'base:1',
+      'sh',
+      '-c',
+      'trap "exit 3" TERM; while :; do sleep 0.1; done',
+    );
+    assert.match(docker('top', 'life'), /PID[\s\S]*trap/);
+    docker('pause', 'life');
+    assert.match(docker('ps', '--format', '{{.Status}}'), /\(Paused\)/);
+    assert.equal(engine.docker(['exec', 'life', 'true']).code, 1);
+    docker('unpause', 'life');
+    docker('restart', 'life');
+    assert.equal(docker('inspect', '-f', '{{.State.Running}}', 'life'), 'true');
+    docker('kill', '-s', 'TERM', 'life');
+    assert.equal(docker('wait', 'life'), '3');
+    docker('rm', 'life');
+  });
+});
+
+describe('exec', () => {
+  before(() => {
+    docker('run', '-d', '--name', 'ex', '-e', 'A=1', 'base:1', 'sleep', '1000');
+  });
+  after(() => {
+    docker('rm', '-f', 'ex');
+  });
+
+  test('-e -u -w and the exit code', () => {
+    assert.equal(
+      docker(
+        'exec',
+        '-e',
+        'B=2',
+        '-u',
+        'nobody',
+        '-w',
+        '/tmp',
+        'ex',
+        'sh',
+        '-c',
+        'echo $A $B $(id -u) $(pwd)',
+      ),
+      '1 2 65534 /tmp',
+    );
+    assert.equal(engine.docker(['exec', 'ex', 'sh', '-c', 'exit 9']).code, 9);
+    assert.equal(engine.docker(['exec', 'ex', 'nope']).code, 127);
+    assert.equal(engine.docker(['exec', 'ex', '/etc/passwd']).code, 126);
+  });
+
+  test('-i passes stdin, -d detaches, --privileged raises', () => {
+    assert.equal(engine.ok(['exec', '-i', 'ex', 'cat'], { input: 'hello' }), 'hello');
+    docker('exec', '-d', 'ex', 'touch', '/detached');
+    assert.equal(
+      docker(
+        'exec',
+        'ex',
+        'sh',
+        '-c',
+        'for i in 1 2 3 4 5 6 7 8 9; do [ -e /detached ] && echo yes && break; sleep 0.1; done',
+      ),
+      'yes',
+    );
+    const caps =
+      /CapEff:\t(\w+)/.exec(
+        docker('exec', '--privileged', 'ex', 'grep', 'CapEff', '/proc/self/status'),
+      )?.[1] ?? '0';
+    assert.ok(BigInt(`0x${caps}`) > 0xa80425fbn);
+  });
+});
+
+describe('cp', () => {
+  test('copies files and directories both ways, running or not', () => {
+    docker('run', '-d', '--name', 'cp', '-v', 'cpvol:/vol', 'base:1', 'sleep', '1000');
+    docker('cp', join(files, 'env'), 'cp:/tmp/in');
+    assert.equal(docker('exec', 'cp', 'head', '-1', '/tmp/in'), 'FROM_FILE=yes');
+    docker('cp', join(files, 'env'), 'cp:/vol/in');
+    assert.equal(docker('exec', 'cp', 'head', '-1', '/vol/in'), 'FROM_FILE=yes');
+    docker('exec', 'cp', 'sh', '-c', 'mkdir /d && echo x > /d/f && ln -s /d/f /d/l');
+    docker('stop', '-t', '0', 'cp');
+    docker('cp', 'cp:/d', join(files, 'd'));
+    assert.equal(engine.ok(['cp', 'cp:/d/f', '-']).includes('x\n'), true);
+    docker('cp', join(files, 'd'), 'cp:/e');
+    docker('start', 'cp');
+    assert.equal(docker('exec', 'cp', 'cat', '/e/l'), 'x');
+    assert.match(
+      engine.docker(['cp', 'cp:/nope', '-']).stderr,
+      /Could not find the file \/nope in container cp/,
+    );
+    docker('rm', '-f', 'cp');
+    docker('volume', 'rm', 'cpvol');
+  });
+});
+
+describe('logs', () => {
+  test('--tail, -t, --since and -f', () => {
+    docker('run', '--name', 'log', 'base:1', 'sh', '-c', 'for i in 1 2 3 4 5; do echo line $i; done');
+    assert.equal(docker('logs', '--tail', '2', 'log'), 'line 4\nline 5');
+    assert.match(
+      docker('logs', '-t', '--tail', '1', 'log'),
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z line 5$/,
+    );
+    assert.equal(docker('logs', '--since', '2100-01-01', 'log'), '');
+    assert.equal(docker('logs', '-f', 'log').split('\n').length, 5);
+    docker('rm', 'log');
+  });
+
+  test('bytes are kept exactly, with no newline at the end', () => {
+    docker('run', '--name', 'bytes', 'base:1', 'printf', 'a\\tb\\001\\nlast');
+    assert.equal(engine.docker(['logs', 'bytes']).stdout, 'a\tb\u0001\nlast');
+    docker('rm', 'bytes');
+  });
+});
+
+describe('volumes', () => {
+  test('a new named volume is filled from the image, once', () => {
+    writeFileSync(
+      join(files, 'Dockerfile'),
+      'FROM base:1\nRUN mkdir /data && echo seeded > /data/f && chown 7:8 /data/f\nVOLUME /data\n',
+    );
+    docker('build', '-q', '-t', 'seed:1', files);
+    assert.equal(
+      run('-v', 'seeded:/data', 'seed:1', 'sh', '-c', 'cat /data/f; stat -c %u:%g /data/f; rm /data/f'),
+      'seeded\n7:8',
+    );
+    assert.equal(run('-v', 'seeded:/data', 'seed:1', 'ls', '/data'), '');
+    docker('volume', 'rm', 'seeded');
+  });
+
+  test('anonymous volumes go with --rm and rm -v, and stay with rm', () => {
+    run('seed:1', 'true');
+    assert.equal(docker('volume', 'ls', '-q'), '');
+    docker('run', '--name', 'anon', 'seed:1', 'true');
+    const volume = docker('inspect', '-f', '{{range .Mounts}}{{.Name}}{{end}}', 'anon');
+    assert.match(volume, /^[0-9a-f]{64}$/);
+    assert.match(engine.docker(['volume', 'rm', volume]).stderr, /volume is in use/);
+    docker('rm', 'anon');
+    assert.equal(docker('volume', 'ls', '-q'), volume);
+    docker('volume', 'rm', volume);
+  });
+});
