@@ -182,7 +182,7 @@ class BridgeNetworks implements Networks {
       if (this.#records.byName(name) !== undefined) {
         throw new EngineError('conflict', `network with name ${name} already exists`);
       }
-      const made = recordOf(request, { taken, choose: chooseSubnet }, this.#names.userBridge);
+      const made = recordOf(request, { taken, choose: chooseSubnet }, (id) => this.#names.userBridge(id));
       await this.#open(made);
       return made;
     });

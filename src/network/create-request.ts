@@ -6,7 +6,7 @@ import { type BridgeRecord, builtinNames, type NetworkRecord, newRecord } from '
 /** Chooses the range of a new network; `wanted` is what the user asked for. */
 export interface SubnetChoice {
   readonly taken: readonly Subnet[];
-  choose(taken: readonly Subnet[]): Subnet;
+  readonly choose: (taken: readonly Subnet[]) => Subnet;
 }
 
 /** Checks the request's own words, before anything is looked up or made. Throws Docker's texts. */

@@ -81,20 +81,22 @@ export class NetworkRecords {
   put(record: NetworkRecord): void {
     const { id, name, createdAtMs, ...rest } = record;
     const isNew = !this.#records.has(id);
-    this.#metadata.transact(({ db, record: journal }) => {
-      db.prepare(
-        `INSERT INTO networks (id, name, created_at_ms, record) VALUES (?, ?, ?, ?)
+    this.#metadata.transact((transaction) => {
+      transaction.db
+        .prepare(
+          `INSERT INTO networks (id, name, created_at_ms, record) VALUES (?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET record = excluded.record`,
-      ).run(id, name, createdAtMs, JSON.stringify(rest));
-      if (isNew && !builtinNames.includes(name)) journal(eventOf(record, 'create'));
+        )
+        .run(id, name, createdAtMs, JSON.stringify(rest));
+      if (isNew && !builtinNames.includes(name)) transaction.record(eventOf(record, 'create'));
     });
     this.#records.set(id, record);
   }
 
   delete(record: NetworkRecord): void {
-    this.#metadata.transact(({ db, record: journal }) => {
-      db.prepare('DELETE FROM networks WHERE id = ?').run(record.id);
-      journal(eventOf(record, 'destroy'));
+    this.#metadata.transact((transaction) => {
+      transaction.db.prepare('DELETE FROM networks WHERE id = ?').run(record.id);
+      transaction.record(eventOf(record, 'destroy'));
     });
     this.#records.delete(record.id);
   }
@@ -103,10 +105,10 @@ export class NetworkRecords {
   recordUse(action: 'connect' | 'disconnect', containerId: string, networkIds: readonly string[]): void {
     const records = networkIds.flatMap((id) => this.#records.get(id) ?? []);
     if (records.length === 0) return;
-    this.#metadata.transact(({ record: journal }) => {
+    this.#metadata.transact((transaction) => {
       for (const record of records) {
         const entry = eventOf(record, action);
-        journal({ ...entry, attributes: { ...entry.attributes, container: containerId } });
+        transaction.record({ ...entry, attributes: { ...entry.attributes, container: containerId } });
       }
     });
   }

@@ -1,0 +1,267 @@
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Filters, Volume, VolumeCreateRequest } from '../api/index.ts';
+import type { EngineConfig } from '../config/index.ts';
+import { EngineError, hasErrno } from '../errors/index.ts';
+import { randomId } from '../lib/ids.ts';
+import { KeyedLock } from '../lib/keyed-lock.ts';
+import { run } from '../lib/process.ts';
+import type { Metadata } from '../metadata/index.ts';
+import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
+import { isTrue, matches } from './filters.ts';
+import { type VolumeRow, VolumeRows } from './rows.ts';
+import { seedVolume } from './seed.ts';
+import type { Volumes } from './volumes.ts';
+
+export interface VolumesOptions {
+  readonly config: EngineConfig;
+  readonly metadata: Metadata;
+}
+
+/** The local driver: volumes as directories `ROOT/volumes/NAME/_data`. */
+export function createVolumes({ config, metadata }: VolumesOptions): Volumes {
+  return new LocalVolumes(join(config.root, 'volumes'), metadata);
+}
+
+const anonymousLabel = 'com.docker.volume.anonymous';
+/** Starts the name of a directory whose volume is gone; no volume's name can start so. */
+const doomed = '.removing-';
+
+class LocalVolumes implements Volumes {
+  readonly #root: string;
+  readonly #rows: VolumeRows;
+  readonly #locks = new KeyedLock();
+  /** Containers that have a volume mounted, since this daemon started. */
+  readonly #mounted = new Map<string, Set<string>>();
+  #swept: Promise<void> | undefined;
+
+  constructor(root: string, metadata: Metadata) {
+    this.#root = root;
+    this.#rows = new VolumeRows(metadata);
+  }
+
+  async create(request: VolumeCreateRequest & { readonly anonymous?: boolean }): Promise<Volume> {
+    const isNamed = request.Name !== undefined && request.Name !== '';
+    const name = isNamed ? (request.Name ?? '') : randomId();
+    const anonymous = request.anonymous ?? !isNamed;
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+      throw new EngineError(
+        'invalidArgument',
+        `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      );
+    }
+    const driver = request.Driver ?? '';
+    if (driver !== '' && driver !== 'local' && driver !== 'default') {
+      throw new EngineError(
+        'notFound',
+        `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+      );
+    }
+    const options = request.DriverOpts ?? {};
+    checkDriverOptions(name, options);
+    using _held = await this.#locks.acquire(name);
+    const existing = this.#rows.get(name);
+    if (existing !== undefined) return this.#show(existing);
+    await this.#sweep();
+    await mkdir(this.#root, { recursive: true, mode: 0o711 });
+    await mkdir(join(this.#root, name), { recursive: true, mode: 0o711 });
+    await mkdir(this.#pathOf(name), { recursive: true, mode: 0o755 });
+    const row: VolumeRow = {
+      name,
+      createdAtMs: Date.now(),
+      anonymous,
+      seeded: false,
+      labels: { ...request.Labels, ...(anonymous ? { [anonymousLabel]: '' } : {}) },
+      options,
+    };
+    this.#rows.insert(row);
+    return this.#show(row);
+  }
+
+  inspect(name: string): Volume {
+    return this.#show(this.#find(name));
+  }
+
+  list(filters: Filters): { readonly Volumes: readonly Volume[]; readonly Warnings: readonly string[] } {
+    const found = this.#rows
+      .all()
+      .filter((row) => matches(row, filters, this.#rows.users(row.name).length > 0));
+    return { Volumes: found.map((row) => this.#show(row)), Warnings: [] };
+  }
+
+  async remove(name: string, { force }: { readonly force: boolean }): Promise<void> {
+    using _held = await this.#locks.acquire(name);
+    if (force && this.#rows.get(name) === undefined) return;
+    const row = this.#find(name);
+    const users = this.#rows.users(name);
+    if (users.length > 0) {
+      throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
+    }
+    // Another's file system must be off before its mount point is deleted: rm would go into it.
+    if (hasMount(row)) unmountOptions(this.#pathOf(name));
+    this.#rows.delete(name);
+    this.#mounted.delete(name);
+    const grave = join(this.#root, `${doomed}${randomId().slice(0, 12)}`);
+    try {
+      await rename(join(this.#root, name), grave);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+    }
+    await rm(grave, { recursive: true, force: true });
+  }
+
+  async prune(
+    filters: Filters,
+  ): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
+    const all = (filters.get('all') ?? []).some(isTrue);
+    const VolumesDeleted: string[] = [];
+    let SpaceReclaimed = 0;
+    for (const row of this.#rows.all()) {
+      if (!all && !row.anonymous) continue;
+      if (this.#rows.users(row.name).length > 0 || !matches(row, filters, false)) continue;
+      const [size = 0] = await this.#sizes([row]);
+      try {
+        await this.remove(row.name, { force: true });
+      } catch (error) {
+        // A container took it since: it is not unused any more.
+        if (error instanceof EngineError && error.code === 'conflict') continue;
+        throw error;
+      }
+      VolumesDeleted.push(row.name);
+      SpaceReclaimed += size;
+    }
+    return { VolumesDeleted, SpaceReclaimed };
+  }
+
+  async usage(signal?: AbortSignal): Promise<Volume[]> {
+    const rows = this.#rows.all();
+    const sizes = await this.#sizes(rows, signal);
+    return rows.map((row, index) => ({
+      ...this.#show(row),
+      UsageData: { Size: sizes[index] ?? 0, RefCount: this.#rows.users(row.name).length },
+    }));
+  }
+
+  attach(name: string, containerId: string): void {
+    this.#find(name);
+    this.#rows.addUser(name, containerId);
+  }
+
+  detach(containerId: string): string[] {
+    return this.#rows.removeUser(containerId);
+  }
+
+  async mount(
+    name: string,
+    containerId: string,
+    { seedFrom, subpath }: { readonly seedFrom?: string; readonly subpath?: string },
+  ): Promise<string> {
+    using _held = await this.#locks.acquire(name);
+    const row = this.#find(name);
+    const path = this.#pathOf(name);
+    if (hasMount(row)) await mountOptions(path, row.options);
+    if (seedFrom !== undefined && !row.seeded) {
+      await seedVolume(seedFrom, path, { inPlace: hasMount(row) });
+      this.#rows.setSeeded(name);
+    }
+    const target = subpath === undefined || subpath === '' ? path : await inside(path, subpath);
+    const users = this.#mounted.get(name) ?? new Set();
+    users.add(containerId);
+    this.#mounted.set(name, users);
+    this.#rows.recordUse('mount', name, containerId);
+    return target;
+  }
+
+  async unmount(name: string, containerId: string): Promise<void> {
+    using _held = await this.#locks.acquire(name);
+    const row = this.#rows.get(name);
+    if (row === undefined) return;
+    const users = this.#mounted.get(name);
+    users?.delete(containerId);
+    this.#rows.recordUse('unmount', name, containerId);
+    if (users !== undefined && users.size > 0) return;
+    this.#mounted.delete(name);
+    // Containers that run since before this daemon keep their own copy of the mount.
+    if (hasMount(row)) unmountOptions(this.#pathOf(name));
+  }
+
+  #find(name: string): VolumeRow {
+    const row = this.#rows.get(name);
+    if (row === undefined) throw new EngineError('notFound', `get ${name}: no such volume`);
+    return row;
+  }
+
+  #pathOf(name: string): string {
+    return join(this.#root, name, '_data');
+  }
+
+  #show(row: VolumeRow): Volume {
+    return {
+      Name: row.name,
+      Driver: 'local',
+      Mountpoint: this.#pathOf(row.name),
+      CreatedAt: new Date(row.createdAtMs).toISOString().replace(/\.\d+Z$/, 'Z'),
+      Labels: Object.keys(row.labels).length === 0 ? null : row.labels,
+      Scope: 'local',
+      Options: Object.keys(row.options).length === 0 ? null : row.options,
+    };
+  }
+
+  /** Bytes of each volume's directory, in one program call; another's file system is not walked. */
+  async #sizes(rows: readonly VolumeRow[], signal?: AbortSignal): Promise<number[]> {
+    const own = rows.filter((row) => !hasMount(row));
+    if (own.length === 0) return rows.map(() => 0);
+    const paths = own.map(({ name }) => this.#pathOf(name));
+    const { stdout } = await run('du', ['-s', '-b', '-x', '-0', '--', ...paths], {
+      // A file that goes while it walks is no failure.
+      accept: [0, 1],
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const sizes = new Map<string, number>();
+    for (const line of stdout.split('\0')) {
+      const [size = '', path = ''] = line.split('\t');
+      sizes.set(path, Number(size));
+    }
+    return rows.map(({ name }) => sizes.get(this.#pathOf(name)) ?? 0);
+  }
+
+  /** Once after a start: directories whose removal was cut short. */
+  async #sweep(): Promise<void> {
+    this.#swept ??= removeDoomed(this.#root);
+    await this.#swept;
+  }
+}
+
+async function removeDoomed(root: string): Promise<void> {
+  try {
+    const names = (await readdir(root)).filter((name) => name.startsWith(doomed));
+    await Promise.all(names.map((name) => rm(join(root, name), { recursive: true, force: true })));
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+function hasMount({ options }: VolumeRow): boolean {
+  return options['device'] !== undefined;
+}
+
+/** A path of the volume, links resolved; outside of it is refused. */
+async function inside(root: string, subpath: string): Promise<string> {
+  let path: string;
+  try {
+    path = await realpath(join(root, subpath));
+  } catch (error) {
+    throw new EngineError(
+      'invalidArgument',
+      `cannot access path ${join(root, subpath)}: no such file or directory`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const top = await realpath(root);
+  if (path !== top && !path.startsWith(`${top}/`)) {
+    throw new EngineError('invalidArgument', `subpath "${subpath}" is not within the volume`);
+  }
+  return path;
+}

@@ -1,0 +1,116 @@
+import type { StatementSync } from 'node:sqlite';
+import type { Metadata } from '../metadata/index.ts';
+
+/** One volume as it is stored. */
+export interface VolumeRow {
+  readonly name: string;
+  readonly createdAtMs: number;
+  readonly anonymous: boolean;
+  /** It had its one chance to be filled from an image. */
+  readonly seeded: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** The tables volumes and volume_users, and the journal rows of volumes. */
+export class VolumeRows {
+  readonly #metadata: Metadata;
+  readonly #select: StatementSync;
+  readonly #selectAll: StatementSync;
+  readonly #selectUsers: StatementSync;
+
+  constructor(metadata: Metadata) {
+    const { db } = metadata;
+    this.#metadata = metadata;
+    this.#select = db.prepare('SELECT * FROM volumes WHERE name = ?');
+    this.#selectAll = db.prepare('SELECT * FROM volumes ORDER BY name');
+    this.#selectUsers = db.prepare('SELECT container_id FROM volume_users WHERE volume = ?');
+  }
+
+  get(name: string): VolumeRow | undefined {
+    const row = this.#select.get(name);
+    return row === undefined ? undefined : toRow(row);
+  }
+
+  all(): VolumeRow[] {
+    return this.#selectAll.all().map(toRow);
+  }
+
+  users(name: string): string[] {
+    return this.#selectUsers.all(name).map((row) => String(row['container_id']));
+  }
+
+  insert(row: VolumeRow): void {
+    this.#metadata.transact((transaction) => {
+      transaction.db
+        .prepare(
+          'INSERT INTO volumes (name, created_at_ms, anonymous, labels, options) VALUES (?, ?, ?, ?, ?)',
+        )
+        .run(
+          row.name,
+          row.createdAtMs,
+          row.anonymous ? 1 : 0,
+          JSON.stringify(row.labels),
+          JSON.stringify(row.options),
+        );
+      transaction.record(event('create', row.name));
+    });
+  }
+
+  delete(name: string): void {
+    this.#metadata.transact((transaction) => {
+      transaction.db.prepare('DELETE FROM volumes WHERE name = ?').run(name);
+      transaction.record(event('destroy', name));
+    });
+  }
+
+  setSeeded(name: string): void {
+    this.#metadata.db.prepare('UPDATE volumes SET seeded = 1 WHERE name = ?').run(name);
+  }
+
+  /** Without a transaction of its own: it joins the caller's. */
+  addUser(name: string, containerId: string): void {
+    this.#metadata.db
+      .prepare('INSERT OR IGNORE INTO volume_users (volume, container_id) VALUES (?, ?)')
+      .run(name, containerId);
+  }
+
+  /** Returns the anonymous volumes it used, and nobody else does. Joins the caller's transaction. */
+  removeUser(containerId: string): string[] {
+    const { db } = this.#metadata;
+    const anonymous = db
+      .prepare(
+        `SELECT volume FROM volume_users JOIN volumes ON volumes.name = volume
+         WHERE container_id = ? AND anonymous = 1
+         AND NOT EXISTS (
+           SELECT 1 FROM volume_users AS other
+           WHERE other.volume = volume_users.volume AND other.container_id <> volume_users.container_id
+         )`,
+      )
+      .all(containerId)
+      .map((row) => String(row['volume']));
+    db.prepare('DELETE FROM volume_users WHERE container_id = ?').run(containerId);
+    return anonymous;
+  }
+
+  recordUse(action: 'mount' | 'unmount', name: string, container: string): void {
+    this.#metadata.transact((transaction) => {
+      transaction.record(event(action, name, { container }));
+    });
+  }
+}
+
+function event(action: string, id: string, more: Readonly<Record<string, string>> = {}) {
+  return { type: 'volume', action, id, attributes: { driver: 'local', ...more } } as const;
+}
+
+function toRow(row: Record<string, unknown>): VolumeRow {
+  return {
+    name: String(row['name']),
+    createdAtMs: Number(row['created_at_ms']),
+    anonymous: row['anonymous'] === 1,
+    seeded: row['seeded'] === 1,
+    labels: JSON.parse(String(row['labels'])) as Record<string, string>,
+    options: JSON.parse(String(row['options'])) as Record<string, string>,
+  };
+}

@@ -1,0 +1,54 @@
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { hasErrno } from '../errors/index.ts';
+import { run } from '../lib/process.ts';
+
+/**
+ * Fills an empty volume from a directory of the image: content, owners, modes, times, xattrs, and those of the
+ * directory itself. A volume that holds something already, or a source that is no directory, changes nothing.
+ *
+ * The copy is made beside and renamed, so a crash leaves an empty volume or a full one; `inPlace` is for a volume
+ * that is itself a mount and cannot be renamed.
+ */
+export async function seedVolume(
+  source: string,
+  target: string,
+  options: { readonly inPlace: boolean },
+): Promise<void> {
+  const from = await statDirectory(source);
+  if (from === undefined) return;
+  await mkdir(target, { recursive: true });
+  if ((await readdir(target)).length > 0) return;
+  if (options.inPlace) {
+    await copyTree(source, target);
+    return;
+  }
+  if ((await readdir(source)).length === 0) {
+    await chown(target, from.uid, from.gid);
+    await chmod(target, from.mode & 0o7777);
+    return;
+  }
+  const copy = await mkdtemp(join(dirname(target), 'seed-'));
+  try {
+    await copyTree(source, copy);
+    await rmdir(target);
+    await rename(copy, target);
+  } catch (error) {
+    await rm(copy, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function copyTree(source: string, target: string): Promise<void> {
+  await run('cp', ['-a', '--reflink=auto', '--', `${source}/.`, target]);
+}
+
+async function statDirectory(path: string) {
+  try {
+    const found = await lstat(path);
+    return found.isDirectory() ? found : undefined;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
