@@ -72,7 +72,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     metadata,
     containers,
     images,
-    networks,
+    host,
     volumes,
     builder,
     runtimeInfo,

@@ -1,0 +1,133 @@
+import type { EventMessage, Filters } from '../api/index.ts';
+import { raceAbort } from '../lib/keyed-lock.ts';
+import type { Journal, JournalRow } from '../metadata/index.ts';
+import type { EventQuery } from './engine.ts';
+
+/** Rows kept for a slow reader; past this they are read from the journal again. */
+const pendingLimit = 1_000;
+/** Longest delay of a timer. */
+const timerLimitMs = 0x7fff_ffff;
+
+/** The journal as `/events` shows it: stored rows if a time is given, then live ones, none twice and none lost. */
+export async function* eventStream(
+  journal: Journal,
+  query: EventQuery,
+  signal: AbortSignal,
+): AsyncGenerator<EventMessage> {
+  const { sinceNano, untilNano, filters } = query;
+  let pending: JournalRow[] = [];
+  let overflowed = false;
+  let wake = Promise.withResolvers<void>();
+  using _subscription = journal.subscribe((row) => {
+    if (pending.length < pendingLimit) pending.push(row);
+    else overflowed = true;
+    wake.resolve();
+  });
+  let cursor = 0;
+  if (sinceNano !== undefined || untilNano !== undefined) pending = [...journal.read(boundsOf(query))];
+
+  const ending = new AbortController();
+  const timer = endAt(untilNano, ending);
+  try {
+    for (;;) {
+      const rows = pending;
+      pending = [];
+      for (const row of rows) {
+        if (row.cursor <= cursor) continue;
+        if (untilNano !== undefined && row.timeNano > untilNano) return;
+        cursor = row.cursor;
+        if (matches(filters, row)) yield toEventMessage(row);
+      }
+      if (overflowed) {
+        overflowed = false;
+        pending = [...journal.read({ afterCursor: cursor })];
+      }
+      if (pending.length > 0) continue;
+      if (ending.signal.aborted || signal.aborted) return;
+      await raceAbort(Promise.race([wake.promise, aborted(ending.signal)]), signal);
+      wake = Promise.withResolvers<void>();
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function boundsOf({ sinceNano, untilNano }: EventQuery) {
+  return {
+    ...(sinceNano === undefined ? {} : { sinceNano }),
+    ...(untilNano === undefined ? {} : { untilNano }),
+  };
+}
+
+function endAt(untilNano: bigint | undefined, ending: AbortController): NodeJS.Timeout | undefined {
+  if (untilNano === undefined) return undefined;
+  const delayMs = Number(untilNano / 1_000_000n) - Date.now();
+  if (delayMs <= 0) ending.abort();
+  else if (delayMs < timerLimitMs) return setTimeout(() => ending.abort(), delayMs);
+  return undefined;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener(
+    'abort',
+    () => {
+      resolve();
+    },
+    { once: true },
+  );
+  await promise;
+}
+
+export function toEventMessage(row: JournalRow): EventMessage {
+  return {
+    Type: row.type,
+    Action: row.action,
+    Actor: { ID: row.id, Attributes: row.attributes },
+    scope: 'local',
+    time: Number(row.timeNano / 1_000_000_000n),
+    timeNano: Number(row.timeNano),
+  };
+}
+
+/** Filters that name an object match its id or name by prefix. */
+const objectFilters = [
+  'container',
+  'volume',
+  'network',
+  'plugin',
+  'service',
+  'node',
+  'secret',
+  'config',
+  'daemon',
+];
+
+/** All keys must hold; of a key's values any. Labels must all hold. */
+function matches(filters: Filters, row: JournalRow): boolean {
+  if (filters.size === 0) return true;
+  const any = (key: string, holds: (value: string) => boolean) => filters.get(key)?.some(holds) ?? true;
+  const { attributes } = row;
+  return (
+    any('type', (value) => value === row.type) &&
+    any('scope', (value) => value === 'local') &&
+    any('event', (value) => value === row.action || row.action.startsWith(`${value}:`)) &&
+    any('image', (value) => imageNames(row).includes(value)) &&
+    objectFilters.every((key) =>
+      any(key, (value) => row.id.startsWith(value) || (attributes['name']?.startsWith(value) ?? false)),
+    ) &&
+    (filters.get('label') ?? []).every((label) => hasLabel(attributes, label))
+  );
+}
+
+function imageNames(row: JournalRow): readonly string[] {
+  const name = row.attributes[row.type === 'image' ? 'name' : 'image'] ?? '';
+  return [row.id, name, name.replace(/:[^:/]*$/, '')];
+}
+
+function hasLabel(attributes: Readonly<Record<string, string>>, label: string): boolean {
+  const equals = label.indexOf('=');
+  if (equals < 0) return attributes[label] !== undefined;
+  return attributes[label.slice(0, equals)] === label.slice(equals + 1);
+}
