@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmod, chown, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { volumesConformance } from '../../test/conformance/volumes.ts';
+import { engineConfig } from '../config/index.ts';
+import { readMounts } from '../lib/mount-info.ts';
+import { unmount } from '../lib/native.ts';
+import { getXattr, setXattr } from '../lib/xattr.ts';
+import { openMetadata } from '../metadata/index.ts';
+import { createVolumes } from './index.ts';
+
+function fixture(t: TestContext) {
+  const scratch = mkdtempSync(join(tmpdir(), 'gantry-volume-'));
+  const root = join(scratch, 'root');
+  mkdirSync(root);
+  const metadata = openMetadata(join(root, 'gantry.db'));
+  const config = engineConfig({ root });
+  t.after(async () => {
+    await metadata[Symbol.asyncDispose]();
+    for (const { path } of readMounts()) if (path.startsWith(scratch)) unmount(path);
+    rmSync(scratch, { recursive: true, force: true });
+  });
+  return { volumes: createVolumes({ config, metadata }), scratch, metadata, config };
+}
+
+volumesConformance(async (t) => fixture(t));
+
+test('mount() copies owner, mode and xattrs of the directory itself too', async (t) => {
+  const { volumes, scratch } = fixture(t);
+  const image = join(scratch, 'image');
+  await mkdir(image);
+  await writeFile(join(image, 'file'), 'x');
+  await chown(image, 33, 34);
+  await chmod(image, 0o1770);
+  setXattr(join(image, 'file'), 'trusted.test', Buffer.from('yes'));
+  await volumes.create({ Name: 'data' });
+  const path = await volumes.mount('data', 'c1', { seedFrom: image });
+  const { uid, gid, mode } = await lstat(path);
+  assert.deepEqual([uid, gid, mode & 0o7777], [33, 34, 0o1770]);
+  assert.equal(getXattr(join(path, 'file'), 'trusted.test')?.toString(), 'yes');
+});
+
+test('mount() from an empty directory of the image takes its owner and mode', async (t) => {
+  const { volumes, scratch } = fixture(t);
+  const image = join(scratch, 'image');
+  await mkdir(image);
+  await chown(image, 70, 70);
+  await chmod(image, 0o700);
+  await volumes.create({ Name: 'data' });
+  const { uid, mode } = await lstat(await volumes.mount('data', 'c1', { seedFrom: image }));
+  assert.deepEqual([uid, mode & 0o777], [70, 0o700]);
+});
+
+test('mount() fills a volume whose first filling a crash cut short', async (t) => {
+  const { volumes, scratch } = fixture(t);
+  const image = join(scratch, 'image');
+  await mkdir(image);
+  await writeFile(join(image, 'file'), 'x');
+  const { Mountpoint } = await volumes.create({ Name: 'data' });
+  rmSync(Mountpoint, { recursive: true });
+  assert.deepEqual(await readdir(await volumes.mount('data', 'c1', { seedFrom: image })), ['file']);
+});
+
+test('a volume with driver options is mounted while a container uses it', async (t) => {
+  const { volumes } = fixture(t);
+  const options = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m,uid=1000' };
+  const { Mountpoint } = await volumes.create({ Name: 'temporary', DriverOpts: options });
+  await volumes.mount('temporary', 'c1', {});
+  await volumes.mount('temporary', 'c2', {});
+  assert.equal((await lstat(Mountpoint)).uid, 1000);
+  await volumes.unmount('temporary', 'c1');
+  assert.ok(readMounts().some(({ path }) => path === Mountpoint));
+  await volumes.unmount('temporary', 'c2');
+  assert.ok(!readMounts().some(({ path }) => path === Mountpoint));
+});
+
+test('a bind volume shows the host directory, and remove() leaves that alone', async (t) => {
+  const { volumes, scratch } = fixture(t);
+  const host = join(scratch, 'host');
+  await mkdir(host);
+  await writeFile(join(host, 'file'), 'x');
+  await volumes.create({ Name: 'bound', DriverOpts: { type: 'none', o: 'bind', device: host } });
+  assert.deepEqual(await readdir(await volumes.mount('bound', 'c1', {})), ['file']);
+  await volumes.remove('bound', { force: false });
+  assert.deepEqual(await readdir(host), ['file']);
+});
+
+test('mount() of a device that is not there names the volume and why', async (t) => {
+  const { volumes } = fixture(t);
+  await volumes.create({ Name: 'bad', DriverOpts: { type: 'none', o: 'bind', device: '/nonexistent' } });
+  await assert.rejects(
+    volumes.mount('bad', 'c1', {}),
+    /error while mounting volume '.*bad\/_data': failed to mount local volume/,
+  );
+});
+
+test('create() refuses unknown and lonely driver options', async (t) => {
+  const { volumes } = fixture(t);
+  await assert.rejects(volumes.create({ Name: 'xx', DriverOpts: { foo: '1' } }), /invalid option: "foo"/);
+  await assert.rejects(
+    volumes.create({ Name: 'xx', DriverOpts: { type: 'tmpfs' } }),
+    /missing required option: "device"/,
+  );
+  await assert.rejects(volumes.create({ Name: 'xx', Driver: 'nfs' }), /plugin "nfs" not found/);
+});
+
+test('volumes, users and events are there after a restart', async (t) => {
+  const { volumes, metadata, config } = fixture(t);
+  await volumes.create({ Name: 'data' });
+  volumes.attach('data', 'c1');
+  await volumes.mount('data', 'c1', {});
+  await volumes.unmount('data', 'c1');
+  const again = createVolumes({ config, metadata });
+  await assert.rejects(again.remove('data', { force: false }), /volume is in use - \[c1\]/);
+  again.detach('c1');
+  await again.remove('data', { force: false });
+  assert.deepEqual(
+    [...metadata.journal.read({})].map(({ action }) => action),
+    ['create', 'mount', 'unmount', 'destroy'],
+  );
+});
+
+test('attach() joins a transaction of the caller', async (t) => {
+  const { volumes, metadata } = fixture(t);
+  await volumes.create({ Name: 'data' });
+  assert.throws(() =>
+    metadata.transact(() => {
+      volumes.attach('data', 'c1');
+      throw new Error('no');
+    }),
+  );
+  await volumes.remove('data', { force: false });
+});

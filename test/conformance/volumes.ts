@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { EngineError, isCode } from '../../src/errors/index.ts';
+import type { Volumes } from '../../src/volume/index.ts';
+
+export interface VolumesUnderTest {
+  readonly volumes: Volumes;
+  /** A directory for the test's own files. */
+  readonly scratch: string;
+}
+
+const none = new Map<string, readonly string[]>();
+
+/** What every implementation of `Volumes` promises. */
+export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnderTest>): void {
+  test('create() gives the volume there for a name used before', async (t) => {
+    const { volumes } = await make(t);
+    const first = await volumes.create({ Name: 'data', Labels: { a: '1' } });
+    const again = await volumes.create({ Name: 'data', Labels: { a: '2' } });
+    assert.deepEqual(again, first);
+    assert.deepEqual(first.Labels, { a: '1' });
+    assert.equal(volumes.list(none).Volumes.length, 1);
+  });
+
+  test('create() without a name gives an anonymous volume of 64 hex digits', async (t) => {
+    const { volumes } = await make(t);
+    assert.match((await volumes.create({})).Name, /^[0-9a-f]{64}$/);
+  });
+
+  test("create() refuses a bad name with Docker's text", async (t) => {
+    const { volumes } = await make(t);
+    for (const Name of ['../x', 'a', '.hidden', 'a/b']) {
+      await assert.rejects(volumes.create({ Name }), (error: Error) => {
+        assert.ok(isCode(error, 'invalidArgument'));
+        assert.match(error.message, /includes invalid characters for a local volume name/);
+        return true;
+      });
+    }
+    assert.deepEqual(volumes.list(none).Volumes, []);
+  });
+
+  test('inspect() and remove() of an unknown volume are notFound, forced remove is not', async (t) => {
+    const { volumes } = await make(t);
+    const expected = new EngineError('notFound', 'get nope: no such volume');
+    assert.throws(() => volumes.inspect('nope'), expected);
+    await assert.rejects(volumes.remove('nope', { force: false }), expected);
+    await volumes.remove('nope', { force: true });
+  });
+
+  test('remove() refuses a volume that a container uses', async (t) => {
+    const { volumes } = await make(t);
+    const { Mountpoint } = await volumes.create({ Name: 'data' });
+    volumes.attach('data', 'c1');
+    await assert.rejects(
+      volumes.remove('data', { force: true }),
+      new EngineError('conflict', 'remove data: volume is in use - [c1]'),
+    );
+    assert.deepEqual(volumes.detach('c1'), []);
+    await volumes.remove('data', { force: false });
+    await assert.rejects(lstat(Mountpoint), { code: 'ENOENT' });
+  });
+
+  test('detach() returns the anonymous volumes nobody else uses', async (t) => {
+    const { volumes } = await make(t);
+    const own = (await volumes.create({})).Name;
+    const shared = (await volumes.create({})).Name;
+    await volumes.create({ Name: 'named' });
+    for (const name of [own, shared, 'named']) volumes.attach(name, 'c1');
+    volumes.attach(shared, 'c2');
+    assert.deepEqual(volumes.detach('c1'), [own]);
+    assert.deepEqual(volumes.detach('c1'), []);
+  });
+
+  test('mount() fills an empty volume once, with owner and mode', async (t) => {
+    const { volumes, scratch } = await make(t);
+    const image = join(scratch, 'image');
+    await mkdir(join(image, 'sub'), { recursive: true });
+    await writeFile(join(image, 'sub/file'), 'from the image', { mode: 0o640 });
+    await volumes.create({ Name: 'data' });
+    const path = await volumes.mount('data', 'c1', { seedFrom: image });
+    assert.equal(await readFile(join(path, 'sub/file'), 'utf8'), 'from the image');
+    assert.equal((await lstat(join(path, 'sub/file'))).mode & 0o777, 0o640);
+    await writeFile(join(image, 'later'), 'x');
+    await volumes.mount('data', 'c2', { seedFrom: image });
+    await assert.rejects(lstat(join(path, 'later')), { code: 'ENOENT' });
+  });
+
+  test('mount() leaves a volume that holds something as it is', async (t) => {
+    const { volumes, scratch } = await make(t);
+    const image = join(scratch, 'image');
+    await mkdir(image);
+    await writeFile(join(image, 'file'), 'x');
+    await volumes.create({ Name: 'data' });
+    const path = await volumes.mount('data', 'c1', {});
+    await writeFile(join(path, 'mine'), 'x');
+    await volumes.mount('data', 'c1', { seedFrom: image });
+    await assert.rejects(lstat(join(path, 'file')), { code: 'ENOENT' });
+  });
+
+  test('mount() with a subpath stays inside the volume', async (t) => {
+    const { volumes } = await make(t);
+    await volumes.create({ Name: 'data' });
+    const path = await volumes.mount('data', 'c1', {});
+    await mkdir(join(path, 'sub'));
+    assert.equal(await volumes.mount('data', 'c1', { subpath: 'sub' }), join(path, 'sub'));
+    await assert.rejects(volumes.mount('data', 'c1', { subpath: '../..' }), /not within/);
+    await assert.rejects(volumes.mount('data', 'c1', { subpath: 'nope' }), /cannot access path/);
+  });
+
+  test('list() filters by name, label, driver and use', async (t) => {
+    const { volumes } = await make(t);
+    await volumes.create({ Name: 'one', Labels: { tier: 'db' } });
+    await volumes.create({ Name: 'two' });
+    volumes.attach('two', 'c1');
+    const names = (key: string, ...values: string[]) =>
+      volumes.list(new Map([[key, values]])).Volumes.map(({ Name }) => Name);
+    assert.deepEqual(names('name', 'on'), ['one']);
+    assert.deepEqual(names('label', 'tier=db'), ['one']);
+    assert.deepEqual(names('label', 'tier=web'), []);
+    assert.deepEqual(names('driver', 'local'), ['one', 'two']);
+    assert.deepEqual(names('dangling', 'true'), ['one']);
+    assert.deepEqual(names('dangling', 'false'), ['two']);
+    assert.throws(() => names('dangling', 'maybe'), /invalid filter 'dangling=\[maybe\]'/);
+  });
+
+  test('prune() takes unused anonymous volumes, with all the named ones too', async (t) => {
+    const { volumes } = await make(t);
+    await volumes.create({ Name: 'named' });
+    await volumes.create({ Name: 'kept', Labels: { keep: '' } });
+    const anonymous = await volumes.create({});
+    const used = await volumes.create({});
+    volumes.attach(used.Name, 'c1');
+    await writeFile(join(anonymous.Mountpoint, 'file'), 'x'.repeat(10_000));
+    const first = await volumes.prune(none);
+    assert.deepEqual(first.VolumesDeleted, [anonymous.Name]);
+    assert.ok(first.SpaceReclaimed >= 10_000);
+    const second = await volumes.prune(
+      new Map([
+        ['all', ['true']],
+        ['label!', ['keep']],
+      ]),
+    );
+    assert.deepEqual(second.VolumesDeleted, ['named']);
+  });
+
+  test('usage() tells bytes and containers', async (t) => {
+    const { volumes } = await make(t);
+    const { Mountpoint } = await volumes.create({ Name: 'data' });
+    await writeFile(join(Mountpoint, 'file'), 'x'.repeat(5000));
+    volumes.attach('data', 'c1');
+    const [usage] = await volumes.usage();
+    assert.equal(usage?.UsageData?.RefCount, 1);
+    assert.ok((usage.UsageData.Size ?? 0) >= 5000);
+  });
+}
