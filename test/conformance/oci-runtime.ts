@@ -193,6 +193,37 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       assert.deepEqual(await readdir(join(run, 'runc')), []);
     });
 
+    test('create() that is aborted leaves nothing', async () => {
+      const id = randomId();
+      const bundle = join(directory, id);
+      await mkdir(bundle);
+      const options = {
+        id,
+        bundle,
+        spec: runtimeSpec({
+          rootfs: join(directory, 'rootfs'),
+          cgroup: `/gantry-test/${id}`,
+          args: ['true'],
+        }),
+        terminal: false,
+        stdin: false,
+        stdinOnce: true,
+        log: {},
+      };
+      await assert.rejects(runtime.create(options, AbortSignal.timeout(10)), { name: 'TimeoutError' });
+      assert.equal(await runtime.state(id), undefined);
+      assert.deepEqual(await monitorsOf(run, id), []);
+    });
+
+    test('input that the process never reads is dropped at its end', async (t) => {
+      const { id } = await create(t, { args: ['sleep', '0.3'], stdin: true });
+      await using attachment = await runtime.attach(id);
+      await runtime.start(id);
+      attachment.input.end(Buffer.alloc(1_000_000));
+      assert.deepEqual(await collect(attachment), { stdout: '', stderr: '' });
+      assert.equal((await runtime.wait(id)).exitCode, 0);
+    });
+
     test('attach() before start() misses no byte and keeps the streams apart', async (t) => {
       const result = await output(t, {
         args: ['sh', '-c', 'echo out; echo err >&2; printf "a\\000b"; exit 5'],

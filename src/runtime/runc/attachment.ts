@@ -131,17 +131,19 @@ class Output implements AsyncIterable<NonNullable<Chunk>> {
   }
 }
 
-/** One packet at a time: two writes joined into one packet would be cut. */
+/**
+ * One packet at a time: two writes joined into one packet would be cut. What an ended process did not read is nobody's
+ * error: it is dropped, and the output's end tells.
+ */
 function inputTo(socket: Socket): Writable {
-  const send = (data: Buffer, done: (error?: Error | null) => void) => {
+  const send = (data: Buffer, done: () => void) => {
     if (socket.destroyed) {
       done();
       return;
     }
     const rest = data.subarray(packetBytes);
     socket.write(data.subarray(0, packetBytes), (error) => {
-      if (error !== undefined && error !== null) done(isGone(error) ? null : error);
-      else if (rest.length === 0) done();
+      if (rest.length === 0 || (error !== undefined && error !== null)) done();
       else send(rest, done);
     });
   };
@@ -151,14 +153,12 @@ function inputTo(socket: Socket): Writable {
     },
     final: (done) => {
       if (socket.destroyed) done();
-      else socket.end(done);
+      else
+        socket.end(() => {
+          done();
+        });
     },
   });
-}
-
-/** The process ended: what it did not read is nobody's error. */
-function isGone(error: Error): boolean {
-  return hasErrno(error, 'EPIPE') || hasErrno(error, 'ECONNRESET') || hasErrno(error, 'ERR_STREAM_DESTROYED');
 }
 
 function discard(): Writable {

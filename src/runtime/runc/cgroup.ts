@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
 import { type ContainerState, readOptional } from './state.ts';
@@ -42,4 +42,27 @@ export async function thawForKill(state: ContainerState): Promise<void> {
   if (freezer === undefined) return;
   if ((await readOptional(join(freezer, 'freezer.state')))?.trim() === 'THAWED') return;
   await writeFile(join(freezer, 'freezer.state'), 'THAWED');
+}
+
+/** Removes an ended container's cgroups, nested ones too; false if something still runs in one. */
+export async function removeCgroups(state: ContainerState): Promise<boolean> {
+  const paths = new Set(Object.values(state.cgroupPaths));
+  const removed = await Promise.all(Array.from(paths, (path) => removeCgroup(path)));
+  return removed.every(Boolean);
+}
+
+async function removeCgroup(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return true;
+    if (!hasErrno(error, 'EBUSY')) throw error;
+  }
+  const children = await childrenOf(path);
+  if (children.length === 0) return false;
+  for (const child of children) {
+    if (!(await removeCgroup(join(path, child)))) return false;
+  }
+  return removeCgroup(path);
 }

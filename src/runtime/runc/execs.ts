@@ -1,15 +1,16 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
+import { raceAbort } from '../../lib/keyed-lock.ts';
 import type { Attachment, ExecOptions, Exit } from '../oci-runtime.ts';
 import { attachTo } from './attachment.ts';
 import type { Resizer, Size } from './control.ts';
 import { execError, runtimeMessage } from './errors.ts';
-import { readExit, writeExit } from './exits.ts';
+import { killMonitor, readExit, writeExit } from './exits.ts';
 import { notRunning, type RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles } from './layout.ts';
 import { type Monitor, startMonitor } from './monitor.ts';
-import { readOptional } from './state.ts';
+import { exists, readOptional } from './state.ts';
 
 export interface StartedExec {
   readonly pid: number;
@@ -32,6 +33,7 @@ export class Execs {
     signal?: AbortSignal,
   ): Promise<StartedExec> {
     signal?.throwIfAborted();
+    if (!(await exists(this.#host.layout.container(id)))) throw notRunning(id);
     const directory = this.#host.layout.exec(id, options.execId);
     const process = join(directory, monitorFiles.process);
     const meta: MonitorMeta = { sockets: directory, stdin: options.stdin, terminal: options.terminal };
@@ -43,6 +45,7 @@ export class Execs {
     ]);
     const monitor = startMonitor({
       cwd: directory,
+      temporary: this.#host.run,
       path: this.#host.path,
       attach: options.attach,
       args: [
@@ -55,8 +58,9 @@ export class Execs {
     });
     let attachment: Attachment | undefined;
     try {
-      if (options.attach) attachment = await this.#attach(monitor, { directory, meta, id });
-      const report = await monitor.report();
+      if (options.attach)
+        attachment = await raceAbort(this.#attach(monitor, { directory, meta, id }), signal);
+      const report = await raceAbort(monitor.report(), signal);
       if (report.data <= 0) throw startError(this.#host.program, id, report.message ?? '');
       await monitor.detached();
       signal?.throwIfAborted();
@@ -64,6 +68,7 @@ export class Execs {
     } catch (error) {
       await attachment?.[Symbol.asyncDispose]();
       await monitor.detached();
+      await killMonitor(directory);
       await this.#kill(directory);
       await this.forget(id, options.execId);
       throw error;

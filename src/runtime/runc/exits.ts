@@ -79,8 +79,20 @@ interface Pending {
   readonly ended: Promise<void>;
 }
 
+/** Ends a monitor, and with it a runtime command that it waits for. */
+export async function killMonitor(directory: string): Promise<void> {
+  using watch = await watchMonitor(directory);
+  if (watch === undefined) return;
+  process.kill(await monitorPid(directory), 'SIGKILL');
+  await watch.ended;
+}
+
+async function monitorPid(directory: string): Promise<number> {
+  return Number(await readOptional(join(directory, monitorFiles.monitorPid)));
+}
+
 async function watchMonitor(directory: string): Promise<ProcessWatch | undefined> {
-  const pid = Number(await readOptional(join(directory, monitorFiles.monitorPid)));
+  const pid = await monitorPid(directory);
   if (!(pid > 0)) return undefined;
   const watch = watchProcess(pid);
   // Only after the watch is open is it certain that the pid stays the same process.

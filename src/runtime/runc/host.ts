@@ -16,6 +16,7 @@ export interface HostOptions {
 export class RuntimeHost implements Disposable {
   readonly program: 'runc' | 'crun';
   readonly path: string;
+  readonly run: string;
   readonly layout: Layout;
   readonly monitors = new Monitors();
   #programFile: Promise<string> | undefined;
@@ -23,6 +24,7 @@ export class RuntimeHost implements Disposable {
   constructor(options: HostOptions) {
     this.program = options.program;
     this.path = options.path;
+    this.run = options.run;
     this.layout = layoutOf(options.run, options.program);
   }
 

@@ -14,6 +14,8 @@ export interface Report {
 export interface MonitorOptions {
   readonly args: readonly string[];
   readonly cwd: string;
+  /** For the socket that a terminal comes over. */
+  readonly temporary: string;
   /** The search path for programs; nothing else of the engine's environment reaches the monitor. */
   readonly path: string;
   /** The command waits for `release`, and `ready` says when the attach socket is there. */
@@ -44,7 +46,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
       // conmon stamps log lines with local time.
       TZ: 'UTC0',
       // conmon makes its console socket here, whose path has to fit 108 bytes.
-      TMPDIR: options.cwd.length < 80 ? options.cwd : '/tmp',
+      TMPDIR: options.temporary.length < 88 ? options.temporary : '/tmp',
       _OCI_SYNCPIPE: String(syncFd),
       ...(options.attach ? { _OCI_ATTACHPIPE: String(readyFd), _OCI_STARTPIPE: String(releaseFd) } : {}),
     },

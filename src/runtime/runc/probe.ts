@@ -15,7 +15,8 @@ export interface ProbeResult {
 
 /** Finds the programs and what they need from the kernel, and for crun whether it takes this host's cgroups. */
 export async function probe(host: RuntimeHost, signal?: AbortSignal): Promise<ProbeResult> {
-  await Promise.all([findProgram(host.program, host.path), findProgram('conmon', host.path)]);
+  await findProgram(host.program, host.path);
+  await findProgram('conmon', host.path);
   const options = { env: { PATH: host.path }, ...(signal === undefined ? {} : { signal }) };
   const [runtime, monitor] = await Promise.all([
     run(host.program, ['--version'], options),

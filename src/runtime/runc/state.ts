@@ -10,6 +10,8 @@ export interface ContainerState {
   readonly startTime: string;
   /** Controller to absolute path; `''` is the unified hierarchy. */
   readonly cgroupPaths: Readonly<Record<string, string>>;
+  /** Programs to run at the end, among others. */
+  readonly hasHooks: boolean;
 }
 
 export const startFifo = 'exec.fifo';
@@ -22,11 +24,13 @@ export async function readContainerState(directory: string): Promise<ContainerSt
     init_process_pid: number;
     init_process_start: number;
     cgroup_paths: Record<string, string>;
+    config?: { Hooks?: object | null };
   };
   return {
     pid: state.init_process_pid,
     startTime: String(state.init_process_start),
     cgroupPaths: state.cgroup_paths,
+    hasHooks: Object.values(state.config?.Hooks ?? {}).some((hooks) => hooks !== null),
   };
 }
 
