@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Health } from '../api/index.ts';
+import { HealthLoop, healthSettings, initialHealth, nextDelayMs, nextHealth } from './health.ts';
+
+const startedAt = new Date('2026-01-01T00:00:00Z');
+const after = (ms: number) => new Date(startedAt.getTime() + ms);
+const result = (exitCode: number, atMs = 60_000, output = '') => ({
+  start: after(atMs),
+  end: after(atMs + 1),
+  exitCode,
+  output,
+});
+const rules = { retries: 3, startPeriodMs: 10_000, startedAt };
+
+test("healthSettings() has Docker's defaults", () => {
+  assert.deepEqual(healthSettings({ Test: ['CMD', 'a', 'b'] }), {
+    command: ['a', 'b'],
+    intervalMs: 30_000,
+    timeoutMs: 30_000,
+    startPeriodMs: 0,
+    startIntervalMs: 5000,
+    retries: 3,
+  });
+  const shell = healthSettings({ Test: ['CMD-SHELL', 'a b'], Interval: 2e9, Retries: 1 }, [
+    '/bin/bash',
+    '-c',
+  ]);
+  assert.deepEqual(
+    [shell?.command, shell?.intervalMs, shell?.retries],
+    [['/bin/bash', '-c', 'a b'], 2000, 1],
+  );
+  for (const Test of [undefined, [], ['NONE'], ['CMD'], ['', 'x']]) {
+    assert.equal(healthSettings(Test === undefined ? {} : { Test }), undefined);
+  }
+  assert.equal(healthSettings(undefined), undefined);
+});
+
+test('nextHealth() counts failures until the retries are used up', () => {
+  let health: Health = initialHealth;
+  const seen: [string, number][] = [];
+  for (const exitCode of [1, 0, 1, 1, -1, 1, 0]) {
+    health = nextHealth(health, result(exitCode), rules);
+    seen.push([health.Status, health.FailingStreak]);
+  }
+  assert.deepEqual(seen, [
+    ['starting', 1],
+    ['healthy', 0],
+    ['healthy', 1],
+    ['healthy', 2],
+    ['unhealthy', 3],
+    ['unhealthy', 4],
+    ['healthy', 0],
+  ]);
+  assert.equal(health.Log.length, 5);
+});
+
+test('nextHealth() counts no failure in the start period, before a first success', () => {
+  const starting = nextHealth(initialHealth, result(1, 5000), rules);
+  assert.deepEqual([starting.Status, starting.FailingStreak, starting.Log.length], ['starting', 0, 1]);
+  const healthy = nextHealth(starting, result(0, 6000), rules);
+  assert.equal(nextHealth(healthy, result(1, 7000), rules).FailingStreak, 1);
+});
+
+test('nextHealth() keeps 4,096 bytes of output', () => {
+  const { Log } = nextHealth(initialHealth, result(0, 0, 'x'.repeat(5000)), rules);
+  assert.equal(Log[0]?.Output.length, 4096);
+});
+
+test('nextDelayMs() is the start interval in the start period', () => {
+  const settings = healthSettings({ Test: ['CMD', 'x'], StartPeriod: 10e9, StartInterval: 1e9 });
+  assert.ok(settings !== undefined);
+  assert.equal(nextDelayMs(initialHealth, settings, 5000), 1000);
+  assert.equal(nextDelayMs(initialHealth, settings, 15_000), 30_000);
+  assert.equal(nextDelayMs({ ...initialHealth, Status: 'healthy' }, settings, 5000), 30_000);
+});
+
+test('HealthLoop probes, times out, tells results and stops', async () => {
+  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6, Timeout: 20e6, Retries: 1 });
+  assert.ok(settings !== undefined);
+  const seen: Health[] = [];
+  const enough = Promise.withResolvers<void>();
+  const aborted: boolean[] = [];
+  let probes = 0;
+  const loop = new HealthLoop({
+    settings,
+    startedAt: new Date(),
+    health: initialHealth,
+    async probe(signal) {
+      probes += 1;
+      if (probes === 1) return { exitCode: 0, output: 'fine' };
+      if (probes === 2) throw new Error('container is gone');
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', resolve, { once: true });
+      });
+      aborted.push(true);
+      return { exitCode: 0, output: '' };
+    },
+    onResult(health) {
+      seen.push(health);
+      if (seen.length === 3) enough.resolve();
+    },
+  });
+  await enough.promise;
+  await loop[Symbol.asyncDispose]();
+  const count = probes;
+  assert.deepEqual(
+    seen.slice(0, 3).map((health) => [health.Status, health.FailingStreak]),
+    [
+      ['healthy', 0],
+      ['unhealthy', 1],
+      ['unhealthy', 2],
+    ],
+  );
+  const outputs = seen[2]?.Log.map((log) => [log.ExitCode, log.Output]);
+  assert.deepEqual(outputs, [
+    [0, 'fine'],
+    [-1, 'container is gone'],
+    [-1, 'Health check exceeded timeout (20ms)'],
+  ]);
+  assert.ok(aborted.length > 0);
+  assert.equal(probes, count);
+});
+
+test('HealthLoop does not probe while paused', async () => {
+  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6 });
+  assert.ok(settings !== undefined);
+  let probes = 0;
+  const loop = new HealthLoop({
+    settings,
+    startedAt: new Date(),
+    health: initialHealth,
+    probe: async () => {
+      probes += 1;
+      return { exitCode: 0, output: '' };
+    },
+    onResult: () => undefined,
+  });
+  loop.paused = true;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await loop[Symbol.asyncDispose]();
+  assert.equal(probes, 0);
+});

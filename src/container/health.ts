@@ -1,0 +1,178 @@
+import type { Health, HealthLog } from '../api/index.ts';
+import { raceAbort } from '../lib/keyed-lock.ts';
+import type { Healthcheck } from '../oci/index.ts';
+
+/** How a container's health is checked, with Docker's defaults. */
+export interface HealthSettings {
+  /** What to run in the container. */
+  readonly command: readonly string[];
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures do not count for this long after the start, before a first success. */
+  readonly startPeriodMs: number;
+  /** The interval during the start period. */
+  readonly startIntervalMs: number;
+  readonly retries: number;
+}
+
+export interface ProbeResult {
+  readonly start: Date;
+  readonly end: Date;
+  /** 0 is healthy; -1 means that the probe ran out of time. */
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+const nanosecondsPerMs = 1_000_000;
+const keptResults = 5;
+const longestOutputBytes = 4096;
+
+/** State of a container whose health is checked, when it starts. */
+export const initialHealth: Health = { Status: 'starting', FailingStreak: 0, Log: [] };
+
+/** `undefined` when there is nothing to check. `shell` is the image's SHELL. */
+export function healthSettings(
+  check: Healthcheck | undefined,
+  shell: readonly string[] = ['/bin/sh', '-c'],
+): HealthSettings | undefined {
+  const [kind, ...words] = check?.Test ?? [];
+  if (check === undefined || words.length === 0 || (kind !== 'CMD' && kind !== 'CMD-SHELL')) return undefined;
+  return {
+    command: kind === 'CMD' ? words : [...(shell.length === 0 ? ['/bin/sh', '-c'] : shell), ...words],
+    intervalMs: durationMs(check.Interval, 30_000),
+    timeoutMs: durationMs(check.Timeout, 30_000),
+    startPeriodMs: durationMs(check.StartPeriod, 0),
+    startIntervalMs: durationMs(check.StartInterval, 5000),
+    retries: check.Retries === undefined || check.Retries <= 0 ? 3 : check.Retries,
+  };
+}
+
+function durationMs(nanoseconds: number | undefined, otherwise: number): number {
+  return nanoseconds === undefined || nanoseconds === 0 ? otherwise : nanoseconds / nanosecondsPerMs;
+}
+
+/** The health after a probe. `startedAt` is the container's start. [moby daemon/health.go] */
+export function nextHealth(
+  health: Health,
+  result: ProbeResult,
+  settings: Pick<HealthSettings, 'retries' | 'startPeriodMs'> & { readonly startedAt: Date },
+): Health {
+  const Log = [...health.Log, logOf(result)].slice(-keptResults);
+  if (result.exitCode === 0) return { Status: 'healthy', FailingStreak: 0, Log };
+  const inStartPeriod = result.start.getTime() - settings.startedAt.getTime() < settings.startPeriodMs;
+  if (health.Status === 'starting' && inStartPeriod) return { ...health, Log };
+  const FailingStreak = health.FailingStreak + 1;
+  const Status = FailingStreak >= settings.retries ? 'unhealthy' : health.Status;
+  return { Status, FailingStreak, Log };
+}
+
+function logOf({ start, end, exitCode, output }: ProbeResult): HealthLog {
+  const bytes = Buffer.from(output);
+  const kept =
+    bytes.length <= longestOutputBytes ? output : bytes.subarray(0, longestOutputBytes).toString('utf8');
+  return { Start: start.toISOString(), End: end.toISOString(), ExitCode: exitCode, Output: kept };
+}
+
+/** Milliseconds from one probe to the next. */
+export function nextDelayMs(health: Health, settings: HealthSettings, sinceStartMs: number): number {
+  const startsUp = health.Status === 'starting' && sinceStartMs < settings.startPeriodMs;
+  return startsUp ? settings.startIntervalMs : settings.intervalMs;
+}
+
+export interface HealthLoopOptions {
+  readonly settings: HealthSettings;
+  readonly startedAt: Date;
+  /** Where it goes on from: what was known before the engine restarted. */
+  readonly health: Health;
+  /** Runs the command. Must end it, with all its children, when the signal aborts. */
+  readonly probe: (signal: AbortSignal) => Promise<{ readonly exitCode: number; readonly output: string }>;
+  /** Called after every probe. A change of `Status` is an event. */
+  readonly onResult: (health: Health, before: Health) => void;
+}
+
+/** Checks one running container's health until it is stopped. Paused, it waits. */
+export class HealthLoop implements AsyncDisposable {
+  readonly #options: HealthLoopOptions;
+  readonly #stopped = new AbortController();
+  readonly #done: Promise<void>;
+  #health: Health;
+  #paused = false;
+
+  constructor(options: HealthLoopOptions) {
+    this.#options = options;
+    this.#health = options.health;
+    this.#done = this.#run();
+  }
+
+  /** While paused no probe begins. */
+  set paused(paused: boolean) {
+    this.#paused = paused;
+  }
+
+  /** Ends a probe that runs, without a result. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const sinceStartMs = Date.now() - this.#options.startedAt.getTime();
+      await sleep(nextDelayMs(this.#health, this.#options.settings, sinceStartMs), signal);
+      if (signal.aborted) return;
+      if (this.#paused) continue;
+      const result = await this.#probe(signal);
+      if (this.#stopped.signal.aborted) return;
+      this.#record(result);
+    }
+  }
+
+  #record(result: ProbeResult): void {
+    const { settings, startedAt, onResult } = this.#options;
+    const before = this.#health;
+    this.#health = nextHealth(before, result, { ...settings, startedAt });
+    onResult(this.#health, before);
+  }
+
+  /** Never rejects: a probe that could not run is a failed one, with the reason as its output. */
+  async #probe(stopped: AbortSignal): Promise<ProbeResult> {
+    const { probe, settings } = this.#options;
+    const start = new Date();
+    const timeout = AbortSignal.timeout(settings.timeoutMs);
+    const signal = AbortSignal.any([stopped, timeout]);
+    try {
+      const { exitCode, output } = await raceAbort(probe(signal), signal);
+      return { start, end: new Date(), exitCode, output };
+    } catch (error) {
+      const output = timeout.aborted
+        ? `Health check exceeded timeout (${goDuration(settings.timeoutMs)})`
+        : error instanceof Error
+          ? error.message
+          : String(error);
+      return { start, end: new Date(), exitCode: -1, output };
+    }
+  }
+}
+
+/** Resolves after the time or when the signal aborts. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(done, ms);
+  function done(): void {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', done);
+    resolve();
+  }
+  if (signal.aborted) done();
+  else signal.addEventListener('abort', done, { once: true });
+  return promise;
+}
+
+/** As Go prints durations: `1m30s`, `500ms`. */
+function goDuration(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const seconds = ms / 1000;
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${rest}s`;
+}
