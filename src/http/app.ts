@@ -1,4 +1,9 @@
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { EngineError } from '../errors/index.ts';
 import type { RouteContext } from './context.ts';
 import { archiveRoutes } from './routes/archive.ts';
@@ -75,7 +80,9 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
 
   app.setErrorHandler(async (error, request, reply) => {
     const { status, message } = describeError(error);
-    if (status >= 500) request.log.error({ err: error, method: request.method, url: request.url }, message);
+    if (status === 500) {
+      request.log.error({ err: error, method: request.method, path: pathOf(request) }, message);
+    }
     if (status === 304) return reply.code(304).send();
     return reply.code(status).type('application/json').send(JSON.stringify({ message }));
   });
@@ -86,4 +93,9 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
 
   for (const routes of groups) routes(app, context);
   return app;
+}
+
+/** Without the query: build arguments may hold secrets. */
+function pathOf(request: FastifyRequest): string {
+  return request.originalUrl.split('?', 1)[0] ?? '';
 }

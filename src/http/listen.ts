@@ -21,10 +21,19 @@ export type Address =
 /** Read and write for owner and group: all others may not connect. */
 const maskOfSocket = 0o117;
 
+/** sun_path without its final zero. */
+const longestSocketPath = 107;
+
 /** Parses `unix:///path` and `tcp://address:port`; the port defaults to Docker's. Throws `invalidArgument`. */
 export function parseHost(text: string, tls: boolean): Address {
   if (text.startsWith('unix://')) {
     const path = text.slice('unix://'.length);
+    if (Buffer.byteLength(path) > longestSocketPath) {
+      throw new EngineError(
+        'invalidArgument',
+        `invalid host ${JSON.stringify(text)}: the path of a socket is at most ${longestSocketPath} bytes long`,
+      );
+    }
     if (path.startsWith('/')) return { kind: 'unix', path };
   } else if (text.startsWith('tcp://') && URL.canParse(text)) {
     const { hostname, port, pathname } = new URL(text);

@@ -17,7 +17,10 @@ const serverOptions = {
   // A build's context may take any time; only the headers have a limit.
   requestTimeout: 0,
   headersTimeout: 60_000,
-  keepAliveTimeout: 60_000,
+  // As dockerd: an idle client keeps its connection.
+  keepAliveTimeout: 0,
+  // Build arguments stand in the URL, credentials of every registry in a header.
+  maxHeaderSize: 1 << 20,
   shouldUpgradeCallback: shouldUpgrade,
 } satisfies ServerOptions & { readonly shouldUpgradeCallback: unknown };
 

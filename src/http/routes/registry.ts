@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { EngineError } from '../../errors/index.ts';
+import { familiarName, parseReference } from '../../oci/index.ts';
 import type { RestParams, RouteContext } from '../context.ts';
 import { queryOf, referenceOf } from '../query.ts';
 import { sendProgress } from '../streams.ts';
@@ -12,7 +13,7 @@ export function registryRoutes(app: FastifyInstance, { engine, calls }: RouteCon
     if (from !== '') {
       throw new EngineError(
         'notFound',
-        `pull access denied for ${from}, repository does not exist or may require 'docker login'`,
+        `pull access denied for ${familiarName(parseReference(from))}, repository does not exist or may require 'docker login'`,
       );
     }
     const source = query.text('fromSrc');

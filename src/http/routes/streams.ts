@@ -72,6 +72,10 @@ export function streamRoutes(app: FastifyInstance, { engine, calls }: RouteConte
     });
     await serveSession(connection, session, { detachKeys, log: reply.log });
   });
+
+  app.get<IdParams>('/containers/:id/attach/ws', async () => {
+    throw new EngineError('notImplemented', 'attaching by WebSocket is not supported by this engine yet');
+  });
 }
 
 /** Docker takes whatever is no count as "all". */
