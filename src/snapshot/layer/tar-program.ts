@@ -90,6 +90,8 @@ function tarProgram(args: readonly string[], failureCode: 'invalidArgument' | 'i
     output: stdout,
     finished: async () => {
       const exitCode = await exited;
+      // Packing, 1 says that a file changed meanwhile.
+      if (exitCode === 1 && failureCode === 'internal') return;
       if (exitCode !== 0) throw tarFailure(failureCode, exitCode, await complaint);
     },
     [Symbol.asyncDispose]: async () => {

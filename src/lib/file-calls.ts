@@ -1,0 +1,65 @@
+import koffi from 'koffi';
+import { systemError } from './native.ts';
+
+/** What Node cannot do to files, or only with less precision. Errors carry `code`, like Node's own. */
+const libc = koffi.load('libc.so.6');
+const mknodCall = libc.func('int mknod(const uint8_t *path, unsigned int mode, unsigned long device)');
+const utimensatCall = libc.func(
+  'int utimensat(int directory, const uint8_t *path, const int64_t *times, int flags)',
+);
+const futimensCall = libc.func('int futimens(int fd, const int64_t *times)');
+const fsetxattrCall = libc.func(
+  'int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)',
+);
+
+const currentDirectory = -100;
+const noFollow = 0x100;
+
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** mknod(2): `mode` holds the file type (S_IFCHR, S_IFBLK, S_IFIFO) and permissions, less the umask. */
+export function makeNode(
+  path: string | Buffer,
+  mode: number,
+  device: DeviceNumber = { major: 0, minor: 0 },
+): void {
+  const { major, minor } = device;
+  const encoded =
+    ((BigInt(major) & 0xfffff000n) << 32n) |
+    ((BigInt(major) & 0xfffn) << 8n) |
+    ((BigInt(minor) & 0xffffff00n) << 12n) |
+    (BigInt(minor) & 0xffn);
+  if ((mknodCall(pathBytes(path), mode, encoded) as number) !== 0) throw systemError('mknod', String(path));
+}
+
+/** Sets access and modification time of a file, or of a symlink itself. */
+export function setTimes(path: string | Buffer, nanoseconds: bigint): void {
+  if ((utimensatCall(currentDirectory, pathBytes(path), timesOf(nanoseconds), noFollow) as number) !== 0) {
+    throw systemError('utimensat', String(path));
+  }
+}
+
+/** The same for an open file. */
+export function setTimesOf(fd: number, nanoseconds: bigint): void {
+  if ((futimensCall(fd, timesOf(nanoseconds)) as number) !== 0) throw systemError('futimens', String(fd));
+}
+
+/** Sets an extended attribute of an open file. */
+export function setXattrOf(fd: number, name: string, value: Buffer): void {
+  if ((fsetxattrCall(fd, name, value, value.length, 0) as number) !== 0) {
+    throw systemError('fsetxattr', name);
+  }
+}
+
+function timesOf(nanoseconds: bigint): BigInt64Array {
+  const rest = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = (nanoseconds - rest) / 1_000_000_000n;
+  return new BigInt64Array([seconds, rest, seconds, rest]);
+}
+
+function pathBytes(path: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.from(path), Buffer.alloc(1)]);
+}

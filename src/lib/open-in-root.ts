@@ -1,0 +1,82 @@
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import koffi from 'koffi';
+import { systemError } from './native.ts';
+
+const libc = koffi.load('libc.so.6');
+const openat2Call = libc.func(
+  'long syscall(long number, int directory, const uint8_t *path, const uint64_t *how, size_t size)',
+);
+/** The same on every architecture. */
+const openat2 = 437;
+const noMagicLinks = 0x02;
+const inRoot = 0x10;
+/** Not in Node's constants. */
+const pathOnly = 0o10000000;
+const closeOnExec = 0o2000000;
+
+export interface OpenInRootOptions {
+  /** open(2) flags; default O_PATH. Close-on-exec is always added. */
+  readonly flags?: number;
+  /** Mode of a file that O_CREAT makes, less the umask. */
+  readonly mode?: number;
+  /** False opens a symlink at the end itself (with O_PATH) or fails with ELOOP. Default true. */
+  readonly followLast?: boolean;
+}
+
+/** A file descriptor that dispose closes. */
+export interface OpenFile extends Disposable {
+  readonly fd: number;
+  /** A path to the file that holds while it is open, whatever happens to its name. */
+  readonly path: string;
+}
+
+/**
+ * Opens `path` as if `root` were the root directory (openat2 with RESOLVE_IN_ROOT): `..`, absolute symlinks and
+ * renames by others at the same time cannot lead out of it. Throws errors with Node's errno codes.
+ */
+export function openInRoot(
+  root: string | OpenFile,
+  path: string | Buffer,
+  options: OpenInRootOptions = {},
+): OpenFile {
+  const { flags = pathOnly, mode = 0, followLast = true } = options;
+  const last = followLast ? 0 : constants.O_NOFOLLOW;
+  const how = new BigUint64Array([
+    BigInt(flags | last | closeOnExec),
+    BigInt((flags & constants.O_CREAT) === 0 ? 0 : mode),
+    BigInt(inRoot | noMagicLinks),
+  ]);
+  const bytes = Buffer.concat([path.length === 0 ? Buffer.from('.') : Buffer.from(path), Buffer.alloc(1)]);
+  using own = typeof root === 'string' ? openPath(root) : undefined;
+  const directory = typeof root === 'string' ? (own?.fd ?? -1) : root.fd;
+  for (;;) {
+    const fd = openat2Call(openat2, directory, bytes, how, how.byteLength) as number;
+    if (fd >= 0) return openFile(fd);
+    const error = systemError('openat2', path.toString());
+    // A rename elsewhere on the way made the kernel give up.
+    if (error.code !== 'EAGAIN' && error.code !== 'EINTR') throw error;
+  }
+}
+
+/** Opens a path of ours, such as a root itself, for use with `openInRoot`. */
+export function openPath(path: string): OpenFile {
+  return openFile(openSync(path, pathOnly));
+}
+
+/** Where an open file lies now, without symlinks. */
+export function pathOf(file: OpenFile): string {
+  return readlinkSync(file.path);
+}
+
+function openFile(fd: number): OpenFile {
+  let open = true;
+  return {
+    fd,
+    path: `/proc/self/fd/${fd}`,
+    [Symbol.dispose]: () => {
+      if (!open) return;
+      open = false;
+      closeSync(fd);
+    },
+  };
+}
