@@ -76,6 +76,8 @@ export interface OciRuntime extends AsyncDisposable {
   delete(id: string, options?: { readonly force?: boolean }): Promise<void>;
   /** `undefined` when the runtime does not know it. */
   state(id: string): Promise<{ readonly status: RuntimeStatus; readonly pid: number } | undefined>;
+  /** Ids of every container the runtime holds anything of. */
+  list(): Promise<string[]>;
   /** Host pids of all processes in the container. */
   pids(id: string): Promise<number[]>;
   /** Resolves when the container's process has ended and its output is drained; at once if it already has. */

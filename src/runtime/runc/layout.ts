@@ -4,6 +4,8 @@ import { join } from 'node:path';
 export interface Layout {
   /** The low-level runtime's own state: a directory a container. */
   readonly root: string;
+  /** Of all containers' monitors. */
+  readonly containers: string;
   /** A monitor's directory (see `monitorFiles`) for a container, and for an exec. */
   container(id: string): string;
   exec(id: string, execId: string): string;
@@ -15,6 +17,7 @@ export function layoutOf(run: string, program: string): Layout {
   const execs = (id: string) => join(run, 'x', id);
   return {
     root: join(run, program),
+    containers: join(run, 'c'),
     container: (id) => join(run, 'c', id),
     execs,
     exec: (id, execId) => join(execs(id), execId),

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { run } from '../../lib/process.ts';
+import type { RuntimeSpec } from '../spec.ts';
 import { runtimeMessage } from './errors.ts';
 import { findProgram, type RuntimeHost } from './host.ts';
 
@@ -36,23 +37,51 @@ function checkKernel(): void {
   watch?.[Symbol.dispose]();
 }
 
-/** crun looks at the cgroup hierarchy before it looks for the container. */
+/**
+ * Debian's crun refuses the cgroups of some hosts, and says so only when it starts a container: this one has a command
+ * that is not there, which is the error of a crun that works.
+ */
 async function probeCgroups(host: RuntimeHost, signal?: AbortSignal): Promise<void> {
-  const directory = join(host.layout.root, `probe-${randomBytes(6).toString('hex')}`);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  try {
-    const result = await run('crun', ['--root', directory, '--log-format', 'json', 'list'], {
+  const id = `probe-${randomBytes(6).toString('hex')}`;
+  const bundle = join(host.run, id);
+  await mkdir(join(bundle, 'rootfs'), { recursive: true, mode: 0o700 });
+  const crun = (...args: string[]) =>
+    run('crun', ['--root', host.layout.root, '--log-format', 'json', ...args], {
       env: { PATH: host.path },
       accept: [0, 1],
       ...(signal === undefined ? {} : { signal }),
     });
-    if (result.exitCode === 0) return;
-    const message = runtimeMessage(result.stderr);
+  try {
+    await writeFile(join(bundle, 'config.json'), JSON.stringify(probeSpec(bundle, id)));
+    const { stderr } = await crun('run', '--bundle', bundle, id);
+    const message = runtimeMessage(stderr);
+    if (/not found|no such file/i.test(message)) return;
     throw new EngineError(
       'unavailable',
-      `crun does not work on this host: ${message}: use the runtime "runc"`,
+      `The runtime crun does not work on this host: ${message}: use the runtime runc`,
     );
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await crun('delete', '--force', id);
+    await rm(bundle, { recursive: true, force: true });
   }
+}
+
+function probeSpec(bundle: string, id: string): RuntimeSpec {
+  return {
+    ociVersion: '1.0.2',
+    root: { path: join(bundle, 'rootfs'), readonly: false },
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0 },
+      args: ['/probe'],
+      env: [],
+      cwd: '/',
+    },
+    mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: [] }],
+    linux: {
+      namespaces: [{ type: 'pid' }, { type: 'mount' }],
+      resources: {},
+      cgroupsPath: `/${id}`,
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
@@ -46,6 +46,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     update: (id, resources) => containers.update(id, resources),
     delete: (id, remove) => containers.delete(id, remove?.force ?? false),
     state: (id) => containers.state(id),
+    list: () => containers.list(),
     pids: (id) => containers.pids(id),
     wait: (id, signal) => containers.wait(id, signal),
     exit: (id) => containers.exit(id),
@@ -126,6 +127,12 @@ class Containers {
       if (!signalProcess(pid, signalNumber) && pid === state.pid) throw notRunning(id);
     }
     if (signalNumber === sigkill) await thawForKill(state);
+  }
+
+  async list(): Promise<string[]> {
+    const { root, containers } = this.#host.layout;
+    const [known, monitored] = await Promise.all([namesIn(root), namesIn(containers)]);
+    return [...new Set([...known, ...monitored])];
   }
 
   async update(id: string, resources: RuntimeResources): Promise<void> {
@@ -259,6 +266,15 @@ function signalProcess(pid: number, signalNumber: number): boolean {
     return true;
   } catch (error) {
     if (hasErrno(error, 'ESRCH')) return false;
+    throw error;
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

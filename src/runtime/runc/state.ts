@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
 import type { RuntimeStatus } from '../oci-runtime.ts';
 
-/** The part of runc's state.json we use. Reading it takes 0.1 ms where `runc state` takes 10. */
+/** The part of the runtime's own state file we use. Reading it takes 0.1 ms where `runc state` takes 10. */
 export interface ContainerState {
   readonly pid: number;
   /** Clock ticks after boot; tells a process from a later one with the same pid. */
@@ -16,10 +16,10 @@ export interface ContainerState {
 
 export const startFifo = 'exec.fifo';
 
-/** `undefined` when runc does not know the container. */
+/** `undefined` when the runtime does not know the container. */
 export async function readContainerState(directory: string): Promise<ContainerState | undefined> {
   const text = await readOptional(join(directory, 'state.json'));
-  if (text === undefined) return undefined;
+  if (text === undefined) return readCrunState(directory);
   const state = JSON.parse(text) as {
     init_process_pid: number;
     init_process_start: number;
@@ -31,6 +31,23 @@ export async function readContainerState(directory: string): Promise<ContainerSt
     startTime: String(state.init_process_start),
     cgroupPaths: state.cgroup_paths,
     hasHooks: Object.values(state.config?.Hooks ?? {}).some((hooks) => hooks !== null),
+  };
+}
+
+/** crun's equivalent; it runs on the unified hierarchy only. */
+async function readCrunState(directory: string): Promise<ContainerState | undefined> {
+  const text = await readOptional(join(directory, 'status'));
+  if (text === undefined) return undefined;
+  const status = JSON.parse(text) as {
+    pid: number;
+    'process-start-time': number;
+    'cgroup-path': string;
+  };
+  return {
+    pid: status.pid,
+    startTime: String(status['process-start-time']),
+    cgroupPaths: { '': join('/sys/fs/cgroup', status['cgroup-path']) },
+    hasHooks: true,
   };
 }
 
