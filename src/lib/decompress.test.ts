@@ -57,3 +57,12 @@ test('decompress() rejects with the error of its source', async () => {
   setImmediate(() => source.destroy(new Error('gone')));
   await assert.rejects(decompress(source), /gone/);
 });
+
+test('decompress() rejects when its source is closed early, before or while it waits', async () => {
+  const closed = new Readable({ read: () => undefined });
+  closed.destroy();
+  await assert.rejects(decompress(closed), { code: 'cancelled' });
+  const closing = new Readable({ read: () => undefined });
+  setImmediate(() => closing.destroy());
+  await assert.rejects(decompress(closing), { code: 'cancelled' });
+});

@@ -53,8 +53,8 @@ async function peek(source: Readable): Promise<{ head: Buffer; stream: Readable 
     } else {
       const controller = new AbortController();
       const { signal } = controller;
-      const ended = once(source, 'end', { signal });
-      const waits = [once(source, 'readable', { signal }), ended];
+      if (source.destroyed) throw source.errored ?? new EngineError('cancelled', 'the stream was closed');
+      const waits = ['readable', 'end', 'close'].map(async (event) => once(source, event, { signal }));
       try {
         await Promise.race(waits);
       } finally {
