@@ -64,7 +64,7 @@ export function streamOf(bytes: Uint8Array, chunk = 65_536): Readable {
 /** Imports a base image of one random file, so that no two are alike. */
 export async function importBase(store: ImageStore, reference?: string): Promise<Image> {
   const tar = tarOf({ 'etc/base': randomBytes(2000) });
-  return await store.images.importRootfs(streamOf(tar), {
+  return store.images.importRootfs(streamOf(tar), {
     changes: ['CMD ["sh"]'],
     ...(reference === undefined ? {} : { reference }),
   });

@@ -39,7 +39,7 @@ async function load(store: ImageStore, archive: Buffer): Promise<string> {
 }
 
 async function save(store: ImageStore, ...names: string[]): Promise<Buffer> {
-  return await buffer(await store.images.save(names));
+  return buffer(await store.images.save(names));
 }
 
 async function directoryOf(t: TestContext): Promise<string> {
