@@ -11,7 +11,7 @@ export interface EngineOptions {
   readonly root?: string;
   readonly debug?: boolean;
   /** Low-level runtime: runc or crun. */
-  readonly runtime?: string;
+  readonly runtime?: 'runc' | 'crun';
   /** Address of the default bridge with its prefix, `172.17.0.1/16`; default the first free of Docker's pools. */
   readonly bip?: string;
   /** At shutdown: leave containers running, or stop them. */
@@ -26,7 +26,7 @@ export interface EngineConfig {
   /** 8 hex digits of the root's digest: the prefix of bridge, netns, nft table and cgroup names. */
   readonly instance: string;
   readonly debug: boolean;
-  readonly runtime: string;
+  readonly runtime: 'runc' | 'crun';
   readonly bip?: string;
   readonly shutdown: 'keep' | 'stop';
   /** Parent cgroup of containers, `/gantry-INSTANCE`. */

@@ -100,6 +100,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     archives,
     pending,
     waiters,
+    health,
     host,
     directory: storage.directory,
   });

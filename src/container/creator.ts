@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { ContainerCreateRequest, ContainerCreateResponse, EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
@@ -6,21 +5,13 @@ import { randomId, shortId } from '../lib/ids.ts';
 import { type Platform, platformMatches, platformString } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { normalizeCreate } from './create/index.ts';
-import type { HostFacts } from './host-facts.ts';
+import { type CreateContext, normalizeCreate } from './create/index.ts';
 import type { Launcher } from './launch.ts';
 import { makeMountPoints } from './mount-points.ts';
 import { generateName, parseContainerName } from './names.ts';
 import { type ContainerRecord, newState } from './record.ts';
 import { joinedContainer } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
-
-/** What of this host a create request is checked against. */
-export interface CreateContext {
-  readonly host: HostFacts;
-  /** Names for `--runtime`; the first is the default. */
-  readonly runtimes: readonly string[];
-}
 
 export interface CreatorDeps {
   readonly store: ContainerStore;
@@ -48,12 +39,9 @@ export class Creator {
     const image = images.resolve(request.Image ?? '');
     assertPlatform(request.Image ?? '', image.config, options.platform);
     const id = newContainerId();
-    const normal = normalizeCreate({ request, image: image.config.config ?? {}, ...context });
+    const normal = normalizeCreate({ request, image: image.config.config ?? {}, id }, context);
     const { hostConfig, warnings } = normal;
-    const config = {
-      ...normal.config,
-      Hostname: normal.config.Hostname || this.#hostname(id, hostConfig.NetworkMode),
-    };
+    const config = { ...normal.config, ...this.#joinedHostname(hostConfig.NetworkMode) };
     const name = chosen ?? generateName(id, (taken) => store.idOfName(taken) !== undefined);
     store.assertNameFree(name);
 
@@ -85,12 +73,10 @@ export class Creator {
     }
   }
 
-  /** The default host name. The network a container asks for must exist already now. */
-  #hostname(id: string, networkMode: string): string {
+  /** A container in another's network has its name too; the other must exist already now. */
+  #joinedHostname(networkMode: string): { Hostname?: string } {
     const joined = joinedContainer(networkMode);
-    if (joined !== undefined) return this.#deps.store.resolve(joined).record.config.Hostname;
-    if (networkMode === 'host') return hostname();
-    return shortId(id);
+    return joined === undefined ? {} : { Hostname: this.#deps.store.resolve(joined).record.config.Hostname };
   }
 
   async #undo(id: string): Promise<void> {

@@ -128,7 +128,7 @@ export class Launcher {
       record.mounts.map(async (mount) => {
         if (mount.Type !== 'volume' || mount.Name === undefined) return mount;
         const Source = await this.#deps.storage.volumes.mount(mount.Name, record.id, {
-          ...(mount.noCopy === true ? {} : { seedFrom: await resolveInRoot(rootfs, mount.Destination) }),
+          ...(mount.noCopy === true ? {} : { seedFrom: resolveInRoot(rootfs, mount.Destination) }),
           ...(mount.subpath === undefined ? {} : { subpath: mount.subpath }),
         });
         return { ...mount, Source };

@@ -28,6 +28,7 @@ import type {
 import type { ContainerServices } from './create-containers.ts';
 import type { Creator } from './creator.ts';
 import type { Execs } from './execs.ts';
+import type { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { select } from './list.ts';
@@ -55,6 +56,7 @@ export interface OperationsDeps {
   readonly archives: Archives;
   readonly pending: PendingAttachments;
   readonly waiters: Waiters;
+  readonly health: HealthMonitor;
   readonly host: HostFacts;
   readonly directory: string;
 }
@@ -71,7 +73,7 @@ export class Operations implements Containers {
     return this.#deps.store.resolve(name);
   }
 
-  create(
+  async create(
     request: ContainerCreateRequest,
     options: { readonly name?: string; readonly platform?: Platform },
   ): Promise<ContainerCreateResponse> {
@@ -108,7 +110,10 @@ export class Operations implements Containers {
     using _held = await lifecycle.locks.acquire(id);
     assertCan(paused ? 'pause' : 'unpause', store.current(id));
     await (paused ? services.runtime.pause(id) : services.runtime.resume(id));
-    store.transition(id, (state) => ({ ...state, paused }), { action: paused ? 'pause' : 'unpause' });
+    store.transition(id, (state) => ({ ...state, paused }), {
+      action: paused ? 'pause' : 'unpause',
+    });
+    this.#deps.health.paused(id, paused);
   }
 
   async rename(name: string, to: string): Promise<void> {
@@ -139,7 +144,7 @@ export class Operations implements Containers {
     this.#deps.execs.forget(container.record.id);
   }
 
-  prune(
+  async prune(
     filters: Filters,
   ): Promise<{ readonly ContainersDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
     const { store, services, stopper } = this.#deps;
@@ -269,7 +274,7 @@ export class Operations implements Containers {
     return { Id: this.#deps.execs.create(this.#find(name), request) };
   }
 
-  execStart(
+  async execStart(
     execId: string,
     options: {
       readonly detach: boolean;
@@ -284,27 +289,27 @@ export class Operations implements Containers {
     return this.#deps.execs.inspect(execId);
   }
 
-  execResize(execId: string, size: { readonly height: number; readonly width: number }): Promise<void> {
+  async execResize(execId: string, size: { readonly height: number; readonly width: number }): Promise<void> {
     return this.#deps.execs.resize(execId, size);
   }
 
-  statPath(name: string, path: string): ReturnType<Containers['statPath']> {
-    return this.#deps.archives.stat(this.#find(name), path);
+  async statPath(name: string, path: string): ReturnType<Containers['statPath']> {
+    return this.#deps.archives.stat({ container: this.#find(name), name }, path);
   }
 
-  getArchive(name: string, path: string): ReturnType<Containers['getArchive']> {
-    return this.#deps.archives.get(this.#find(name), path);
+  async getArchive(name: string, path: string): ReturnType<Containers['getArchive']> {
+    return this.#deps.archives.get({ container: this.#find(name), name }, path);
   }
 
-  putArchive(...[name, path, tar, options]: Parameters<Containers['putArchive']>): Promise<void> {
-    return this.#deps.archives.put(this.#find(name), { path, tar, ...options });
+  async putArchive(...[name, path, tar, options]: Parameters<Containers['putArchive']>): Promise<void> {
+    return this.#deps.archives.put({ container: this.#find(name), name }, { path, tar, ...options });
   }
 
-  export(name: string): ReturnType<Containers['export']> {
+  async export(name: string): ReturnType<Containers['export']> {
     return this.#deps.archives.export(this.#find(name));
   }
 
-  commit(name: string, options: Parameters<Containers['commit']>[1]): ReturnType<Containers['commit']> {
+  async commit(name: string, options: Parameters<Containers['commit']>[1]): ReturnType<Containers['commit']> {
     const { store, services } = this.#deps;
     return commitContainer(this.#find(name), options, {
       store,

@@ -1,7 +1,8 @@
+import { constants, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { ExecCreateRequest } from '../api/index.ts';
 import { EngineError, hasErrno } from '../errors/index.ts';
-import { resolveInRoot } from '../lib/root-path.ts';
+import { openInRoot } from '../lib/open-in-root.ts';
 import type { ProcessSpec, RuntimeSpec } from '../runtime/index.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
@@ -52,8 +53,8 @@ export class Specs {
     if (mounts.some(({ Propagation }) => /shared|slave/.test(Propagation))) {
       assertPropagation(mounts, await readFile('/proc/self/mountinfo', 'utf8'));
     }
-    const [user, devices, blockIo] = await Promise.all([
-      userIn(prepared.rootfs, config.User, hostConfig.GroupAdd ?? []),
+    const user = userIn(prepared.rootfs, config.User, hostConfig.GroupAdd ?? []);
+    const [devices, blockIo] = await Promise.all([
       hostConfig.Privileged ? hostDevices() : resolveDevices(hostConfig.Devices ?? []),
       resolveBlockIo(hostConfig),
     ]);
@@ -129,14 +130,20 @@ function tmpfsMounts({ hostConfig }: ContainerRecord): ContainerMount[] {
   }));
 }
 
-async function userIn(root: string, user: string, groupAdd: readonly string[]): Promise<ResolvedUser> {
-  const [passwd, group] = await Promise.all([textIn(root, '/etc/passwd'), textIn(root, '/etc/group')]);
-  return resolveUser(user, { passwd, group }, groupAdd);
+/** A user as the files of the tree at `root` name it. */
+export function userIn(root: string, user: string, groupAdd: readonly string[] = []): ResolvedUser {
+  return resolveUser(
+    user,
+    { passwd: textIn(root, '/etc/passwd'), group: textIn(root, '/etc/group') },
+    groupAdd,
+  );
 }
 
-async function textIn(root: string, path: string): Promise<string> {
+/** A file of the container, which may be running and changing its tree at this moment. */
+function textIn(root: string, path: string): string {
   try {
-    return await readFile(await resolveInRoot(root, path), 'utf8');
+    using file = openInRoot(root, path, { flags: constants.O_RDONLY });
+    return readFileSync(file.fd, 'utf8');
   } catch (error) {
     if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return '';
     throw error;

@@ -1,11 +1,10 @@
 import type { StepRun, StepRunner } from '../build/index.ts';
-import { shortId } from '../lib/ids.ts';
 import type { Networks } from '../network/index.ts';
 import type { OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { normalizeCreate } from './create/index.ts';
-import { type CreateContext, newContainerId } from './creator.ts';
+import { type CreateContext, normalizeCreate } from './create/index.ts';
+import { newContainerId } from './creator.ts';
 import { Launcher } from './launch.ts';
 import { type Container, type ContainerRecord, newState } from './record.ts';
 import type { Specs } from './specs.ts';
@@ -75,34 +74,37 @@ export class ContainerStepRunner implements StepRunner {
   #containerOf(step: StepRun): Container {
     const id = newContainerId();
     const { request } = step;
-    const { config, hostConfig } = normalizeCreate({
-      ...this.#context,
-      image: {},
-      request: {
-        Cmd: step.args,
-        Env: step.env,
-        User: step.user,
-        WorkingDir: step.cwd,
-        HostConfig: {
-          NetworkMode: request.networkMode || 'default',
-          ExtraHosts: request.extraHosts,
-          ShmSize: request.shmSize,
-          Ulimits: request.ulimits,
-          Memory: request.memory,
-          CpuQuota: request.cpuQuota,
-          CpuPeriod: request.cpuPeriod,
-          CpuShares: request.cpuShares,
-          CpusetCpus: request.cpusetCpus,
-          LogConfig: { Type: 'none', Config: {} },
+    const { config, hostConfig } = normalizeCreate(
+      {
+        id,
+        image: {},
+        request: {
+          Cmd: step.args,
+          Env: step.env,
+          User: step.user,
+          WorkingDir: step.cwd,
+          HostConfig: {
+            NetworkMode: request.networkMode || 'default',
+            ExtraHosts: request.extraHosts,
+            ShmSize: request.shmSize,
+            Ulimits: request.ulimits,
+            Memory: request.memory,
+            CpuQuota: request.cpuQuota,
+            CpuPeriod: request.cpuPeriod,
+            CpuShares: request.cpuShares,
+            CpusetCpus: request.cpusetCpus,
+            LogConfig: { Type: 'none', Config: {} },
+          },
         },
       },
-    });
+      this.#context,
+    );
     const record: ContainerRecord = {
       id,
       name: `/${id}`,
       created: new Date().toISOString(),
       imageId: '' as ContainerRecord['imageId'],
-      config: { ...config, Hostname: shortId(id) },
+      config,
       hostConfig,
       endpoints: {},
       mounts: [],

@@ -30,11 +30,8 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
   const runtime = stack.use(createRuncRuntime({ run: config.run, program: config.runtime }));
   const [runtimeInfo, host] = await Promise.all([runtime.probe(), probeHost()]);
   const metadata = stack.use(openMetadata(join(config.root, 'gantry.db')));
-  const content = await openContentStore({
-    directory: join(config.root, 'content'),
-    leases: metadata.leases,
-  });
-  const { snapshots, layers } = stack.use(await openSnapshots({ root: config.root, metadata, content }));
+  const content = await openContentStore({ directory: join(config.root, 'content') });
+  const { snapshots, layers } = stack.use(await openSnapshots({ root: config.root, metadata }));
   const store = openContainerStore(metadata);
   const images = createImages({
     metadata,
@@ -61,22 +58,10 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
   const builder = createBuilder({
     root: config.root,
     metadata,
-    content,
-    snapshots,
-    layers,
-    images,
+    stores: { content, snapshots, layers, images },
     steps: side.steps,
   });
-  const system = createSystem({
-    config,
-    metadata,
-    containers,
-    images,
-    host,
-    volumes,
-    builder,
-    runtimeInfo,
-  });
+  const system = createSystem({ config, metadata, containers, images, volumes, builder, host, runtimeInfo });
   await side.recover();
 
   const resources = stack.move();

@@ -1,0 +1,119 @@
+import type { Logger } from 'pino';
+import { hasErrno } from '../errors/index.ts';
+import { randomId } from '../lib/ids.ts';
+import type { OciRuntime } from '../runtime/index.ts';
+import { HealthLoop, healthSettings, initialHealth } from './health.ts';
+import type { RunObserver } from './lifecycle.ts';
+import type { Container } from './record.ts';
+import type { Specs } from './specs.ts';
+import type { ContainerStore } from './store.ts';
+
+export interface HealthMonitorDeps {
+  readonly store: ContainerStore;
+  readonly runtime: OciRuntime;
+  readonly specs: Specs;
+  readonly logger: Logger;
+}
+
+/** Longest output of a probe that is read; the rest is thrown away. */
+const mostOutputBytes = 4096;
+
+/** Runs the health checks of running containers. */
+export class HealthMonitor implements RunObserver {
+  readonly #deps: HealthMonitorDeps;
+  readonly #loops = new Map<string, HealthLoop>();
+
+  constructor(deps: HealthMonitorDeps) {
+    this.#deps = deps;
+  }
+
+  started({ record, state }: Container): void {
+    const { store, logger } = this.#deps;
+    const { id, config } = record;
+    const settings = healthSettings(config.Healthcheck, config.Shell);
+    if (settings === undefined) return;
+    const health = state.health ?? initialHealth;
+    if (state.health === undefined) store.transition(id, (before) => ({ ...before, health }));
+    const loop = new HealthLoop({
+      settings,
+      startedAt: new Date(state.startedAt),
+      health,
+      probe: (signal) => this.#probe(id, settings.command, signal),
+      onResult: (after, before) => {
+        if (store.get(id)?.state.running !== true) return;
+        const changed = after.Status !== before.Status;
+        if (changed) logger.debug({ container: id, health: after.Status }, 'health changed');
+        store.transition(
+          id,
+          (current) => ({ ...current, health: after }),
+          ...(changed ? [{ action: `health_status: ${after.Status}` }] : []),
+        );
+      },
+    });
+    this.#loops.set(id, loop);
+  }
+
+  ended({ record }: Container): void {
+    this.#stop(record.id);
+  }
+
+  /** No probe begins while a container is paused. */
+  paused(id: string, paused: boolean): void {
+    const loop = this.#loops.get(id);
+    if (loop !== undefined) loop.paused = paused;
+  }
+
+  close(): void {
+    for (const id of [...this.#loops.keys()]) this.#stop(id);
+  }
+
+  #stop(id: string): void {
+    const loop = this.#loops.get(id);
+    this.#loops.delete(id);
+    // A probe that runs is killed with its container, or by its own signal.
+    void loop?.[Symbol.asyncDispose]();
+  }
+
+  async #probe(
+    id: string,
+    command: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ exitCode: number; output: string }> {
+    const { store, runtime, specs } = this.#deps;
+    const process = await specs.exec(store.current(id), { Cmd: command });
+    const execId = randomId();
+    const { pid, attachment } = await runtime.exec(
+      id,
+      { execId, process, terminal: false, stdin: false, attach: true },
+      signal,
+    );
+    const kill = () => {
+      killGroupOf(pid);
+    };
+    signal.addEventListener('abort', kill, { once: true });
+    try {
+      if (signal.aborted) kill();
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const { data } of attachment?.output ?? []) {
+        if (bytes < mostOutputBytes) chunks.push(data);
+        bytes += data.length;
+      }
+      const { exitCode } = await runtime.waitExec(id, execId);
+      return { exitCode, output: Buffer.concat(chunks).toString('utf8') };
+    } finally {
+      signal.removeEventListener('abort', kill);
+      await attachment?.[Symbol.asyncDispose]();
+      await runtime.deleteExec(id, execId);
+    }
+  }
+}
+
+/** An exec leads a process group of its own: its children go with it. */
+function killGroupOf(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (!hasErrno(error, 'ESRCH')) throw error;
+  }
+}
