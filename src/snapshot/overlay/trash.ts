@@ -58,7 +58,8 @@ export class Trash implements AsyncDisposable {
     this.#running = this.#running.then(async () => {
       try {
         for (let at = 0; at < names.length; at += 500) {
-          await run('rm', ['-rf', '--', ...names.slice(at, at + 500)], { cwd: this.#directory });
+          const paths = names.slice(at, at + 500).map((name) => join(this.#directory, name));
+          await run('rm', ['-rf', '--', ...paths]);
         }
       } catch (error) {
         // The trees are out of use; what is left is deleted at the next start.

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { testSnapshotter } from '../../../test/conformance/snapshotter.ts';
+import { readMounts } from '../../lib/mount-info.ts';
+import { unmount } from '../../lib/native.ts';
+import { type Metadata, openMetadata } from '../../metadata/index.ts';
+import { type ChainId, digestOf } from '../../oci/index.ts';
+import { openSnapshots, type Snapshots, type Snapshotter } from '../index.ts';
+
+interface Opened extends Snapshots {
+  readonly root: string;
+  readonly metadata: Metadata;
+}
+
+/** A root with everything mounted under it gone after the test. */
+function rootOf(t: TestContext, name = ''): string {
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-snapshots-'));
+  t.after(() => {
+    for (const { path } of readMounts().reverse()) if (path.startsWith(`${directory}/`)) unmount(path);
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const root = join(directory, name);
+  mkdirSync(root, { recursive: true });
+  return root;
+}
+
+async function open(t: TestContext, root = rootOf(t)): Promise<Opened> {
+  const metadata = openMetadata(join(root, 'gantry.db'));
+  const opened = await openSnapshots({ root, metadata });
+  t.after(async () => {
+    if (!metadata.db.isOpen) return;
+    for (const key of opened.snapshots.list().active) await opened.snapshots.unmount(key);
+    await opened[Symbol.asyncDispose]();
+    await metadata[Symbol.asyncDispose]();
+  });
+  return { ...opened, root, metadata };
+}
+
+/** Ends it as the daemon ends: what is mounted stays. */
+async function close(opened: Opened): Promise<void> {
+  await opened[Symbol.asyncDispose]();
+  await opened.metadata[Symbol.asyncDispose]();
+}
+
+async function layer(snapshots: Snapshotter, text: string, parent?: ChainId): Promise<ChainId> {
+  const name = digestOf(text);
+  await snapshots.prepare(text, parent);
+  writeFileSync(join(await snapshots.mount(text), text), text);
+  await snapshots.commit(text, name);
+  return name;
+}
+
+testSnapshotter('OverlaySnapshots', async (t) => (await open(t)).snapshots);
+
+for (const name of ['', 'a-root-with-a-rather-long-path/that-takes-sixty-characters-or', 'od,d:na\\me']) {
+  test(`mount() stacks 128 layers under a root named ${JSON.stringify(name)}`, async (t) => {
+    const { snapshots } = await open(t, rootOf(t, name));
+    let parent: ChainId | undefined;
+    for (let count = 0; count < 128; count += 1) {
+      const made = digestOf(`${count}`);
+      await snapshots.prepare('next', parent);
+      if (count % 32 === 0) writeFileSync(join(await snapshots.mount('next'), `file${count}`), '');
+      await snapshots.commit('next', made);
+      parent = made;
+    }
+    await snapshots.prepare('c', parent, { initLayer: true });
+    const files = readdirSync(await snapshots.mount('c')).filter((file) => file.startsWith('file'));
+    assert.deepEqual(files.sort(), ['file0', 'file32', 'file64', 'file96']);
+    await snapshots.unmount('c');
+  });
+}
+
+test('openSnapshots() finds a mounted snapshot again and drops stale views', async (t) => {
+  const first = await open(t);
+  const base = await layer(first.snapshots, 'base');
+  await first.snapshots.prepare('c', base);
+  const mounted = await first.snapshots.mount('c');
+  writeFileSync(join(mounted, 'live'), 'x');
+  const view = await first.snapshots.view(base);
+  await close(first);
+  const second = await open(t, first.root);
+  assert.equal(second.snapshots.mountedAt('c'), mounted);
+  assert.equal(await second.snapshots.mount('c'), mounted);
+  assert.equal(readFileSync(join(mounted, 'live'), 'utf8'), 'x');
+  assert.ok(!existsSync(view.root));
+  await second.snapshots.remove('c');
+  assert.ok(!readMounts().some(({ path }) => path.startsWith(second.root)));
+});
+
+test('openSnapshots() drops trees without a row and undoes an interrupted commit', async (t) => {
+  const first = await open(t);
+  const base = await layer(first.snapshots, 'base');
+  await first.snapshots.prepare('c', base);
+  const { UpperDir } = first.snapshots.paths('c');
+  writeFileSync(join(UpperDir, 'written'), 'w');
+  await close(first);
+  const directory = join(UpperDir, '..');
+  renameSync(UpperDir, join(directory, 'fs'));
+  mkdirSync(join(first.root, 'snapshots/deadbeef/fs'), { recursive: true });
+  symlinkSync('../deadbeef/fs', join(first.root, 'snapshots/l/deadbeef'));
+  mkdirSync(join(first.root, 'snapshots/init/sha256-gone/fs'), { recursive: true });
+  writeFileSync(join(first.root, 'snapshots/trash/left'), '');
+  const second = await open(t, first.root);
+  assert.equal(readFileSync(join(await second.snapshots.mount('c'), 'written'), 'utf8'), 'w');
+  await second.snapshots.unmount('c');
+  await close(second);
+  assert.deepEqual(readdirSync(join(first.root, 'snapshots/trash')), []);
+  assert.deepEqual(readdirSync(join(first.root, 'snapshots/init')), []);
+  assert.equal(readdirSync(join(first.root, 'snapshots/l')).length, 1);
+  assert.ok(!existsSync(join(first.root, 'snapshots/deadbeef')));
+});
+
+test('mount() makes the directories of a new snapshot again if a power loss took them', async (t) => {
+  const { snapshots } = await open(t);
+  await snapshots.prepare('c', await layer(snapshots, 'base'));
+  rmSync(join(snapshots.paths('c').UpperDir, '..'), { recursive: true });
+  assert.deepEqual(readdirSync(await snapshots.mount('c')), ['base']);
+});
+
+test('prepare() and remove() at the same time leave no directory behind', async (t) => {
+  const opened = await open(t);
+  const { snapshots, root } = opened;
+  const base = await layer(snapshots, 'base');
+  const keys = Array.from({ length: 20 }, (_, index) => `c${index}`);
+  await Promise.all(
+    keys.map(async (key) => {
+      await snapshots.prepare(key, base, { initLayer: true });
+      await snapshots.mount(key);
+      await snapshots.remove(key);
+    }),
+  );
+  await snapshots.remove(base);
+  await close(opened);
+  assert.deepEqual(readdirSync(join(root, 'snapshots')).sort(), ['empty', 'init', 'l', 'trash', 'views']);
+  assert.deepEqual(readdirSync(join(root, 'snapshots/init')), []);
+});
