@@ -238,7 +238,7 @@ function relay(client: Socket, target: Socket): void {
 }
 
 async function bindUdp({ hostIp, hostPort }: PortRule): Promise<Disposable> {
-  const socket = createSocket({ type: isIpv6(hostIp) ? 'udp6' : 'udp4', ipv6Only: true });
+  const socket = isIpv6(hostIp) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4');
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once('error', reject);
   socket.bind({ address: hostIp, port: hostPort, exclusive: true }, resolve);

@@ -39,6 +39,8 @@ export function vethLines(link: EndpointLink): string[] {
     `link add name ${link.veth} mtu ${link.mtu} type veth peer name ${link.device} address ${link.mac} mtu ${link.mtu} netns ${link.namespace}`,
     `link set dev ${link.veth} addrgenmode none`,
     `link set dev ${link.veth} master ${link.bridge} up`,
+    // With br_netfilter on, a container's way to its own published port leaves by the port it came from.
+    `link set dev ${link.veth} type bridge_slave hairpin on`,
   ];
 }
 

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const isolated = '--isolated';
+
+// The suite changes addresses, routes and firewall rules: it gets a host of its own, as far as the kernel goes.
+if (process.argv.includes(isolated)) {
+  await import('../../test/integration/networks-suite.ts');
+} else {
+  test('the networks suite passes in a network namespace of its own', { timeout: 120_000 }, () => {
+    const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"';
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['-n', '-m', 'sh', '-c', script, 'sh', ...node, fileURLToPath(import.meta.url), isolated],
+      { encoding: 'utf8', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
+    );
+    assert.equal(status, 0, `${stdout}\n${stderr}`);
+  });
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import test, { type TestContext } from 'node:test';
+import { EngineError, isCode } from '../../src/errors/index.ts';
+import type { ConnectRequest, Networks } from '../../src/network/index.ts';
+
+const none = new Map<string, readonly string[]>();
+
+/** A request of a container whose id is `letter` 64 times. */
+export function connectRequest(letter: string, more: Partial<ConnectRequest> = {}): ConnectRequest {
+  return {
+    containerId: letter.repeat(64),
+    containerName: `name-${letter}`,
+    networkMode: 'default',
+    endpoints: {},
+    portBindings: {},
+    ...more,
+  };
+}
+
+/** What every implementation of `Networks` promises. `make` gives one that has recovered. */
+export function networksConformance(make: (t: TestContext) => Promise<Networks>): void {
+  test('the built-in networks are there and cannot be removed', async (t) => {
+    const networks = await make(t);
+    assert.deepEqual(
+      networks
+        .list(none)
+        .map(({ Name, Driver }) => `${Name} ${Driver}`)
+        .sort(),
+      ['bridge bridge', 'host host', 'none null'],
+    );
+    await assert.rejects(
+      networks.remove('bridge'),
+      new EngineError('forbidden', 'bridge is a pre-defined network and cannot be removed'),
+    );
+    assert.equal(networks.inspect('bridge').IPAM.Config[0]?.Gateway, networks.gateway);
+  });
+
+  test('connect() gives each container its own address, and inspect() shows it until release()', async (t) => {
+    const networks = await make(t);
+    const a = await networks.connect(connectRequest('a'));
+    const b = await networks.connect(connectRequest('b'));
+    const [first, second] = [a.endpoints['bridge'], b.endpoints['bridge']];
+    assert.ok(first && second);
+    assert.notEqual(first.IPAddress, second.IPAddress);
+    assert.notEqual(a.namespacePath, b.namespacePath);
+    assert.equal(first.Gateway, networks.gateway);
+    assert.ok(existsSync(a.namespacePath));
+    const shown = networks.inspect('bridge').Containers['a'.repeat(64)];
+    assert.equal(shown?.Name, 'name-a');
+    assert.equal(shown.IPv4Address, `${first.IPAddress}/${first.IPPrefixLen}`);
+    await networks.release('a'.repeat(64), a);
+    await networks.release('a'.repeat(64), a);
+    assert.deepEqual(Object.keys(networks.inspect('bridge').Containers), ['b'.repeat(64)]);
+    await networks.release('b'.repeat(64), b);
+  });
+
+  test('connect() to none has a namespace without an address', async (t) => {
+    const networks = await make(t);
+    const connection = await networks.connect(connectRequest('a', { networkMode: 'none' }));
+    assert.equal(connection.endpoints['none']?.IPAddress, '');
+    assert.ok(existsSync(connection.namespacePath));
+    await networks.release('a'.repeat(64), connection);
+  });
+
+  test('connect() chooses a host port, and refuses one that another container has', async (t) => {
+    const networks = await make(t);
+    const any = { '80/tcp': [{ HostIp: '', HostPort: '' }], '81/tcp': null };
+    const a = await networks.connect(connectRequest('a', { portBindings: any }));
+    const HostPort = a.ports['80/tcp']?.[0]?.HostPort ?? '';
+    assert.ok(Number(HostPort) >= 1024);
+    assert.equal(a.ports['81/tcp'], null);
+    const same = { '80/tcp': [{ HostIp: '', HostPort }] };
+    const request = connectRequest('b', { portBindings: same });
+    await assert.rejects(networks.connect(request), (error: Error) => {
+      assert.ok(isCode(error, 'internal'));
+      assert.match(
+        error.message,
+        /^driver failed programming external connectivity on endpoint name-b \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:\d+ failed: port is already allocated$/,
+      );
+      return true;
+    });
+    assert.deepEqual(Object.keys(networks.inspect('bridge').Containers), ['a'.repeat(64)]);
+    await networks.release('a'.repeat(64), a);
+    await networks.release('b'.repeat(64), await networks.connect(request));
+  });
+
+  test('connect() of an unknown network, a bad port or a bad address changes nothing', async (t) => {
+    const networks = await make(t);
+    const unknown = connectRequest('a', { networkMode: 'nope' });
+    await assert.rejects(networks.connect(unknown), new EngineError('notFound', 'network nope not found'));
+    for (const [key, HostIp, HostPort] of [
+      ['x/tcp', '', ''],
+      ['80/icmp', '', ''],
+      ['80/tcp', 'nowhere', ''],
+      ['80/tcp', '', '70000'],
+    ] as const) {
+      const request = connectRequest('a', { portBindings: { [key]: [{ HostIp, HostPort }] } });
+      await assert.rejects(networks.connect(request), (error) => isCode(error, 'invalidArgument'));
+    }
+    assert.deepEqual(networks.inspect('bridge').Containers, {});
+  });
+
+  test('create() makes a network that containers join, and remove() refuses while they do', async (t) => {
+    const networks = await make(t);
+    const { Id } = await networks.create({ Name: 'web', Labels: { app: 'shop' } });
+    await assert.rejects(
+      networks.create({ Name: 'web' }),
+      new EngineError('conflict', 'network with name web already exists'),
+    );
+    assert.equal(networks.resolve(Id.slice(0, 10)).Name, 'web');
+    assert.deepEqual(
+      networks.list(new Map([['label', ['app=shop']]])).map(({ Name }) => Name),
+      ['web'],
+    );
+    const connection = await networks.connect(connectRequest('a', { networkMode: 'web' }));
+    assert.deepEqual(connection.endpoints['web']?.DNSNames, ['name-a', 'a'.repeat(12)]);
+    await assert.rejects(networks.remove('web'), /network web has active endpoints \(name:"name-a" id:"/);
+    await networks.release('a'.repeat(64), connection);
+    await networks.remove('web');
+    assert.throws(() => networks.resolve('web'), new EngineError('notFound', 'network web not found'));
+  });
+
+  test('create() refuses bad names, drivers and overlapping ranges', async (t) => {
+    const networks = await make(t);
+    await assert.rejects(networks.create({ Name: '' }), (error) => isCode(error, 'invalidArgument'));
+    await assert.rejects(networks.create({ Name: 'host' }), (error) => isCode(error, 'forbidden'));
+    await assert.rejects(networks.create({ Name: 'x', Driver: 'foo' }), (error) => isCode(error, 'notFound'));
+    const Subnet = networks.inspect('bridge').IPAM.Config[0]?.Subnet ?? '';
+    await assert.rejects(networks.create({ Name: 'x', IPAM: { Config: [{ Subnet }] } }), /Pool overlaps/);
+    assert.equal(networks.list(none).length, 3);
+  });
+
+  test('prune() removes networks nobody uses', async (t) => {
+    const networks = await make(t);
+    await networks.create({ Name: 'used' });
+    await networks.create({ Name: 'unused' });
+    const connection = await networks.connect(connectRequest('a', { networkMode: 'used' }));
+    assert.deepEqual(await networks.prune(none), { NetworksDeleted: ['unused'] });
+    await networks.release('a'.repeat(64), connection);
+  });
+}
