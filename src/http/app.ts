@@ -45,6 +45,8 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     rewriteUrl: (raw) => withoutVersion(raw.url ?? '/'),
+    // Without schemas of Fastify's no compiler is needed; naming two keeps it from loading its own.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     routerOptions: {
       // A reference with a digest is longer than the default of 100.
       maxParamLength: 1_024,
@@ -93,6 +95,10 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
 
   for (const routes of groups) routes(app, context);
   return app;
+}
+
+function noCompiler(): never {
+  throw new EngineError('internal', 'a route has a schema, but no compiler for it is configured');
 }
 
 /** Without the query: build arguments may hold secrets. */

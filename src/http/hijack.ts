@@ -79,23 +79,31 @@ export async function serveSession(
   session: Session,
   options: ServeOptions,
 ): Promise<void> {
-  const left = new AbortController();
-  const gone = AbortSignal.any([connection.closed, left.signal]);
   try {
     await using _session = session;
-    const input = pumpInput(connection, session, { ...options, leave: () => left.abort() });
-    input.catch((error: unknown) => {
-      options.log.debug({ err: error }, 'input of an attached client ended early');
-    });
+    await relay(connection, session, options);
+    // Before the session is let go of: the client has all it will get.
+    closeConnection(connection);
+  } catch (error) {
+    options.log.warn({ err: error }, 'an attached session did not end cleanly');
+  }
+}
+
+async function relay(connection: Connection, session: Session, options: ServeOptions): Promise<void> {
+  const left = new AbortController();
+  const gone = AbortSignal.any([connection.closed, left.signal]);
+  const input = pumpInput(connection, session, { ...options, leave: () => left.abort() });
+  input.catch((error: unknown) => {
+    options.log.debug({ err: error }, 'input of an attached client ended early');
+  });
+  try {
     await raceAbort(pumpOutput(session, connection.output, gone), gone);
   } catch (error) {
-    if (!gone.aborted && !isCode(error, 'cancelled')) {
-      options.log.warn({ err: error }, 'output of an attached client ended early');
-      const text = Buffer.from(`${messageOf(error)}\r\n`);
-      connection.output.write(session.tty ? text : frame('error', text));
-    }
+    if (gone.aborted || isCode(error, 'cancelled')) return;
+    options.log.warn({ err: error }, 'output of an attached client ended early');
+    const text = Buffer.from(`${messageOf(error)}\r\n`);
+    connection.output.write(session.tty ? text : frame('error', text));
   }
-  closeConnection(connection);
 }
 
 /** Ends a taken-over connection with a text where the process's output would be. */

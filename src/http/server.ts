@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/index.ts';
@@ -62,10 +61,7 @@ export function createHttpServer(options: { readonly engine: Engine; readonly lo
   const listen = async (host: string, tls?: TlsFiles) => {
     const address = parseHost(host, tls !== undefined);
     await app.ready();
-    const server =
-      tls === undefined
-        ? createServer(serverOptions, route)
-        : createTlsServer({ ...serverOptions, ...(await tlsOptions(tls)) }, route);
+    const server = tls === undefined ? createServer(serverOptions, route) : await createTlsServer(tls, route);
     server.on('upgrade', onUpgrade);
     const bound = await bind(server, address);
     servers.add(server);
@@ -96,6 +92,11 @@ async function closeServer(server: Server): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function createTlsServer(files: TlsFiles, route: RequestListener): Promise<Server> {
+  const https = await import('node:https');
+  return https.createServer({ ...serverOptions, ...(await tlsOptions(files)) }, route);
 }
 
 async function tlsOptions(files: TlsFiles) {
