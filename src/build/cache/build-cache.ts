@@ -1,0 +1,96 @@
+import type { Metadata } from '../../metadata/index.ts';
+import { digestOf, type ImageId } from '../../oci/index.ts';
+
+/** What a step's result depends on, by name: `base`, `instruction`, `arg:X`, `file:src/a.ts`, ... */
+export type StepInputs = Readonly<Record<string, string>>;
+
+export interface CacheRecord {
+  readonly key: string;
+  readonly image: ImageId;
+  readonly description: string;
+  readonly inputs: StepInputs;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+  readonly useCount: number;
+}
+
+/** Which step gave which image (table `build_cache`). */
+export interface BuildCache {
+  /** The image a step with these inputs gave. */
+  find(key: string): ImageId | undefined;
+  /** Notes that records were used. */
+  touch(keys: readonly string[]): void;
+  store(record: {
+    readonly key: string;
+    readonly image: ImageId;
+    readonly description: string;
+    readonly inputs: StepInputs;
+    readonly parentKey?: string;
+  }): void;
+  list(): CacheRecord[];
+  remove(keys: readonly string[]): void;
+}
+
+/** The key of a step: equal inputs, equal key. */
+export function keyOf(inputs: StepInputs): string {
+  const sorted = Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1));
+  return digestOf(JSON.stringify(sorted));
+}
+
+interface Row {
+  readonly key: string;
+  readonly image_id: ImageId;
+  readonly description: string;
+  readonly inputs: string;
+  readonly created_at_ms: number;
+  readonly last_used_at_ms: number;
+  readonly use_count: number;
+}
+
+export function openBuildCache(metadata: Metadata): BuildCache {
+  const { db } = metadata;
+  const select = db.prepare('SELECT image_id FROM build_cache WHERE key = ?');
+  const selectAll = db.prepare('SELECT * FROM build_cache ORDER BY created_at_ms, key');
+  const update = db.prepare(
+    'UPDATE build_cache SET last_used_at_ms = ?, use_count = use_count + 1 WHERE key = ?',
+  );
+  const insert = db.prepare(
+    `INSERT INTO build_cache
+       (key, image_id, parent_key, description, inputs, created_at_ms, last_used_at_ms, use_count)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 1)
+     ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id, inputs = excluded.inputs,
+       last_used_at_ms = excluded.last_used_at_ms, use_count = use_count + 1`,
+  );
+  const remove = db.prepare('DELETE FROM build_cache WHERE key = ?');
+
+  return {
+    find: (key) => (select.get(key) as Pick<Row, 'image_id'> | undefined)?.image_id,
+    touch: (keys) => {
+      if (keys.length === 0) return;
+      metadata.transact(() => {
+        for (const key of keys) update.run(Date.now(), key);
+      });
+    },
+    store: ({ key, image, description, inputs, parentKey }) => {
+      const now = Date.now();
+      metadata.transact(() =>
+        insert.run(key, image, parentKey ?? null, description, JSON.stringify(inputs), now, now),
+      );
+    },
+    list: () =>
+      (selectAll.all() as unknown as Row[]).map((row) => ({
+        key: row.key,
+        image: row.image_id,
+        description: row.description,
+        inputs: JSON.parse(row.inputs) as StepInputs,
+        createdAtMs: row.created_at_ms,
+        lastUsedAtMs: row.last_used_at_ms,
+        useCount: row.use_count,
+      })),
+    remove: (keys) => {
+      metadata.transact(() => {
+        for (const key of keys) remove.run(key);
+      });
+    },
+  };
+}

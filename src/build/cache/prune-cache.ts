@@ -1,0 +1,51 @@
+import type { Filters } from '../../api/index.ts';
+import { isCode } from '../../errors/index.ts';
+import type { Images } from '../../image/index.ts';
+import type { ImageId } from '../../oci/index.ts';
+import { parseDuration } from '../instructions/duration.ts';
+import type { BuildCache, CacheRecord } from './build-cache.ts';
+
+/**
+ * Forgets records: those whose image is gone, with `all` every one. The filters `id` and `until` (unix seconds, or a
+ * time as Date reads it, last use before it) narrow it down. Images stay: `image prune` removes dangling ones.
+ */
+export function pruneCache(
+  cache: BuildCache,
+  images: Images,
+  options: { readonly all: boolean; readonly filters: Filters },
+): { readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number } {
+  const { all, filters } = options;
+  const ids = filters.get('id') ?? [];
+  const until = (filters.get('until') ?? filters.get('unused-for') ?? []).map(timeOf);
+  const keys = cache
+    .list()
+    .filter((record) => all || !isThere(images, record.image))
+    .filter(
+      ({ key }) => ids.length === 0 || ids.some((id) => key.startsWith(id) || key.startsWith(`sha256:${id}`)),
+    )
+    .filter((record) => until.every((timeMs) => isBefore(record, timeMs)))
+    .map(({ key }) => key);
+  cache.remove(keys);
+  return { CachesDeleted: keys, SpaceReclaimed: 0 };
+}
+
+function isBefore({ lastUsedAtMs }: CacheRecord, timeMs: number): boolean {
+  return lastUsedAtMs < timeMs;
+}
+
+/** Unix milliseconds of `1700000000`, `2026-01-01T00:00:00Z`, or a Go duration before now (`24h`). */
+function timeOf(text: string): number {
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? Date.now() - parseDuration(text) / 1e6 : date;
+}
+
+function isThere(images: Images, id: ImageId): boolean {
+  try {
+    images.resolve(id);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'notFound')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,165 @@
+import { createHash, type Hash, hash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { EngineError } from '../../errors/index.ts';
+import { decompress } from '../../lib/decompress.ts';
+import { type ByteString, cleanPath, type TarEntry, TarParser, textOf } from '../../lib/tar/index.ts';
+import type { TreeEntry } from './source-tree.ts';
+
+/** An entry of a spooled archive; its content stands in the spool file. */
+export interface SpooledEntry extends TreeEntry {
+  readonly offset: number;
+  /** Of the content, hex. */
+  readonly contentDigest: string;
+}
+
+/** An archive in one temporary file, with an index of what is where. */
+export interface Spool extends AsyncDisposable {
+  readonly file: FileHandle;
+  /** By clean path; of entries with the same path the last one counts. */
+  readonly entries: ReadonlyMap<ByteString, SpooledEntry>;
+}
+
+const emptyDigest = hash('sha256', '', 'hex');
+
+/**
+ * Writes an archive (plain or compressed) to a nameless file in `directory` and indexes it in the same pass; nothing is
+ * unpacked. Rejects with `invalidArgument` for a damaged archive and for an entry that leaves the root.
+ */
+export async function spoolArchive(
+  source: Readable,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<Spool> {
+  // O_TMPFILE: the file has no name, so even a killed daemon leaves nothing of it.
+  const temporaryFile = 0o20200000;
+  const file = await open(directory, temporaryFile | 2, 0o600);
+  try {
+    const indexer = new Indexer();
+    let position = 0;
+    const { stream } = await decompress(source);
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      signal?.throwIfAborted();
+      const written = writeAll(file, chunk, position);
+      position += chunk.length;
+      try {
+        indexer.push(chunk);
+      } finally {
+        await written;
+      }
+    }
+    return {
+      file,
+      entries: indexer.finish(),
+      [Symbol.asyncDispose]: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
+    at += bytesWritten;
+  }
+}
+
+class Indexer {
+  readonly #parser = new TarParser();
+  readonly #entries = new Map<ByteString, SpooledEntry>();
+  #current: SpooledEntry | undefined;
+  #hash: Hash | undefined;
+  #left = 0;
+
+  push(chunk: Buffer): void {
+    for (const part of this.#parser.push(chunk)) {
+      if (part.kind === 'entry') this.#begin(part.entry, this.#parser.offset);
+      else if (part.kind === 'data') this.#data(part.bytes);
+    }
+  }
+
+  finish(): ReadonlyMap<ByteString, SpooledEntry> {
+    this.#parser.finish();
+    return this.#entries;
+  }
+
+  #begin(entry: TarEntry, offset: number): void {
+    const path = cleanPath(entry.path);
+    if (path === undefined) {
+      throw new EngineError('invalidArgument', `Refusing the build context: ${shown(entry.path)} leaves it`);
+    }
+    if (entry.sparse) {
+      throw new EngineError(
+        'invalidArgument',
+        `Refusing the build context: ${shown(entry.path)} is in a sparse format`,
+      );
+    }
+    if (entry.type === 'link') {
+      this.#entries.set(path, { ...this.#target(entry), path });
+      return;
+    }
+    const spooled: SpooledEntry = {
+      path,
+      type: entry.type,
+      mode: entry.mode,
+      uid: entry.uid,
+      gid: entry.gid,
+      size: entry.size,
+      mtimeNs: entry.mtimeNs,
+      linkPath: entry.linkPath,
+      deviceMajor: entry.deviceMajor,
+      deviceMinor: entry.deviceMinor,
+      attributes: attributesOf(entry.pax),
+      offset,
+      contentDigest: emptyDigest,
+    };
+    this.#entries.set(path, spooled);
+    this.#current = spooled;
+    this.#left = entry.size;
+    this.#hash = undefined;
+  }
+
+  /** A hard link is one more name of the same content. */
+  #target(entry: TarEntry): SpooledEntry {
+    const path = cleanPath(entry.linkPath);
+    const target = path === undefined ? undefined : this.#entries.get(path);
+    if (target === undefined || target.type !== 'file') {
+      throw new EngineError(
+        'invalidArgument',
+        `Refusing the build context: ${shown(entry.path)} links to ${shown(entry.linkPath)}, which is no file in it`,
+      );
+    }
+    return target;
+  }
+
+  #data(bytes: Buffer): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#left -= bytes.length;
+    if (bytes.length === current.size) {
+      this.#done(current, hash('sha256', bytes, 'hex'));
+      return;
+    }
+    this.#hash ??= createHash('sha256');
+    this.#hash.update(bytes);
+    if (this.#left === 0) this.#done(current, this.#hash.digest('hex'));
+  }
+
+  #done(entry: SpooledEntry, contentDigest: string): void {
+    this.#entries.set(entry.path, { ...entry, contentDigest });
+    this.#current = undefined;
+  }
+}
+
+const noAttributes: ReadonlyMap<string, ByteString> = new Map();
+
+function attributesOf(pax: ReadonlyMap<string, ByteString>): ReadonlyMap<string, ByteString> {
+  if (pax.size === 0) return noAttributes;
+  return new Map([...pax].filter(([key]) => key.startsWith('SCHILY.xattr.')));
+}
+
+function shown(path: ByteString): string {
+  return JSON.stringify(textOf(path));
+}

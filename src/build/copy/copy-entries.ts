@@ -1,0 +1,132 @@
+import { EngineError } from '../../errors/index.ts';
+import { type ByteString, byteString, textOf } from '../../lib/tar/index.ts';
+import { joinPath, type SourceTree, type TreeEntry } from '../context/source-tree.ts';
+import type { Destination, NewDirectory } from './destination.ts';
+import type { ModeChange } from './file-mode.ts';
+import type { LayerEntry } from './layer-tar.ts';
+import type { Owner } from './owner.ts';
+import { type CopySource, walk } from './sources.ts';
+
+const secondNs = 1_000_000_000n;
+const whiteoutPrefix = '.wh.';
+const everyone = 0o755;
+
+export interface CopyTarget {
+  readonly destination: Destination;
+  /** Absolute; a trailing slash says it is a directory. */
+  readonly path: string;
+  /** Given by --chown; else files of a context are root's, others keep theirs. */
+  readonly owner?: Owner;
+  readonly mode?: ModeChange;
+  /** Time of directories that have to be made. */
+  readonly mtimeNs: bigint;
+}
+
+/**
+ * The layer that copying gives. Rejects with `invalidArgument` in Docker's words, without "COPY failed".
+ * `instruction` is COPY or ADD.
+ */
+export async function* copyEntries(
+  sources: readonly CopySource[],
+  target: CopyTarget,
+  instruction: string,
+): AsyncGenerator<LayerEntry, void, undefined> {
+  const { destination, path } = target;
+  if (sources.length === 0) throw new EngineError('invalidArgument', 'no source files were specified');
+  if (sources.length > 1 && !path.endsWith('/')) {
+    throw new EngineError(
+      'invalidArgument',
+      `When using ${instruction} with more than one source file, the destination must be a directory and end with a /`,
+    );
+  }
+  const real = await destination.resolve(byteString(path));
+  const intoDirectory = path.endsWith('/') || (await destination.isDirectory(real));
+  // Later sources win, and a layer names each path once.
+  const files = new Map<ByteString, LayerEntry>();
+  const directories: LayerEntry[] = [];
+  for (const source of sources) {
+    const base = source.keep === '' ? real : await destination.resolve(joinPath(real, source.keep));
+    const fresh = freshDirectory(source, target);
+    const put = (entry: TreeEntry, at: ByteString) => {
+      files.set(at, copied(source.tree, entry, { at, target }));
+    };
+    if (source.entry.type !== 'directory') {
+      const at = intoDirectory || source.keep !== '' ? joinPath(base, source.name) : base;
+      directories.push(...(await destination.directory(parentOf(at), fresh)));
+      put(source.entry, at);
+      continue;
+    }
+    const likeSource = { ...fresh, mode: modeOf(source.entry, target), mtimeNs: source.entry.mtimeNs };
+    directories.push(...(await destination.directory(parentOf(base), fresh)));
+    directories.push(...(await destination.directory(base, likeSource)));
+    await walk(source, async (entry, relative) => {
+      const at = joinPath(base, relative);
+      if (entry.type !== 'directory') {
+        put(entry, at);
+        return;
+      }
+      files.delete(at);
+      const attributes = { mode: modeOf(entry, target), mtimeNs: wholeSeconds(entry.mtimeNs) };
+      directories.push(
+        ...(await destination.directory(at, { ...attributes, owner: ownerOf(source.tree, entry, target) })),
+      );
+    });
+  }
+  yield* directories;
+  yield* files.values();
+}
+
+function freshDirectory(source: CopySource, target: CopyTarget): NewDirectory {
+  return {
+    mode: everyone,
+    owner:
+      source.entry.type === 'directory'
+        ? ownerOf(source.tree, source.entry, target)
+        : (target.owner ?? { uid: 0, gid: 0 }),
+    mtimeNs: target.mtimeNs,
+  };
+}
+
+function copied(
+  tree: SourceTree,
+  entry: TreeEntry,
+  { at, target }: { at: ByteString; target: CopyTarget },
+): LayerEntry {
+  if (at.slice(at.lastIndexOf('/') + 1).startsWith(whiteoutPrefix)) {
+    throw new EngineError(
+      'invalidArgument',
+      `${JSON.stringify(textOf(at))}: a name that begins with .wh. cannot be in an image`,
+    );
+  }
+  const header = {
+    path: at,
+    type: entry.type,
+    mode: modeOf(entry, target),
+    ...ownerOf(tree, entry, target),
+    size: entry.size,
+    mtimeNs: wholeSeconds(entry.mtimeNs),
+    linkPath: entry.linkPath,
+    deviceMajor: entry.deviceMajor,
+    deviceMinor: entry.deviceMinor,
+    pax: entry.attributes,
+  };
+  return entry.type === 'file' ? { header, content: () => tree.read(entry) } : { header };
+}
+
+function ownerOf(tree: SourceTree, entry: TreeEntry, target: CopyTarget): Owner {
+  if (target.owner !== undefined) return target.owner;
+  return tree.ownedByRoot ? { uid: 0, gid: 0 } : { uid: entry.uid, gid: entry.gid };
+}
+
+function modeOf(entry: TreeEntry, { mode }: CopyTarget): number {
+  if (mode === undefined || entry.type === 'symlink') return entry.mode;
+  return mode(entry.mode, entry.type === 'directory');
+}
+
+function wholeSeconds(timeNs: bigint): bigint {
+  return (timeNs / secondNs) * secondNs;
+}
+
+export function parentOf(path: ByteString): ByteString {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 0)) as ByteString;
+}

@@ -1,0 +1,152 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { ProgressMessage } from '../api/index.ts';
+import { EngineError, isCode } from '../errors/index.ts';
+import type { Images } from '../image/index.ts';
+import { shortId } from '../lib/ids.ts';
+import type { Metadata } from '../metadata/index.ts';
+import { familiarString, type ImageId, parseReference, withDefaultTag } from '../oci/index.ts';
+import type { Builder, BuildRequest, StepRunner } from './builder.ts';
+import { type BuildCache, openBuildCache } from './cache/build-cache.ts';
+import { pruneCache } from './cache/prune-cache.ts';
+import { openContext } from './context/context-tree.ts';
+import { spoolArchive } from './context/spool.ts';
+import { parseDockerfile } from './parser/parse.ts';
+import { predefinedArgs, unusedArgs } from './plan/build-args.ts';
+import { planBuild } from './plan/plan.ts';
+import type { BuildContext, ResolveImage } from './solve/build-context.ts';
+import { Slots } from './solve/slots.ts';
+import { solve } from './solve/solve.ts';
+import type { LayerStores } from './solve/store-layer.ts';
+
+export interface BuilderDependencies {
+  /** The engine's root: contexts are spooled below it. */
+  readonly root: string;
+  readonly metadata: Metadata;
+  readonly stores: LayerStores & { readonly images: Images };
+  readonly steps: StepRunner;
+  /** Default: an image that is stored, else Docker's "pull access denied". */
+  readonly resolveImage?: ResolveImage;
+}
+
+const leaseTtlMs = 24 * 3600 * 1000;
+type Listener = (message: ProgressMessage) => void;
+
+export function createBuilder(dependencies: BuilderDependencies): Builder {
+  const cache = openBuildCache(dependencies.metadata);
+  const slots = new Slots(availableParallelism());
+  return {
+    build: async (request, onProgress, signal) => {
+      const tags = request.tags.map(checkedTag);
+      if (!request.quiet)
+        return build({ ...dependencies, cache, slots }, { request, tags, onProgress, signal });
+      // Quiet: only the id, or all that was said when it fails.
+      const unheard: ProgressMessage[] = [];
+      try {
+        const onQuiet = (message: ProgressMessage) => void unheard.push(message);
+        const id = await build(
+          { ...dependencies, cache, slots },
+          { request, tags, onProgress: onQuiet, signal },
+        );
+        onProgress({ stream: `${id}\n` });
+        return id;
+      } catch (error) {
+        unheard.forEach(onProgress);
+        throw error;
+      }
+    },
+    prune: async (options) => pruneCache(cache, dependencies.stores.images, options),
+    usage: async () => ({ bytes: 0, inodes: 0 }),
+  };
+}
+
+interface Parts extends BuilderDependencies {
+  readonly cache: BuildCache;
+  readonly slots: Slots;
+}
+
+interface Job {
+  readonly request: BuildRequest;
+  readonly tags: readonly string[];
+  readonly onProgress: Listener;
+  readonly signal: AbortSignal;
+}
+
+async function build(parts: Parts, { request, tags, onProgress, signal }: Job): Promise<ImageId> {
+  const temporary = join(parts.root, 'build');
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
+  try {
+    await using spool = await spoolArchive(request.context, temporary, signal);
+    const { dockerfile, tree } = await openContext(spool, request.dockerfile);
+    const parsed = parseDockerfile(dockerfile);
+    const plan = planBuild(parsed, request);
+    using lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
+    const { images } = parts.stores;
+    const epoch = request.buildArgs['SOURCE_DATE_EPOCH'];
+    const context: Omit<BuildContext, 'stage' | 'signal'> = {
+      request,
+      plan,
+      scope: {
+        escape: parsed.escape,
+        buildArgs: request.buildArgs,
+        globalValues: plan.globalValues,
+        predefined: predefinedArgs(request.buildArgs),
+      },
+      tree,
+      images,
+      stores: parts.stores,
+      steps: parts.steps,
+      resolveImage: parts.resolveImage ?? storedImage(images),
+      cache: parts.cache,
+      usedKeys: new Set(),
+      lease,
+      slots: parts.slots,
+      temporary,
+      ...(epoch !== undefined && epoch !== null && /^\d+$/.test(epoch)
+        ? { epochMs: Number(epoch) * 1000 }
+        : {}),
+    };
+    const { image } = await solve(context, onProgress, signal);
+    parts.cache.touch([...context.usedKeys]);
+    if (image === undefined) {
+      throw new EngineError('invalidArgument', 'No image was generated. Is your Dockerfile empty?');
+    }
+    const unused = unusedArgs(request.buildArgs, plan.declaredArgs);
+    if (unused.length > 0) {
+      onProgress({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
+    }
+    onProgress({ stream: `Successfully built ${shortId(image.id)}\n` });
+    for (const tag of tags) {
+      images.tag(image.id, tag);
+      onProgress({ stream: `Successfully tagged ${tag}\n` });
+    }
+    return image.id;
+  } finally {
+    request.context.destroy();
+  }
+}
+
+function checkedTag(text: string): string {
+  const reference = parseReference(text);
+  if (reference.digest !== undefined) {
+    throw new EngineError('invalidArgument', 'build tag cannot contain a digest');
+  }
+  return familiarString(withDefaultTag(reference));
+}
+
+function storedImage(images: Images): ResolveImage {
+  return async (reference) => {
+    try {
+      return images.resolve(reference);
+    } catch (error) {
+      if (!isCode(error, 'notFound')) throw error;
+      const name = familiarString(parseReference(reference)).replace(/(?::[^/:@]+)?(?:@.*)?$/, '');
+      throw new EngineError(
+        'notFound',
+        `pull access denied for ${name}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
+        { cause: error },
+      );
+    }
+  };
+}

@@ -1,0 +1,50 @@
+import type { Image } from '../../image/index.ts';
+import { type HistoryEntry, hostPlatform, type ImageConfig, type Platform } from '../../oci/index.ts';
+import type { StageState } from '../plan/stage-state.ts';
+import { type BuildContext, nowMs } from './build-context.ts';
+import type { NewLayer } from './store-layer.ts';
+
+export interface NewStepImage {
+  /** The image the step ran on. */
+  readonly parent: Image | undefined;
+  readonly state: StageState;
+  /** How history tells the step. */
+  readonly createdBy: string;
+  readonly layer?: NewLayer;
+  readonly platform?: Platform;
+}
+
+/** Makes the image that a step gives. */
+export async function addStepImage(context: BuildContext, step: NewStepImage): Promise<Image> {
+  const { parent, state, layer } = step;
+  const created = new Date(nowMs(context)).toISOString();
+  const { os, architecture, variant } = parent?.config ?? step.platform ?? hostPlatform();
+  const { author } = state;
+  const entry: HistoryEntry = {
+    created,
+    created_by: step.createdBy,
+    ...(author === undefined ? {} : { author }),
+    ...(layer === undefined ? { empty_layer: true } : {}),
+  };
+  const config: ImageConfig = {
+    created,
+    ...(author === undefined ? {} : { author }),
+    architecture,
+    os,
+    ...(variant === undefined ? {} : { variant }),
+    config: state.config,
+    rootfs: {
+      type: 'layers',
+      diff_ids: [...(parent?.config.rootfs.diff_ids ?? []), ...(layer === undefined ? [] : [layer.diffId])],
+    },
+    history: [...(parent?.config.history ?? []), entry],
+  };
+  return context.images.add({
+    config,
+    layers: [
+      ...(parent === undefined ? [] : context.images.layersOf(parent.id)),
+      ...(layer === undefined ? [] : [layer.layer]),
+    ],
+    ...(parent === undefined ? {} : { parent: parent.id }),
+  });
+}

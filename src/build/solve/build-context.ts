@@ -1,0 +1,53 @@
+import type { Image, Images } from '../../image/index.ts';
+import type { Lease } from '../../metadata/index.ts';
+import type { Platform } from '../../oci/index.ts';
+import type { BuildRequest, StepRunner } from '../builder.ts';
+import type { BuildCache } from '../cache/build-cache.ts';
+import type { SourceTree } from '../context/source-tree.ts';
+import type { Scope } from '../plan/apply-instruction.ts';
+import type { BuildPlan } from '../plan/plan.ts';
+import type { StageState } from '../plan/stage-state.ts';
+import type { Slots } from './slots.ts';
+import type { LayerStores } from './store-layer.ts';
+
+/** Finds the image that FROM or COPY --from names; later it may pull it. */
+export type ResolveImage = (
+  reference: string,
+  options: { readonly platform?: Platform; readonly signal: AbortSignal },
+) => Promise<Image>;
+
+/** What a stage has become. `image` is `undefined` for `FROM scratch` alone. */
+export interface StageResult {
+  readonly image: Image | undefined;
+  readonly state: StageState;
+}
+
+/** All that the stages of one build share. */
+export interface BuildContext {
+  readonly request: BuildRequest;
+  readonly plan: BuildPlan;
+  readonly scope: Scope;
+  /** The files the client sent. */
+  readonly tree: SourceTree;
+  readonly images: Images;
+  readonly stores: LayerStores;
+  readonly steps: StepRunner;
+  readonly resolveImage: ResolveImage;
+  readonly cache: BuildCache;
+  /** Keys of the records this build used. */
+  readonly usedKeys: Set<string>;
+  readonly lease: Lease;
+  readonly slots: Slots;
+  readonly signal: AbortSignal;
+  /** Directory for what is downloaded. */
+  readonly temporary: string;
+  /** SOURCE_DATE_EPOCH in milliseconds, if given. */
+  readonly epochMs?: number;
+  /** The result of another stage; it runs once. */
+  readonly stage: (index: number) => Promise<StageResult>;
+}
+
+/** The time that new images and directories get. */
+export function nowMs(context: BuildContext): number {
+  return context.epochMs ?? Date.now();
+}

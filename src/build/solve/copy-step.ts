@@ -1,0 +1,255 @@
+import { hash } from 'node:crypto';
+import { codeOf, EngineError, messageOf } from '../../errors/index.ts';
+import { byteString } from '../../lib/tar/index.ts';
+import type { ChainId } from '../../oci/index.ts';
+import { DirectoryTree } from '../context/directory-tree.ts';
+import type { SourceTree, TreeEntry } from '../context/source-tree.ts';
+import { archiveEntries, isArchive } from '../copy/archive-entries.ts';
+import { type CopyTarget, copyEntries } from '../copy/copy-entries.ts';
+import { Destination } from '../copy/destination.ts';
+import { parseMode } from '../copy/file-mode.ts';
+import { type LayerEntry, layerTar } from '../copy/layer-tar.ts';
+import { resolveOwner } from '../copy/owner.ts';
+import { type CopySource, digestOfSource, findSources } from '../copy/sources.ts';
+import type { Effect, InlineFile } from '../plan/apply-instruction.ts';
+import { type BuildContext, nowMs } from './build-context.ts';
+import { download, isGit, isUrl } from './download.ts';
+import { type NewLayer, storeLayer } from './store-layer.ts';
+
+export type CopyEffect = Extract<Effect, { kind: 'copy' }>;
+
+/** COPY or ADD with its sources found; they stay open until it is disposed. */
+export interface CopyStep extends AsyncDisposable {
+  /** What its result depends on besides the base. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** How history tells it: `COPY file:... in /x `. */
+  readonly comment: string;
+  /** Makes the layer on a parent. */
+  run(parent: ChainId | undefined): Promise<NewLayer>;
+}
+
+/** Finds the sources. Rejects in Docker's words: "COPY failed: ...". */
+export async function openCopy(
+  context: BuildContext,
+  effect: CopyEffect,
+  stageIndex: number,
+): Promise<CopyStep> {
+  const name = effect.instruction.kind.toUpperCase();
+  await using open = new AsyncDisposableStack();
+  try {
+    const sources = await sourcesOf(context, effect, { open, stageIndex });
+    const { inputs, label } = await inputsOf(sources, effect);
+    const kept = open.move();
+    return {
+      inputs,
+      comment: `${name} ${effect.chown === undefined ? '' : `--chown=${effect.chown} `}${label} in ${effect.destination} `,
+      run: async (parent) => {
+        try {
+          return await makeLayer(context, effect, { sources, parent });
+        } catch (error) {
+          throw failed(name, error);
+        }
+      },
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    };
+  } catch (error) {
+    throw failed(name, error);
+  }
+}
+
+function failed(name: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === 'cancelled' || code === 'internal' || code === 'outOfSpace') return error;
+  return new EngineError(code, `${name} failed: ${messageOf(error)}`, { cause: error });
+}
+
+interface Opening {
+  readonly open: AsyncDisposableStack;
+  readonly stageIndex: number;
+}
+
+async function sourcesOf(
+  context: BuildContext,
+  { instruction, sources, files, destination }: CopyEffect,
+  { open, stageIndex }: Opening,
+): Promise<CopySource[]> {
+  const tree = await treeOf(context, instruction, { open, stageIndex });
+  const found: CopySource[] = [];
+  for (const word of sources) {
+    if (instruction.kind === 'add' && isGit(word)) {
+      throw new EngineError('notImplemented', `adding a git repository is not supported yet: ${word}`);
+    }
+    if (instruction.kind === 'add' && isUrl(word)) {
+      found.push(await remoteSource(context, word, { open, destination, checksum: instruction.checksum }));
+      continue;
+    }
+    if (instruction.checksum !== undefined) {
+      throw new EngineError('invalidArgument', 'checksum is only supported for HTTP(S) and Git sources');
+    }
+    const { parents, exclude } = instruction;
+    const isContext = instruction.from === undefined;
+    found.push(...(await findSources(tree, [word], { parents, exclude, isContext })));
+  }
+  return [...found, ...files.map((file) => inlineSource(file, nowMs(context)))];
+}
+
+async function treeOf(
+  context: BuildContext,
+  instruction: CopyEffect['instruction'],
+  { open, stageIndex }: Opening,
+): Promise<SourceTree> {
+  const origin = context.plan.originOf(instruction, stageIndex);
+  if (origin === undefined) return context.tree;
+  const image =
+    origin.kind === 'stage'
+      ? (await context.stage(origin.index)).image
+      : await context.resolveImage(origin.reference, { signal: context.signal });
+  if (image?.chainId === undefined) return emptyTree;
+  const view = open.use(await context.stores.snapshots.view(image.chainId, context.signal));
+  return new DirectoryTree(view.root);
+}
+
+const emptyTree: SourceTree = {
+  ownedByRoot: true,
+  stat: async () => undefined,
+  list: async () => [],
+  digest: async () => '',
+  read: () => Buffer.alloc(0),
+};
+
+interface Remote {
+  readonly open: AsyncDisposableStack;
+  readonly destination: string;
+  readonly checksum: string | undefined;
+}
+
+async function remoteSource(
+  context: BuildContext,
+  url: string,
+  { open, destination, checksum }: Remote,
+): Promise<CopySource> {
+  const file = open.use(await download(url, context.temporary, context.signal));
+  if (checksum !== undefined) {
+    const digest = `sha256:${await file.tree.digest(file.entry)}`;
+    if (digest !== checksum) {
+      throw new EngineError('invalidArgument', `digest mismatch ${digest}: ${checksum}`);
+    }
+  }
+  if (destination.endsWith('/') && file.name === '') {
+    throw new EngineError('invalidArgument', `cannot determine filename for source ${url}`);
+  }
+  return sourceOfFile(file.tree, file.entry, file.name);
+}
+
+function inlineSource({ name, content }: InlineFile, timeMs: number): CopySource {
+  const bytes = Buffer.from(content);
+  const entry: TreeEntry = {
+    path: byteString(name),
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: bytes.length,
+    mtimeNs: timeNs(timeMs),
+    linkPath: byteString(''),
+    deviceMajor: 0,
+    deviceMinor: 0,
+    attributes: new Map(),
+  };
+  const tree: SourceTree = {
+    ownedByRoot: true,
+    stat: async () => entry,
+    list: async () => [],
+    digest: async () => hash('sha256', bytes, 'hex'),
+    read: () => bytes,
+  };
+  return sourceOfFile(tree, entry, name);
+}
+
+function sourceOfFile(tree: SourceTree, entry: TreeEntry, name: string): CopySource {
+  return { tree, entry, name: byteString(name), keep: byteString(''), excluded: () => false };
+}
+
+async function inputsOf(
+  sources: readonly CopySource[],
+  effect: CopyEffect,
+): Promise<{ inputs: Record<string, string>; label: string }> {
+  const { instruction, destination, chown, chmod } = effect;
+  const inputs: Record<string, string> = {
+    instruction: JSON.stringify([
+      instruction.kind,
+      destination,
+      {
+        chown,
+        chmod,
+        unpack: instruction.unpack,
+        parents: instruction.parents,
+        exclude: instruction.exclude,
+      },
+    ]),
+  };
+  const labels: string[] = [];
+  for (const [index, source] of sources.entries()) {
+    const { digest, kind, parts } = await digestOfSource(source);
+    // Where a source was found decides its copy's name, so it belongs to the key.
+    inputs[`source ${index}`] = `${source.keep}\0${kind === 'dir' ? '' : source.name}\0${digest}`;
+    for (const [path, part] of parts) inputs[`file ${path}`] = part.slice(0, 16);
+    labels.push(`${kind}:${digest}`);
+  }
+  const [only = ''] = labels;
+  return { inputs, label: labels.length === 1 ? only : `multi:${hash('sha256', labels.join(','), 'hex')}` };
+}
+
+interface LayerWork {
+  readonly sources: readonly CopySource[];
+  readonly parent: ChainId | undefined;
+}
+
+async function makeLayer(
+  context: BuildContext,
+  effect: CopyEffect,
+  { sources, parent }: LayerWork,
+): Promise<NewLayer> {
+  const { stores, lease, signal } = context;
+  await using view = parent === undefined ? undefined : await stores.snapshots.view(parent, signal);
+  const image = view === undefined ? undefined : new DirectoryTree(view.root);
+  const { chown, chmod, destination, instruction } = effect;
+  const target: CopyTarget = {
+    destination: new Destination(image),
+    path: destination,
+    ...(chown === undefined ? {} : { owner: await resolveOwner(chown, image) }),
+    ...(chmod === undefined ? {} : { mode: parseMode(chmod) }),
+    mtimeNs: timeNs(nowMs(context)),
+  };
+  const archives = new Set<CopySource>();
+  if (instruction.kind === 'add' && instruction.unpack !== false) {
+    for (const source of sources) if (await isUnpacked(source, effect)) archives.add(source);
+  }
+  const tar = layerTar(layerEntries(sources, { archives, target, name: instruction.kind.toUpperCase() }));
+  return await storeLayer(stores, tar, { parent, lease, signal });
+}
+
+/** A local archive unpacks by itself, a downloaded one when told to. */
+async function isUnpacked(
+  { tree, entry }: CopySource,
+  { instruction, sources }: CopyEffect,
+): Promise<boolean> {
+  if (entry.type !== 'file') return false;
+  const remote = sources.every(isUrl);
+  if (remote && instruction.unpack !== true) return false;
+  return isArchive(tree.read(entry));
+}
+
+async function* layerEntries(
+  sources: readonly CopySource[],
+  options: { readonly archives: ReadonlySet<CopySource>; readonly target: CopyTarget; readonly name: string },
+): AsyncGenerator<LayerEntry, void, undefined> {
+  const { archives, target, name } = options;
+  const plain = sources.filter((source) => !archives.has(source));
+  if (plain.length > 0 || archives.size === 0) yield* copyEntries(plain, target, name);
+  for (const { tree, entry } of archives) yield* archiveEntries(tree.read(entry), target);
+}
+
+function timeNs(timeMs: number): bigint {
+  return BigInt(Math.floor(timeMs / 1000)) * 1_000_000_000n;
+}

@@ -1,0 +1,212 @@
+import { EngineError, isCode } from '../../errors/index.ts';
+import type { Image } from '../../image/index.ts';
+import { randomId, shortId } from '../../lib/ids.ts';
+import { type ImageId, platformMatches, platformString } from '../../oci/index.ts';
+import { keyOf, type StepInputs } from '../cache/build-cache.ts';
+import type { StageInstruction } from '../instructions/instruction.ts';
+import { parseInstruction } from '../instructions/parse-instruction.ts';
+import { parseDockerfile } from '../parser/parse.ts';
+import { applyInstruction, type Effect } from '../plan/apply-instruction.ts';
+import type { PlannedStage } from '../plan/plan.ts';
+import { initialState, type StageState } from '../plan/stage-state.ts';
+import { addStepImage } from './add-image.ts';
+import type { BuildContext, StageResult } from './build-context.ts';
+import { openCopy } from './copy-step.ts';
+import type { Section } from './progress.ts';
+import { runStep } from './run-step.ts';
+import type { NewLayer } from './store-layer.ts';
+import { makeWorkdir } from './workdir-step.ts';
+
+/** Runs the steps of one stage, each on the image the one before gave. */
+export async function runStage(
+  context: BuildContext,
+  stage: PlannedStage,
+  progress: Section,
+): Promise<StageResult> {
+  return new StageRun(context, stage, progress).run();
+}
+
+class StageRun {
+  readonly #context: BuildContext;
+  readonly #stage: PlannedStage;
+  readonly #progress: Section;
+  #image: Image | undefined;
+  #state: StageState = initialState(undefined, undefined);
+
+  constructor(context: BuildContext, stage: PlannedStage, progress: Section) {
+    this.#context = context;
+    this.#stage = stage;
+    this.#progress = progress;
+  }
+
+  async run(): Promise<StageResult> {
+    const { firstStep, instructions, text } = this.#stage;
+    this.#announce(firstStep, text);
+    await this.#start();
+    this.#print(` ---> ${this.#shortImage()}\n`);
+    for (const [index, instruction] of instructions.entries()) {
+      this.#announce(firstStep + index + 1, instruction.source.text);
+      await this.#step(instruction);
+      this.#print(` ---> ${this.#shortImage()}\n`);
+    }
+    if (this.#image !== undefined) this.#progress.tell({ aux: { ID: this.#image.id } });
+    return { image: this.#image, state: this.#state };
+  }
+
+  #announce(step: number, text: string): void {
+    this.#context.signal.throwIfAborted();
+    this.#print(`Step ${step}/${this.#context.plan.totalSteps} : ${text}\n`);
+  }
+
+  #print(text: string): void {
+    this.#progress.print(text);
+  }
+
+  #shortImage(): string {
+    return this.#image === undefined ? '' : shortId(this.#image.id);
+  }
+
+  async #start(): Promise<void> {
+    const { base } = this.#stage;
+    if (base.kind === 'scratch') return;
+    if (base.kind === 'stage') {
+      const result = await this.#context.stage(base.index);
+      this.#image = result.image;
+      const fresh = initialState(result.image?.config.config, result.image?.config.author);
+      this.#state = { ...fresh, args: result.state.args };
+    } else {
+      this.#image = await this.#baseImage(base.reference);
+      this.#state = initialState(this.#image.config.config, this.#image.config.author);
+    }
+    await this.#triggers(this.#image?.config.config?.OnBuild ?? []);
+  }
+
+  async #baseImage(reference: string): Promise<Image> {
+    const { request, resolveImage, signal } = this.#context;
+    const platform = this.#stage.platform ?? request.platform;
+    const image = await resolveImage(reference, {
+      ...(platform === undefined ? {} : { platform }),
+      signal,
+    });
+    if (platform !== undefined && !platformMatches(platform, image.config)) {
+      throw new EngineError(
+        'notFound',
+        `image with reference ${reference} was found but does not match the specified platform: wanted ${platformString(platform)}, actual: ${platformString(image.config)}`,
+      );
+    }
+    return image;
+  }
+
+  async #triggers(triggers: readonly string[]): Promise<void> {
+    if (triggers.length === 0) return;
+    this.#print(`# Executing ${triggers.length} build trigger${triggers.length === 1 ? '' : 's'}\n`);
+    for (const trigger of triggers) {
+      for (const node of parseDockerfile(trigger).nodes) {
+        const instruction = parseInstruction(node);
+        if (instruction.kind === 'from') {
+          throw new EngineError('invalidArgument', "FROM isn't allowed as an ONBUILD trigger");
+        }
+        await this.#step(instruction);
+      }
+    }
+  }
+
+  async #step(instruction: StageInstruction): Promise<void> {
+    const { state, effect } = applyInstruction(this.#state, instruction, this.#context.scope);
+    switch (effect.kind) {
+      case 'config':
+      case 'workdir':
+        await this.#configStep(state, effect);
+        break;
+      case 'run': {
+        const inputs = {
+          instruction: JSON.stringify(effect.args),
+          ...Object.fromEntries(effect.buildArgs.map((arg) => [`arg ${arg.split('=', 1)[0]}`, arg])),
+        };
+        const prefix = effect.buildArgs.map((arg) => `${arg} `).join('');
+        const count = effect.buildArgs.length === 0 ? '' : `|${effect.buildArgs.length} `;
+        await this.#make(state, inputs, `${count}${prefix}${effect.args.join(' ')}`, () =>
+          runStep(this.#context, effect, { state, parent: this.#image?.chainId, progress: this.#progress }),
+        );
+        break;
+      }
+      case 'copy': {
+        await using copy = await openCopy(this.#context, effect, this.#stage.index);
+        await this.#make(state, copy.inputs, `/bin/sh -c #(nop) ${copy.comment}`, () =>
+          copy.run(this.#image?.chainId),
+        );
+        break;
+      }
+    }
+  }
+
+  async #configStep(
+    state: StageState,
+    effect: Extract<Effect, { kind: 'config' | 'workdir' }>,
+  ): Promise<void> {
+    const inputs = {
+      instruction: effect.comment,
+      config: JSON.stringify({ config: state.config, author: state.author }),
+    };
+    if (effect.kind === 'workdir') {
+      await this.#make(state, inputs, `/bin/sh -c #(nop) ${effect.comment}`, () =>
+        makeWorkdir(this.#context, effect.path, this.#image?.chainId),
+      );
+      return;
+    }
+    await this.#make(state, inputs, `/bin/sh -c #(nop)  ${effect.comment}`, async () => {
+      // Docker makes a container for every step; its clients know these lines.
+      const id = shortId(randomId());
+      this.#print(` ---> Running in ${id}\n ---> Removed intermediate container ${id}\n`);
+      return undefined;
+    });
+  }
+
+  /** Takes the step's image from the cache, or does the work and makes it. */
+  async #make(
+    state: StageState,
+    own: StepInputs,
+    createdBy: string,
+    work: () => Promise<NewLayer | undefined>,
+  ): Promise<void> {
+    const { cache, request, slots, usedKeys } = this.#context;
+    const inputs = { ...own, base: this.#image?.id ?? 'scratch' };
+    const key = keyOf(inputs);
+    const cached = request.noCache ? undefined : this.#cached(cache.find(key));
+    if (cached !== undefined) {
+      this.#print(' ---> Using cache\n');
+      usedKeys.add(key);
+      this.#advance(cached, state);
+      return;
+    }
+    const image = await slots.run(async () => {
+      this.#context.signal.throwIfAborted();
+      const layer = await work();
+      const { platform } = request;
+      return addStepImage(this.#context, {
+        parent: this.#image,
+        state,
+        createdBy,
+        ...(layer === undefined ? {} : { layer }),
+        ...(platform === undefined ? {} : { platform }),
+      });
+    });
+    cache.store({ key, image: image.id, description: createdBy, inputs });
+    this.#advance(image, state);
+  }
+
+  #cached(id: ImageId | undefined): Image | undefined {
+    if (id === undefined) return undefined;
+    try {
+      return this.#context.images.resolve(id);
+    } catch (error) {
+      if (isCode(error, 'notFound')) return undefined;
+      throw error;
+    }
+  }
+
+  #advance(image: Image, state: StageState): void {
+    this.#image = image;
+    this.#state = state;
+  }
+}

@@ -1,0 +1,82 @@
+import { StringDecoder } from 'node:string_decoder';
+import { randomId, shortId } from '../../lib/ids.ts';
+import type { ChainId } from '../../oci/index.ts';
+import type { Effect } from '../plan/apply-instruction.ts';
+import type { StageState } from '../plan/stage-state.ts';
+import type { BuildContext } from './build-context.ts';
+import type { Section } from './progress.ts';
+import { runFailure } from './step-failure.ts';
+import { commitStep, type NewLayer } from './store-layer.ts';
+
+export type RunEffect = Extract<Effect, { kind: 'run' }>;
+
+export interface RunWork {
+  readonly state: StageState;
+  readonly parent: ChainId | undefined;
+  readonly progress: Section;
+}
+
+/** Runs a command on a snapshot of its own; `undefined` when it changed nothing. */
+export async function runStep(
+  context: BuildContext,
+  effect: RunEffect,
+  { state, parent, progress }: RunWork,
+): Promise<NewLayer | undefined> {
+  const { lease, request, signal, steps, stores } = context;
+  const id = randomId();
+  const snapshotKey = `build-${id}`;
+  progress.print(` ---> Running in ${shortId(id)}\n`);
+  const output = { stdout: new Output(progress, ''), stderr: new Output(progress, '\u001b[91m') };
+  try {
+    await stores.snapshots.prepare(snapshotKey, parent);
+    const exitCode = await steps.run(
+      {
+        snapshotKey,
+        args: effect.args,
+        env: effect.env,
+        cwd: state.config.WorkingDir || '/',
+        user: state.config.User ?? '',
+        request,
+        onOutput: (stream, data) => {
+          output[stream].write(data);
+        },
+      },
+      signal,
+    );
+    output.stdout.end();
+    output.stderr.end();
+    signal.throwIfAborted();
+    if (exitCode !== 0) throw runFailure(effect.args, exitCode);
+    const layer = await commitStep(stores, snapshotKey, { parent, lease, signal });
+    progress.print(` ---> Removed intermediate container ${shortId(id)}\n`);
+    return layer;
+  } finally {
+    await stores.snapshots.unmount(snapshotKey);
+    await stores.snapshots.remove(snapshotKey);
+  }
+}
+
+/** Text of a command; what it writes to stderr is red, as Docker shows it. */
+class Output {
+  readonly #decoder = new StringDecoder('utf8');
+  readonly #progress: Section;
+  readonly #colour: string;
+
+  constructor(progress: Section, colour: string) {
+    this.#progress = progress;
+    this.#colour = colour;
+  }
+
+  write(data: Buffer): void {
+    this.#print(this.#decoder.write(data));
+  }
+
+  end(): void {
+    this.#print(this.#decoder.end());
+  }
+
+  #print(text: string): void {
+    if (text === '') return;
+    this.#progress.print(this.#colour === '' ? text : `${this.#colour}${text}\u001b[0m`);
+  }
+}
