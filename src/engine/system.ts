@@ -65,13 +65,11 @@ async function readInfo(parts: SystemParts): Promise<object> {
     Plugins: {
       Volume: ['local'],
       Network: ['bridge', 'host', 'none', 'null'],
-      Authorization: null,
+      Authorization: [],
       Log: ['json-file', 'local', 'none'],
     },
     ...limits(host, about),
     IPv4Forwarding: about.ipv4Forwarding,
-    BridgeNfIptables: false,
-    BridgeNfIp6tables: false,
     Debug: config.debug,
     NFd: about.openFiles,
     NGoroutines: process.getActiveResourcesInfo().length,
@@ -89,7 +87,7 @@ async function readInfo(parts: SystemParts): Promise<object> {
     MemTotal: host.memoryTotal,
     IndexServerAddress: `https://index.${defaultDomain}/v1/`,
     RegistryConfig: registryConfig,
-    GenericResources: null,
+    GenericResources: [],
     HttpProxy: '',
     HttpsProxy: '',
     NoProxy: '',
@@ -125,7 +123,7 @@ const registryConfig = {
   AllowNondistributableArtifactsHostnames: null,
   InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
   IndexConfigs: { [defaultDomain]: { Name: defaultDomain, Mirrors: [], Secure: true, Official: true } },
-  Mirrors: null,
+  Mirrors: [],
 };
 
 /** On v2 each controller brings all its limits, but for some that only v1 had. */

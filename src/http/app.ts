@@ -44,6 +44,11 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
+    // A URL that no route can be looked up for.
+    frameworkErrors: (error, _request, reply) => {
+      const { status, message } = describeError(error);
+      void reply.code(status).type('application/json').send(JSON.stringify({ message }));
+    },
     rewriteUrl: (raw) => withoutVersion(raw.url ?? '/'),
     // Without schemas of Fastify's no compiler is needed; naming two keeps it from loading its own.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
@@ -81,7 +86,7 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
   });
 
   app.setErrorHandler(async (error, request, reply) => {
-    const { status, message } = describeError(error);
+    const { status, message } = describeError(malformedType(error, request) ?? error);
     if (status === 500) {
       request.log.error({ err: error, method: request.method, path: pathOf(request) }, message);
     }
@@ -99,6 +104,13 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
 
 function noCompiler(): never {
   throw new EngineError('internal', 'a route has a schema, but no compiler for it is configured');
+}
+
+/** Fastify refuses a Content-Type it cannot parse before a handler sees it. */
+function malformedType(error: unknown, request: FastifyRequest): EngineError | undefined {
+  if (!(error instanceof Error && 'statusCode' in error && error.statusCode === 415)) return undefined;
+  const header = request.headers['content-type'] ?? '';
+  return new EngineError('invalidArgument', `malformed Content-Type header (${header})`, { cause: error });
 }
 
 /** Without the query: build arguments may hold secrets. */

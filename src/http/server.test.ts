@@ -91,6 +91,13 @@ test('server answers unknown paths and methods with page not found', async (t) =
   }
 });
 
+test('server refuses a path that is no URL', async (t) => {
+  const { path } = await serve(t, {});
+  const answer = await call(path, '/containers/%zz/json');
+  assert.equal(answer.status, 400);
+  assert.match(answer.body, /^\{"message":"[^"]+"\}$/);
+});
+
 test('server says that it is no swarm manager', async (t) => {
   const { path } = await serve(t, {});
   for (const url of ['/swarm', '/v1.44/services', '/nodes/x', '/secrets/a', '/configs', '/tasks/1/logs']) {
@@ -141,6 +148,7 @@ test('server holds bodies to the JSON rules of Docker', async (t) => {
     await create('{}', { 'Content-Type': 'text/plain' }),
     "400 unsupported Content-Type header (text/plain): must be 'application/json'",
   );
+  assert.equal(await create('{}', { 'Content-Type': ';;bad' }), '400 malformed Content-Type header (;;bad)');
   assert.equal(await create('{"Image":"a"} {}'), '400 unexpected content after JSON');
   assert.match(await create('{"Image":'), /^400 invalid JSON: /);
   assert.equal(await create(' '), '400 invalid JSON: got EOF while reading request body');

@@ -20,6 +20,6 @@ export const statusOf = {
 export function describeError(error: unknown): { readonly status: number; readonly message: string } {
   const message = messageOf(error);
   const own = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-  if (typeof own === 'number' && own >= 400 && own < 500) return { status: own === 415 ? 400 : own, message };
+  if (typeof own === 'number' && own >= 400 && own < 500) return { status: own, message };
   return { status: statusOf[codeOf(error)], message };
 }
