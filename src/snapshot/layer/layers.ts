@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { linkSync, readdirSync, rmSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { addAbortSignal, Readable } from 'node:stream';
 import { EngineError } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
@@ -9,6 +9,7 @@ import type { LayerTree, OverlaySnapshots } from '../overlay/overlay-snapshots.t
 import type { AppliedLayer, ApplyOptions, Layers } from '../snapshotter.ts';
 import { treeUsage } from '../tree-usage.ts';
 import { copyAttributes, lstatBeneath } from './beneath.ts';
+import { parentOf } from './names.ts';
 import { packTar, unpackTar, writeTo } from './tar-program.ts';
 import { ToOci } from './to-oci.ts';
 import { type LinkBelow, ToOverlay } from './to-overlay.ts';
@@ -131,8 +132,19 @@ function linkBelow(root: string, link: LinkBelow): void {
       `Refusing the entry ${name}: it links to ${to}, which is not there`,
     );
   }
+  makeDirectories(root, parentOf(link.path));
   if (lstatBeneath(root, link.path) !== undefined) rmSync(pathIn(root, link.path));
   linkSync(pathIn(root, link.target), pathIn(root, link.path));
+}
+
+/** As tar would: a directory of the layer takes the place of any symlink or file below. */
+function makeDirectories(root: string, path: ByteString): void {
+  if (path === '') return;
+  makeDirectories(root, parentOf(path));
+  const present = lstatBeneath(root, path);
+  if (present?.isDirectory() === true) return;
+  if (present !== undefined) rmSync(pathIn(root, path));
+  mkdirSync(pathIn(root, path), { mode: 0o755 });
 }
 
 function pathIn(root: string, path: ByteString): Buffer {
