@@ -30,14 +30,15 @@ export class KeyedLock {
 /** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts. */
 export async function raceAbort<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (signal === undefined) return promise;
-  signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => {
     aborted.reject(signal.reason as Error);
   };
-  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([promise, aborted.promise]);
+    // Also when it has lost already: a promise nobody listens to takes the process down when it rejects.
+    return await Promise.race([aborted.promise, promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

@@ -82,7 +82,8 @@ class Containers {
     const [args] = await Promise.all([
       this.#host.monitorArgs({ id, uuid: id, directory }),
       writeFile(join(directory, monitorFiles.meta), JSON.stringify(meta)),
-      writeFile(join(bundle, 'config.json'), JSON.stringify(options.spec)),
+      // It holds the environment, secrets included.
+      writeFile(join(bundle, 'config.json'), JSON.stringify(options.spec), { mode: 0o600 }),
     ]);
     const monitor = startMonitor({
       cwd: directory,
@@ -111,7 +112,7 @@ class Containers {
     signal?.throwIfAborted();
     if (this.#host.program === 'crun') return this.#host.command(id, ['start', id]);
     try {
-      await releaseInit(this.#host.stateDirectory(id), this.#ended(id));
+      await releaseInit(this.#host.stateDirectory(id), () => this.#ended(id, signal));
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw error;
       await this.#stateOf(id);

@@ -11,7 +11,7 @@ import { startFifo } from './state.ts';
  *
  * `ended` ends the wait when the container ends first. Rejects with ENOENT if it was already started.
  */
-export async function releaseInit(directory: string, ended: Promise<void>): Promise<void> {
+export async function releaseInit(directory: string, ended: () => Promise<void>): Promise<void> {
   const path = join(directory, startFifo);
   const socket = new Socket({
     fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK),
@@ -27,7 +27,7 @@ export async function releaseInit(directory: string, ended: Promise<void>): Prom
   });
   socket.once('error', byte.reject);
   try {
-    const started = await Promise.race([byte.promise, ended.then(() => false)]);
+    const started = await Promise.race([byte.promise, ended().then(() => false)]);
     if (!started) throw new EngineError('internal', 'The container ended before its command ran');
   } finally {
     socket.destroy();
