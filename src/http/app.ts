@@ -47,7 +47,9 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
     // A URL that no route can be looked up for.
     frameworkErrors: (error, _request, reply) => {
       const { status, message } = describeError(error);
-      void reply.code(status).type('application/json').send(JSON.stringify({ message }));
+      reply.hijack();
+      reply.raw.writeHead(status, { ...commonHeaders, 'Content-Type': 'application/json' });
+      reply.raw.end(JSON.stringify({ message }));
     },
     rewriteUrl: (raw) => withoutVersion(raw.url ?? '/'),
     // Without schemas of Fastify's no compiler is needed; naming two keeps it from loading its own.
