@@ -1,18 +1,12 @@
-import type {
-  EndpointSettings,
-  Filters,
-  NetworkCreateRequest,
-  NetworkInspect,
-  PortMap,
-} from '../api/index.ts';
+import type { Filters, NetworkCreateRequest, NetworkInspect } from '../api/index.ts';
 import type { EngineConfig } from '../config/index.ts';
-import { EngineError, messageOf } from '../errors/index.ts';
-import { randomId } from '../lib/ids.ts';
+import { EngineError } from '../errors/index.ts';
 import type { Metadata } from '../metadata/index.ts';
-import { chooseSubnet, macOf, parseSubnet, takenSubnets } from './addresses.ts';
+import { chooseSubnet, parseSubnet, takenSubnets } from './addresses.ts';
+import { Attachments, storedEndpoints } from './attachments.ts';
 import { bridgeRulesOf, ensureBridges, ensureBuiltins, makeBridge, withSubnetLock } from './bridges.ts';
 import { checkCreateRequest, recordOf } from './create-request.ts';
-import { type Endpoint, Endpoints } from './endpoints.ts';
+import { Endpoints } from './endpoints.ts';
 import { type HostFirewall, hostFirewall } from './host-firewall.ts';
 import { HostPorts } from './host-ports.ts';
 import { inspectOf, matches } from './inspect.ts';
@@ -25,12 +19,11 @@ import {
   nft,
   readHost,
 } from './kernel.ts';
+import { portLines } from './links.ts';
 import type { Connection, ConnectRequest, Networks, RunningContainer } from './networks.ts';
-import { Pool } from './pool.ts';
-import { type PortRequest, portRequests } from './ports.ts';
-import { type BridgeRecord, builtinNames, type NetworkRecord, NetworkRecords } from './records.ts';
-import { bridgesScript, portsScript, removeTableScript, tableOf, tableScript } from './rules.ts';
-import { type Sandbox, type SandboxEndpoint, Sandboxes } from './sandbox.ts';
+import { builtinNames, type NetworkRecord, NetworkRecords } from './records.ts';
+import { bridgesScript, removeTableScript, tableOf, tableScript } from './rules.ts';
+import { Sandboxes } from './sandbox.ts';
 
 export interface NetworksOptions {
   readonly config: EngineConfig;
@@ -53,7 +46,7 @@ class BridgeNetworks implements Networks {
   readonly #sandboxes: Sandboxes;
   readonly #endpoints = new Endpoints();
   readonly #ports = new HostPorts();
-  readonly #pool: Pool<Sandbox>;
+  readonly #attachments: Attachments;
   readonly #firewall: HostFirewall;
   readonly #warn: (message: string, error: unknown) => void;
   #firewallCheckedMs = 0;
@@ -67,15 +60,18 @@ class BridgeNetworks implements Networks {
     this.#sandboxes = new Sandboxes(this.#names);
     this.#firewall = hostFirewall(this.#names.bridge, tableOf(config.instance));
     this.#warn = onWarning;
-    this.#pool = new Pool({
-      size: poolSize,
-      build: async (count) => this.#buildForPool(count),
-      destroy: async (sandboxes) => {
-        for (const sandbox of sandboxes) this.#discard(sandbox);
-        await this.#sandboxes.idle();
+    this.#attachments = new Attachments({
+      instance: config.instance,
+      state: {
+        records: this.#records,
+        endpoints: this.#endpoints,
+        sandboxes: this.#sandboxes,
+        ports: this.#ports,
       },
-      onError: (error) => {
-        onWarning('Cannot prepare network namespaces', error);
+      poolSize,
+      onWarning,
+      onRefill: () => {
+        this.#checkFirewall();
       },
     });
   }
@@ -85,9 +81,10 @@ class BridgeNetworks implements Networks {
   }
 
   async recover(running: readonly RunningContainer[]): Promise<void> {
-    const { config, names } = { config: this.#config, names: this.#names };
+    const config = this.#config;
+    const names = this.#names;
     for (const { containerId, containerName = '', connection } of running) {
-      const endpoints = this.#stored(containerId, containerName, connection);
+      const endpoints = storedEndpoints(containerId, containerName, connection);
       this.#endpoints.attach(containerId, endpoints, []);
       for (const { endpointId } of endpoints) this.#sandboxes.adoptEndpoint(endpointId);
     }
@@ -107,55 +104,15 @@ class BridgeNetworks implements Networks {
     await this.#firewall.open();
     this.#firewallCheckedMs = Date.now();
     this.#isOpen = true;
-    void this.#pool.fill();
+    void this.#attachments.fill();
   }
 
   async connect(request: ConnectRequest, signal?: AbortSignal): Promise<Connection> {
-    const networks = this.#wanted(request);
-    const requests = portRequests(request.portBindings);
-    const sandbox = await this.#sandboxFor(networks, signal);
-    try {
-      signal?.throwIfAborted();
-      const ports = await this.#publish(request, sandbox, requests);
-      this.#announce(request, networks, sandbox);
-      return {
-        namespacePath: this.#sandboxes.pathOf(sandbox.sandboxId),
-        sandboxId: sandbox.sandboxId,
-        endpoints: Object.fromEntries(
-          networks.map(({ record, settings }, index) => [
-            record.name,
-            settingsOf({ request, record, settings, endpoint: sandbox.endpoints[index] }),
-          ]),
-        ),
-        ports,
-      };
-    } catch (error) {
-      this.#discard(sandbox);
-      throw error;
-    }
+    return this.#attachments.connect(request, signal);
   }
 
   async release(containerId: string, connection: Connection): Promise<void> {
-    const rules = this.#ports.release(containerId);
-    const known = this.#endpoints.detach(containerId);
-    const stored = this.#stored(containerId, '', connection).filter(({ address }) => address !== '');
-    try {
-      if (rules.length > 0) await nft(portsScript('delete', this.#config.instance, rules));
-    } finally {
-      this.#sandboxes.remove(
-        connection.namespacePath,
-        stored.map(({ endpointId }) => endpointId),
-        () => {
-          // A container that is not known has its addresses taken by nobody, or by a later one.
-          for (const { networkId, address } of known) this.#endpoints.free(networkId, address);
-        },
-      );
-    }
-    this.#records.recordUse(
-      'disconnect',
-      containerId,
-      known.map(({ networkId }) => networkId),
-    );
+    await this.#attachments.release(containerId, connection);
   }
 
   resolve(nameOrId: string): NetworkInspect {
@@ -220,7 +177,7 @@ class BridgeNetworks implements Networks {
   }
 
   async shutdown({ keep }: { readonly keep: boolean }): Promise<void> {
-    await this.#pool.close();
+    await this.#attachments.close();
     await this.#sandboxes.idle();
     this.#ports[Symbol.dispose]();
     if (!this.#isOpen) return;
@@ -251,168 +208,6 @@ class BridgeNetworks implements Networks {
     return inspectOf(record, this.#endpoints.on(record.id));
   }
 
-  /** The networks a container asks for, its network mode's first. */
-  #wanted({ networkMode, endpoints }: ConnectRequest): WantedNetwork[] {
-    const mode = networkMode === 'default' || networkMode === '' ? 'bridge' : networkMode;
-    const first = this.#records.find(mode);
-    if (first.driver === 'host') {
-      throw new EngineError('invalidArgument', 'the host network has no namespace of its own');
-    }
-    const settingsFor = (record: NetworkRecord) =>
-      endpoints[record.name] ??
-      endpoints[record.id] ??
-      (record.name === 'bridge' ? endpoints['default'] : undefined) ??
-      {};
-    if (first.driver === 'null') return [{ record: first, settings: settingsFor(first) }];
-    const others = Object.keys(endpoints)
-      .filter((name) => name !== 'default')
-      .map((name) => this.#records.find(name))
-      .filter((record) => record.id !== first.id && record.driver === 'bridge');
-    const wanted = [first, ...others].map((record) => ({ record, settings: settingsFor(record) }));
-    for (const { record, settings } of wanted) {
-      if (record.name === 'bridge' && settings.IPAMConfig?.IPv4Address) {
-        throw new EngineError(
-          'invalidArgument',
-          'user specified IP address is supported on user defined networks only',
-        );
-      }
-    }
-    return wanted;
-  }
-
-  async #sandboxFor(networks: readonly WantedNetwork[], signal?: AbortSignal): Promise<Sandbox> {
-    const [first] = networks;
-    if (first?.record.name === 'bridge' && networks.length === 1 && !first.settings.MacAddress) {
-      return this.#pool.take();
-    }
-    const endpoints: SandboxEndpoint[] = [];
-    try {
-      for (const { record, settings } of networks) {
-        if (record.bridge !== undefined) endpoints.push(this.#newEndpoint(record, record.bridge, settings));
-      }
-    } catch (error) {
-      for (const { networkId, address } of endpoints) this.#endpoints.free(networkId, address);
-      throw error;
-    }
-    const sandbox = { sandboxId: randomId(), endpoints };
-    await this.#build([sandbox], signal);
-    return sandbox;
-  }
-
-  async #buildForPool(count: number): Promise<Sandbox[]> {
-    const record = this.#default();
-    const { bridge } = record;
-    if (bridge === undefined) throw new EngineError('unavailable', 'the default bridge is not up');
-    const sandboxes = Array.from({ length: count }, () => ({
-      sandboxId: randomId(),
-      endpoints: [this.#newEndpoint(record, bridge, {})],
-    }));
-    await this.#build(sandboxes);
-    this.#checkFirewall();
-    return sandboxes;
-  }
-
-  /** On failure the addresses are free again. */
-  async #build(sandboxes: readonly Sandbox[], signal?: AbortSignal): Promise<void> {
-    try {
-      await this.#sandboxes.build(sandboxes, signal);
-    } catch (error) {
-      for (const { networkId, address } of sandboxes.flatMap(({ endpoints }) => endpoints)) {
-        this.#endpoints.free(networkId, address);
-      }
-      throw error;
-    }
-  }
-
-  #newEndpoint(
-    record: NetworkRecord,
-    bridge: BridgeRecord,
-    settings: Partial<EndpointSettings>,
-  ): SandboxEndpoint {
-    const address = this.#endpoints.reserve(record, settings.IPAMConfig?.IPv4Address || undefined);
-    return {
-      networkId: record.id,
-      endpointId: this.#sandboxes.newEndpointId(),
-      bridge: bridge.device,
-      mtu: bridge.mtu,
-      mac: settings.MacAddress || macOf(address),
-      address,
-      prefix: parseSubnet(bridge.subnet).prefix,
-      gateway: record.internal ? '' : bridge.gateway,
-    };
-  }
-
-  #discard(sandbox: Sandbox): void {
-    this.#sandboxes.remove(
-      this.#sandboxes.pathOf(sandbox.sandboxId),
-      sandbox.endpoints.map(({ endpointId }) => endpointId),
-      () => {
-        for (const { networkId, address } of sandbox.endpoints) this.#endpoints.free(networkId, address);
-      },
-    );
-  }
-
-  async #publish(
-    request: ConnectRequest,
-    sandbox: Sandbox,
-    requests: readonly PortRequest[],
-  ): Promise<PortMap> {
-    const exposed = Object.fromEntries(Object.keys(request.portBindings).map((key) => [key, null]));
-    const [endpoint] = sandbox.endpoints;
-    if (endpoint === undefined || endpoint.gateway === '' || requests.length === 0) return exposed;
-    const { containerId, containerName } = request;
-    try {
-      const { rules, bindings } = await this.#ports.publish({
-        containerId,
-        address: endpoint.address,
-        requests,
-      });
-      await nft(portsScript('add', this.#config.instance, rules));
-      return { ...exposed, ...bindings };
-    } catch (error) {
-      this.#ports.release(containerId);
-      throw new EngineError(
-        'internal',
-        `driver failed programming external connectivity on endpoint ${containerName} (${endpoint.endpointId}): ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
-  }
-
-  #announce(request: ConnectRequest, networks: readonly WantedNetwork[], sandbox: Sandbox): void {
-    const { containerId, containerName } = request;
-    const endpoints = networks.map(({ record }, index) => {
-      const made = sandbox.endpoints[index];
-      return {
-        containerId,
-        containerName,
-        networkId: record.id,
-        endpointId: made?.endpointId ?? sandbox.sandboxId,
-        mac: made?.mac ?? '',
-        address: made?.address ?? '',
-        prefix: made?.prefix ?? 0,
-      };
-    });
-    this.#endpoints.attach(containerId, endpoints, this.#records.all());
-    this.#records.recordUse(
-      'connect',
-      containerId,
-      endpoints.map(({ networkId }) => networkId),
-    );
-  }
-
-  #stored(containerId: string, containerName: string, connection: Connection): Endpoint[] {
-    return Object.values(connection.endpoints).map((settings) => ({
-      containerId,
-      containerName,
-      networkId: settings.NetworkID,
-      endpointId: settings.EndpointID,
-      mac: settings.MacAddress,
-      address: settings.IPAddress,
-      prefix: settings.IPPrefixLen,
-    }));
-  }
-
   /** Bridge, row and rules of a new network, or none of them. */
   async #open(record: NetworkRecord): Promise<void> {
     const { bridge } = record;
@@ -434,9 +229,7 @@ class BridgeNetworks implements Networks {
     const lines = running.flatMap(({ containerId }) =>
       this.#endpoints.of(containerId).flatMap(({ networkId, endpointId }) => {
         const device = this.#records.get(networkId)?.bridge?.device;
-        return device === undefined
-          ? []
-          : [`link set dev ${this.#names.veth(endpointId)} master ${device} up`];
+        return device === undefined ? [] : portLines(this.#names.veth(endpointId), device);
       }),
     );
     await ipForce(lines);
@@ -471,39 +264,4 @@ class BridgeNetworks implements Networks {
       this.#warn("Cannot check the host's firewall", error);
     });
   }
-}
-
-interface WantedNetwork {
-  readonly record: NetworkRecord;
-  readonly settings: Partial<EndpointSettings>;
-}
-
-interface SettingsInput {
-  readonly request: ConnectRequest;
-  readonly record: NetworkRecord;
-  readonly settings: Partial<EndpointSettings>;
-  readonly endpoint: SandboxEndpoint | undefined;
-}
-
-function settingsOf({ request, record, settings, endpoint }: SettingsInput): EndpointSettings {
-  const isUserDefined = !builtinNames.includes(record.name);
-  const aliases = settings.Aliases ?? null;
-  const names = [request.containerName, request.containerId.slice(0, 12), ...(aliases ?? [])];
-  return {
-    IPAMConfig: settings.IPAMConfig ?? null,
-    Links: settings.Links ?? null,
-    Aliases: aliases,
-    MacAddress: endpoint?.mac ?? '',
-    DriverOpts: settings.DriverOpts ?? null,
-    GwPriority: settings.GwPriority ?? 0,
-    NetworkID: record.id,
-    EndpointID: endpoint?.endpointId ?? randomId(),
-    Gateway: endpoint?.gateway ?? '',
-    IPAddress: endpoint?.address ?? '',
-    IPPrefixLen: endpoint?.prefix ?? 0,
-    IPv6Gateway: '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: isUserDefined ? [...new Set(names)] : null,
-  };
 }

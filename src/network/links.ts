@@ -38,9 +38,16 @@ export function vethLines(link: EndpointLink): string[] {
   return [
     `link add name ${link.veth} mtu ${link.mtu} type veth peer name ${link.device} address ${link.mac} mtu ${link.mtu} netns ${link.namespace}`,
     `link set dev ${link.veth} addrgenmode none`,
-    `link set dev ${link.veth} master ${link.bridge} up`,
+    ...portLines(link.veth, link.bridge),
+  ];
+}
+
+/** Makes a link a port of a bridge. */
+export function portLines(veth: string, bridge: string): string[] {
+  return [
+    `link set dev ${veth} master ${bridge} up`,
     // With br_netfilter on, a container's way to its own published port leaves by the port it came from.
-    `link set dev ${link.veth} type bridge_slave hairpin on`,
+    `link set dev ${veth} type bridge_slave hairpin on`,
   ];
 }
 
