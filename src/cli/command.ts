@@ -1,6 +1,5 @@
 import type { Client } from '../client/index.ts';
 import type { CliConfig } from '../config/index.ts';
-import { EngineError } from '../errors/index.ts';
 import { type FlagTable, type ParsedFlags, parseFlags } from './flags.ts';
 
 /** What a running command is given. */
@@ -8,6 +7,8 @@ export interface Context {
   readonly config: CliConfig;
   /** Connects on first use, starting a daemon where the default one is missing. */
   readonly client: () => Promise<Client>;
+  /** Whether `client` was called. */
+  readonly connected: boolean;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
@@ -19,8 +20,6 @@ export interface Invocation<F extends FlagTable> extends ParsedFlags<F> {
 
 /** A command of the CLI. Its words are those of the docker CLI. */
 export interface Command<F extends FlagTable = FlagTable> {
-  /** With `gantry ` before it: `run`, `container ls`. */
-  readonly name: string;
   /** After the name: `[OPTIONS] IMAGE [COMMAND] [ARG...]`; a second line is a second form. */
   readonly usage: string;
   readonly summary: string;
@@ -44,44 +43,17 @@ export function defineCommand<const F extends FlagTable>(command: Command<F>): C
   return command;
 }
 
-/** Thrown to end with an exit code when everything was said already. */
-export class ExitCode extends Error {
-  readonly exitCode: number;
-
-  constructor(exitCode: number) {
-    super(`exit code ${exitCode}`);
-    this.name = 'ExitCode';
-    this.exitCode = exitCode;
-  }
+/** The words after a command's name, understood; or what is wrong with their number. */
+export interface Parsed extends ParsedFlags<FlagTable> {
+  readonly complaint?: string;
 }
 
-/** Wrong words on the command line; told with the command's usage. */
-export class UsageError extends EngineError {
-  constructor(message: string) {
-    super('invalidArgument', message);
-    this.name = 'UsageError';
-  }
+/** Parses the words after the command's name. Throws `invalidArgument` with Docker's text for a bad flag. */
+export function parseInvocation(command: Command, path: string, argv: readonly string[]): Parsed {
+  const parsed = parseFlags(command.flags, argv, { interspersed: command.interspersed ?? true });
+  const complaint = parsed.help ? undefined : argumentComplaint(command, parsed.args.length);
+  return complaint === undefined ? parsed : { ...parsed, complaint: `gantry: 'gantry ${path}' ${complaint}` };
 }
-
-/** Parses the words after the command's name. Throws UsageError with Docker's text. */
-export function parseInvocation(command: Command, argv: readonly string[]): ParsedFlags<FlagTable> {
-  let parsed: ParsedFlags<FlagTable>;
-  try {
-    parsed = parseFlags(command.flags, argv, { interspersed: command.interspersed ?? true });
-  } catch (error) {
-    if (error instanceof EngineError) throw new UsageError(error.message);
-    throw error;
-  }
-  if (parsed.help) return parsed;
-  const complaint = argumentComplaint(command, parsed.args.length);
-  if (complaint !== undefined) {
-    throw new ArgumentCountError(`gantry: 'gantry ${command.name}' ${complaint}`);
-  }
-  return parsed;
-}
-
-/** The wrong number of arguments: Docker points at the help with other words than for a wrong flag. */
-export class ArgumentCountError extends UsageError {}
 
 function argumentComplaint(command: Command, count: number): string | undefined {
   const { minArgs: min, maxArgs: max } = command;

@@ -15,7 +15,7 @@ export function show(value: unknown): string {
     const parts = sortedEntries(value).map(([key, one]) => `${key}:${show(one)}`);
     return `map[${parts.join(' ')}]`;
   }
-  return String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export function sortedEntries(value: object): [string, unknown][] {

@@ -1,0 +1,67 @@
+import { EngineError } from '../../errors/index.ts';
+import type { Command, Context } from '../command.ts';
+import { commands, groups } from '../commands.ts';
+
+/** Tells the shell to complete file names. */
+const files = ':files';
+
+/** Prints what may stand in the place of the last word, one a line. Never starts a daemon and never fails. */
+export async function complete(words: readonly string[], context: Context): Promise<number> {
+  const found = await candidates(words, context);
+  context.stdout.write(found.map((one) => `${one}\n`).join(''));
+  return 0;
+}
+
+async function candidates(words: readonly string[], context: Context): Promise<readonly string[]> {
+  const current = words.at(-1) ?? '';
+  const before = words.slice(0, -1);
+  const [first, second] = before;
+  if (first === undefined) return starting([...topLevel()], current);
+  if (Object.hasOwn(groups, first) && second === undefined) {
+    const members = Object.keys(commands).filter((name) => name.startsWith(`${first} `));
+    return starting(
+      members.map((name) => name.slice(first.length + 1)),
+      current,
+    );
+  }
+  const path = Object.hasOwn(groups, first) ? `${first} ${second ?? ''}` : first;
+  const command = await commands[path]?.();
+  if (command === undefined) return [];
+  if (current.startsWith('-'))
+    return starting(
+      Object.keys(command.flags).map((name) => `--${name}`),
+      current,
+    );
+  return starting(await argumentsOf(command, context), current);
+}
+
+function topLevel(): string[] {
+  return [...Object.keys(commands).filter((name) => !name.includes(' ')), ...Object.keys(groups)].sort();
+}
+
+function starting(all: readonly string[], prefix: string): string[] {
+  return all.filter((one) => one === files || one.startsWith(prefix));
+}
+
+/** Names of the kind of object the usage line speaks of. */
+async function argumentsOf(command: Command, context: Context): Promise<readonly string[]> {
+  try {
+    const { createClient } = await import('../../client/index.ts');
+    using client = createClient({ host: context.config.host });
+    if (command.usage.includes('PATH | URL') || command.usage.includes('file|URL')) return [files];
+    if (command.usage.includes('IMAGE')) {
+      return (await client.images.list()).flatMap((image) => image.RepoTags ?? []);
+    }
+    if (command.usage.includes('NETWORK'))
+      return (await client.networks.list()).map((network) => network.Name);
+    if (command.usage.includes('VOLUME')) {
+      return ((await client.volumes.list()).Volumes ?? []).map((volume) => volume.Name);
+    }
+    if (!command.usage.includes('CONTAINER') && !command.usage.includes('NAME')) return [];
+    const containers = await client.containers.list({ all: true });
+    return containers.flatMap(({ Names }) => Names.map((name) => name.replace(/^\//, '')));
+  } catch (error) {
+    if (error instanceof EngineError) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,180 @@
+import { defineCommand } from '../command.ts';
+import { forEach } from '../each.ts';
+import { bytes, swapBytes } from '../flag-kinds.ts';
+import { bool, int, parsed, text } from '../flags.ts';
+import { parseRestartPolicy } from '../run/resources.ts';
+import { parseCpus } from '../run/sizes.ts';
+
+const many = 'CONTAINER [CONTAINER...]';
+
+const stopFlags = {
+  signal: text('Signal to send to the container', { short: 's' }),
+  timeout: int('Seconds to wait before killing the container', { short: 't' }),
+  time: int('Seconds to wait before killing the container', { hidden: true }),
+};
+
+function stopQuery(values: { signal: string; timeout: number; time: number }, given: ReadonlySet<string>) {
+  const seconds = given.has('timeout') ? values.timeout : given.has('time') ? values.time : undefined;
+  return {
+    ...(values.signal === '' ? {} : { signal: values.signal }),
+    ...(seconds === undefined ? {} : { timeoutSeconds: seconds }),
+  };
+}
+
+export const stopCommand = defineCommand({
+  usage: `[OPTIONS] ${many}`,
+  summary: 'Stop one or more running containers',
+  aliases: ['container stop', 'stop'],
+  minArgs: 1,
+  flags: stopFlags,
+  async run({ context, values, given, args }) {
+    const { containers } = await context.client();
+    return forEach(context, args, (name) => containers.stop(name, stopQuery(values, given)));
+  },
+});
+
+export const restartCommand = defineCommand({
+  usage: `[OPTIONS] ${many}`,
+  summary: 'Restart one or more containers',
+  aliases: ['container restart', 'restart'],
+  minArgs: 1,
+  flags: stopFlags,
+  async run({ context, values, given, args }) {
+    const { containers } = await context.client();
+    return forEach(context, args, (name) => containers.restart(name, stopQuery(values, given)));
+  },
+});
+
+export const killCommand = defineCommand({
+  usage: `[OPTIONS] ${many}`,
+  summary: 'Kill one or more running containers',
+  aliases: ['container kill', 'kill'],
+  minArgs: 1,
+  flags: { signal: text('Signal to send to the container', { short: 's' }) },
+  async run({ context, values, args }) {
+    const { containers } = await context.client();
+    return forEach(context, args, (name) => containers.kill(name, values.signal || undefined));
+  },
+});
+
+export const pauseCommand = defineCommand({
+  usage: many,
+  summary: 'Pause all processes within one or more containers',
+  aliases: ['container pause', 'pause'],
+  minArgs: 1,
+  flags: {},
+  async run({ context, args }) {
+    const { containers } = await context.client();
+    return forEach(context, args, (name) => containers.pause(name));
+  },
+});
+
+export const unpauseCommand = defineCommand({
+  usage: many,
+  summary: 'Unpause all processes within one or more containers',
+  aliases: ['container unpause', 'unpause'],
+  minArgs: 1,
+  flags: {},
+  async run({ context, args }) {
+    const { containers } = await context.client();
+    return forEach(context, args, (name) => containers.unpause(name));
+  },
+});
+
+export const waitCommand = defineCommand({
+  usage: many,
+  summary: 'Block until one or more containers stop, then print their exit codes',
+  aliases: ['container wait', 'wait'],
+  minArgs: 1,
+  flags: {},
+  async run({ context, args }) {
+    const { containers } = await context.client();
+    return forEach(context, args, async (name) => {
+      const { exit } = await containers.wait(name);
+      return String((await exit).StatusCode);
+    });
+  },
+});
+
+export const rmCommand = defineCommand({
+  usage: `[OPTIONS] ${many}`,
+  summary: 'Remove one or more containers',
+  aliases: ['container rm', 'container remove', 'rm'],
+  minArgs: 1,
+  flags: {
+    force: bool('Force the removal of a running container (uses SIGKILL)', { short: 'f' }),
+    link: bool('Remove the specified link', { short: 'l' }),
+    volumes: bool('Remove anonymous volumes associated with the container', { short: 'v' }),
+  },
+  async run({ context, values, args }) {
+    const { containers } = await context.client();
+    const { forEachRemoved } = await import('../each.ts');
+    const remove = (name: string) => containers.remove(name.replace(/^\/+/, ''), values);
+    return forEachRemoved(context, args, { force: values.force, remove });
+  },
+});
+
+export const renameCommand = defineCommand({
+  usage: 'CONTAINER NEW_NAME',
+  summary: 'Rename a container',
+  aliases: ['container rename', 'rename'],
+  minArgs: 2,
+  maxArgs: 2,
+  flags: {},
+  async run({ context, args }) {
+    const [from = '', to = ''] = args;
+    await (await context.client()).containers.rename(from, to);
+  },
+});
+
+export const updateCommand = defineCommand({
+  usage: `[OPTIONS] ${many}`,
+  summary: 'Update configuration of one or more containers',
+  aliases: ['container update', 'update'],
+  minArgs: 1,
+  flags: {
+    'blkio-weight': int('Block IO (relative weight), between 10 and 1000, or 0 to disable', {
+      kind: 'uint16',
+    }),
+    'cpu-period': int('Limit CPU CFS (Completely Fair Scheduler) period'),
+    'cpu-quota': int('Limit CPU CFS (Completely Fair Scheduler) quota'),
+    'cpu-rt-period': int('Limit the CPU real-time period in microseconds'),
+    'cpu-rt-runtime': int('Limit the CPU real-time runtime in microseconds'),
+    'cpu-shares': int('CPU shares (relative weight)', { short: 'c' }),
+    cpus: parsed('decimal', 'Number of CPUs', { initial: 0, read: parseCpus }),
+    'cpuset-cpus': text('CPUs in which to allow execution (0-3, 0,1)'),
+    'cpuset-mems': text('MEMs in which to allow execution (0-3, 0,1)'),
+    memory: bytes('Memory limit', { short: 'm' }),
+    'memory-reservation': bytes('Memory soft limit'),
+    'memory-swap': swapBytes('Swap limit equal to memory plus swap: -1 to enable unlimited swap'),
+    'pids-limit': int('Tune container pids limit (set -1 for unlimited)'),
+    restart: text('Restart policy to apply when a container exits'),
+  },
+  async run({ context, values, given, args }) {
+    if (given.size === 0) {
+      const { EngineError } = await import('../../errors/index.ts');
+      throw new EngineError('invalidArgument', 'you must provide one or more flags when using this command');
+    }
+    const change = {
+      BlkioWeight: values['blkio-weight'],
+      CpuPeriod: values['cpu-period'],
+      CpuQuota: values['cpu-quota'],
+      CpuRealtimePeriod: values['cpu-rt-period'],
+      CpuRealtimeRuntime: values['cpu-rt-runtime'],
+      CpuShares: values['cpu-shares'],
+      NanoCpus: values.cpus,
+      CpusetCpus: values['cpuset-cpus'],
+      CpusetMems: values['cpuset-mems'],
+      Memory: values.memory,
+      MemoryReservation: values['memory-reservation'],
+      MemorySwap: values['memory-swap'],
+      ...(given.has('pids-limit') ? { PidsLimit: values['pids-limit'] } : {}),
+      ...(given.has('restart') ? { RestartPolicy: parseRestartPolicy(values.restart) } : {}),
+    };
+    const { containers } = await context.client();
+    return forEach(context, args, async (name) => {
+      const { Warnings } = await containers.update(name, change);
+      for (const warning of Warnings ?? []) context.stderr.write(`${warning}\n`);
+    });
+  },
+});

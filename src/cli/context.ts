@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import type { Client } from '../client/index.ts';
+import { type CliConfig, cliConfig } from '../config/cli-config.ts';
+import type { Context } from './command.ts';
+
+/** Flags before the command: `gantry -H unix:///x ps`. */
+export interface GlobalOptions {
+  readonly host?: string;
+  readonly tls: boolean;
+  readonly tlsVerify: boolean;
+  readonly tlsCaCert?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+}
+
+/** The surroundings of one command. Its client is made, and a missing default daemon started, on first use. */
+export function createContext(options: GlobalOptions): Context {
+  const base = cliConfig();
+  const config: CliConfig =
+    options.host === undefined ? base : { ...base, host: options.host, hostGiven: true };
+  let connected: Promise<Client> | undefined;
+  return {
+    config,
+    client: () => (connected ??= connect(config, options)),
+    get connected() {
+      return connected !== undefined;
+    },
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  };
+}
+
+async function connect(config: CliConfig, options: GlobalOptions): Promise<Client> {
+  const { createClient, isUnreachable } = await import('../client/index.ts');
+  const tls = await tlsOf(config, options);
+  const client = createClient({ host: config.host, ...(tls === undefined ? {} : { tls }) });
+  if (config.hostGiven) return client;
+  try {
+    await client.apiVersion();
+  } catch (error) {
+    if (!isUnreachable(error)) throw error;
+    const { startDaemon } = await import('./start-daemon.ts');
+    await startDaemon(client);
+  }
+  return client;
+}
+
+async function tlsOf(config: CliConfig, options: GlobalOptions) {
+  const verify = options.tlsVerify || config.tlsVerify;
+  if (!(verify || options.tls) || !config.host.startsWith('tcp://')) return undefined;
+  const { readFile } = await import('node:fs/promises');
+  const { hasErrno } = await import('../errors/index.ts');
+  const optional = async (given: string | undefined, name: string) => {
+    try {
+      return await readFile(given ?? join(config.certPath, name));
+    } catch (error) {
+      if (given === undefined && hasErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  };
+  const [ca, cert, key] = await Promise.all([
+    optional(options.tlsCaCert, 'ca.pem'),
+    optional(options.tlsCert, 'cert.pem'),
+    optional(options.tlsKey, 'key.pem'),
+  ]);
+  return {
+    verify,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+}

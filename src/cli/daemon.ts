@@ -1,0 +1,75 @@
+import { defaultSocket } from '../config/index.ts';
+import { EngineError } from '../errors/index.ts';
+import { defineCommand } from './command.ts';
+import { bool, list, text } from './flags.ts';
+
+/** The edge where the CLI meets the engine; imported only for `gantry daemon`. */
+export const daemonCommand = defineCommand({
+  usage: '[OPTIONS]',
+  summary: 'Run the Gantry daemon',
+  minArgs: 0,
+  maxArgs: 0,
+  flags: {
+    bip: text('Address of the default bridge with its prefix (172.17.0.1/16)'),
+    debug: bool('Enable debug mode', { short: 'D' }),
+    host: list('Daemon socket(s) to listen on: unix:///PATH or tcp://ADDRESS:PORT', {
+      short: 'H',
+      shownDefault: `unix://${defaultSocket}`,
+    }),
+    'log-level': text('Set the logging level ("debug", "info")', { short: 'l', initial: 'info' }),
+    root: text('Directory of everything durable', { shownDefault: '"/var/lib/gantry"' }),
+    runtime: text('Low-level runtime to use for containers: runc or crun', { initial: 'runc' }),
+    shutdown: text('At shutdown leave containers running or stop them (keep|stop)', { initial: 'keep' }),
+    tls: bool('Use TLS; implied by --tlsverify'),
+    tlscacert: text('Trust certs signed only by this CA'),
+    tlscert: text('Path to TLS certificate file'),
+    tlskey: text('Path to TLS key file'),
+    tlsverify: bool('Use TLS and verify the remote'),
+  },
+  async run({ values }) {
+    const { shutdown } = values;
+    if (shutdown !== 'keep' && shutdown !== 'stop') {
+      throw new EngineError(
+        'invalidArgument',
+        `invalid --shutdown ${JSON.stringify(shutdown)}: must be "keep" or "stop"`,
+      );
+    }
+    const { runtime } = values;
+    if (runtime !== 'runc' && runtime !== 'crun') {
+      throw new EngineError(
+        'invalidArgument',
+        `invalid --runtime ${JSON.stringify(runtime)}: must be "runc" or "crun"`,
+      );
+    }
+    const tls = tlsFiles(values);
+    const { runDaemon } = await import('../http/daemon.ts');
+    await runDaemon({
+      hosts: values.host.length === 0 ? [`unix://${defaultSocket}`] : values.host,
+      debug: values.debug || values['log-level'] === 'debug',
+      shutdown,
+      ...(values.root === '' ? {} : { root: values.root }),
+      runtime,
+      ...(values.bip === '' ? {} : { bip: values.bip }),
+      ...(tls === undefined ? {} : { tls }),
+    });
+    return 0;
+  },
+});
+
+function tlsFiles(values: {
+  readonly tls: boolean;
+  readonly tlsverify: boolean;
+  readonly tlscacert: string;
+  readonly tlscert: string;
+  readonly tlskey: string;
+}) {
+  if (!values.tls && !values.tlsverify) return undefined;
+  if (values.tlscert === '' || values.tlskey === '' || (values.tlsverify && values.tlscacert === '')) {
+    throw new EngineError(
+      'invalidArgument',
+      '--tls needs --tlscert and --tlskey, --tlsverify also --tlscacert',
+    );
+  }
+  const files = { cert: values.tlscert, key: values.tlskey, verify: values.tlsverify };
+  return values.tlscacert === '' ? files : { ...files, ca: values.tlscacert };
+}

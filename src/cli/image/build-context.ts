@@ -1,0 +1,166 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { EngineError, hasErrno } from '../../errors/index.ts';
+import { ignoreMatcher, parseIgnoreFile } from '../../lib/dockerignore/index.ts';
+import { blockSize, byteString, encodeTarEntry, paddingOf, tarEnd } from '../../lib/tar/index.ts';
+import { packTree } from '../pack.ts';
+
+/** What is sent to `POST /build`. */
+export interface BuildContext {
+  readonly tar?: Readable;
+  /** URL the daemon fetches instead. */
+  readonly remote?: string;
+  /** Path of the Dockerfile in the context. */
+  readonly dockerfile: string;
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalidArgument', message);
+}
+
+/** Name a Dockerfile gets in the context that comes from outside of it. */
+function outsideName(): string {
+  return `.dockerfile.${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`;
+}
+
+/**
+ * Reads `PATH | URL | -` and `-f`. A directory is packed without what .dockerignore names (but for the Dockerfile and
+ * .dockerignore themselves); `-` is a tar, or a Dockerfile alone. Throws Docker's texts.
+ */
+export async function openBuildContext(source: string, file: string, stdin: Readable): Promise<BuildContext> {
+  if (source === '-') {
+    if (file === '-')
+      throw invalid("invalid argument: can't use stdin for both build context and dockerfile");
+    return fromStdin(stdin, file);
+  }
+  if (/^(https?|git):\/\/|^git@|^github\.com\//.test(source)) return { remote: source, dockerfile: file };
+  return fromDirectory(source, file, stdin);
+}
+
+async function fromStdin(stdin: Readable, file: string): Promise<BuildContext> {
+  const head = await readHead(stdin, blockSize);
+  if (head.length === 0) throw invalid('stdin is empty: send a tar archive or a Dockerfile');
+  const rest = Readable.from(restOf(head, stdin), { objectMode: false });
+  if (isArchive(head)) return { tar: rest, dockerfile: file || 'Dockerfile' };
+  if (file !== '')
+    throw invalid('ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles');
+  const content = await collect(rest);
+  return {
+    tar: Readable.from([Buffer.concat([fileEntry('Dockerfile', content), tarEnd])]),
+    dockerfile: 'Dockerfile',
+  };
+}
+
+function fromDirectory(source: string, file: string, stdin: Readable): Promise<BuildContext> | BuildContext {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(source).isDirectory();
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    throw invalid(`unable to prepare context: path ${JSON.stringify(source)} not found`);
+  }
+  if (!isDirectory)
+    throw invalid(`unable to prepare context: context must be a directory: ${resolve(source)}`);
+  if (file === '-') return withDockerfileFromStdin(source, stdin);
+  const path = file === '' ? findDockerfile(source) : resolve(file);
+  if (!existsSync(path)) {
+    throw invalid(
+      `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${path}: no such file or directory`,
+    );
+  }
+  const inside = relative(resolve(source), path);
+  if (inside.startsWith('..') || isAbsolute(inside)) {
+    const name = outsideName();
+    return {
+      tar: contextTar(source, name, { extra: { name, content: readFileSync(path) }, ignoreBase: path }),
+      dockerfile: name,
+    };
+  }
+  return { tar: contextTar(source, inside, { ignoreBase: path }), dockerfile: inside };
+}
+
+async function withDockerfileFromStdin(source: string, stdin: Readable): Promise<BuildContext> {
+  const name = outsideName();
+  const content = await collect(stdin);
+  return { tar: contextTar(source, name, { extra: { name, content } }), dockerfile: name };
+}
+
+/** `Dockerfile`, or `dockerfile` where only that is there. */
+function findDockerfile(directory: string): string {
+  const usual = join(resolve(directory), 'Dockerfile');
+  const lower = join(resolve(directory), 'dockerfile');
+  return !existsSync(usual) && existsSync(lower) ? lower : usual;
+}
+
+function contextTar(
+  directory: string,
+  dockerfile: string,
+  options: {
+    readonly extra?: { readonly name: string; readonly content: Buffer };
+    readonly ignoreBase?: string;
+  },
+): Readable {
+  const patterns = ignorePatterns(directory, options.ignoreBase);
+  const matches = patterns.length === 0 ? undefined : ignoreMatcher(patterns);
+  const always = new Set([dockerfile, '.dockerignore', `${dockerfile}.dockerignore`]);
+  const tree = packTree(directory, {
+    name: '',
+    asRoot: true,
+    followTop: true,
+    ...(matches === undefined ? {} : { ignores: (path: string) => !always.has(path) && matches(path) }),
+    hasExceptions: patterns.some((pattern) => pattern.startsWith('!')) || dockerfile.includes('/'),
+  });
+  if (options.extra === undefined) return tree;
+  return Readable.from(restOf(fileEntry(options.extra.name, options.extra.content), tree), {
+    objectMode: false,
+  });
+}
+
+/** `<Dockerfile>.dockerignore` goes before `.dockerignore`. */
+function ignorePatterns(directory: string, dockerfile: string | undefined): string[] {
+  const names = [
+    ...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]),
+    join(directory, '.dockerignore'),
+  ];
+  for (const name of names) {
+    try {
+      return parseIgnoreFile(readFileSync(name, 'utf8'));
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+    }
+  }
+  return [];
+}
+
+function fileEntry(name: string, content: Buffer): Buffer {
+  const header = encodeTarEntry({ path: byteString(name), type: 'file', mode: 0o600, size: content.length });
+  return Buffer.concat([header, content, Buffer.alloc(paddingOf(content.length))]);
+}
+
+async function* restOf(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* rest;
+}
+
+async function readHead(stream: Readable, size: number): Promise<Buffer> {
+  let head = Buffer.alloc(0);
+  for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+    head = Buffer.concat([head, chunk as Buffer]);
+    if (head.length >= size) break;
+  }
+  return head;
+}
+
+async function collect(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** A tar by its magic, or something compressed: gzip, bzip2, xz, zstd. */
+function isArchive(head: Buffer): boolean {
+  if (head.toString('latin1', 257, 262) === 'ustar') return true;
+  const magics = ['1f8b', '425a68', 'fd377a585a00', '28b52ffd'];
+  return magics.some((magic) => head.subarray(0, magic.length / 2).toString('hex') === magic);
+}

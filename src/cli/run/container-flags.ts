@@ -1,0 +1,141 @@
+import type { MountSpec } from '../../api/index.ts';
+import { EngineError } from '../../errors/index.ts';
+import { bytes, checkedList, duration, map, swapBytes, ulimits } from '../flag-kinds.ts';
+import { bool, int, list, parsed, text, type ValuesOf } from '../flags.ts';
+import { parseMount } from './mounts.ts';
+import { type NetworkAttachment, parseNetwork } from './network-option.ts';
+import { parseAddress, parseExtraHost } from './resources.ts';
+import { parseCpus } from './sizes.ts';
+
+function checkEnv(entry: string): string {
+  if (entry.startsWith('=')) {
+    throw new EngineError('invalidArgument', `invalid environment variable: ${entry}`);
+  }
+  return entry;
+}
+
+function checkLink(text: string): string {
+  if (text === '' || text.split(':').length > 2) {
+    throw new EngineError('invalidArgument', `bad format for links: ${text}`);
+  }
+  return text;
+}
+
+/** The flags `run` and `create` share. */
+export const containerFlags = {
+  'add-host': checkedList('list', 'Add a custom host-to-IP mapping (host:ip)', { check: parseExtraHost }),
+  annotation: map('Add an annotation to the container (passed through to the OCI runtime)'),
+  attach: list('Attach to STDIN, STDOUT or STDERR', { short: 'a' }),
+  'blkio-weight': int('Block IO (relative weight), between 10 and 1000, or 0 to disable', {
+    kind: 'uint16',
+    shownDefault: '0',
+  }),
+  'blkio-weight-device': list('Block IO weight (relative device weight)', { shownDefault: '[]' }),
+  'cap-add': list('Add Linux capabilities'),
+  'cap-drop': list('Drop Linux capabilities'),
+  'cgroup-parent': text('Optional parent cgroup for the container'),
+  cgroupns: text(`Cgroup namespace to use (host|private)
+'host':    Run the container in the Docker host's cgroup namespace
+'private': Run the container in its own private cgroup namespace
+'':        Use the cgroup namespace as configured by the default-cgroupns-mode option on the daemon (default)`),
+  cidfile: text('Write the container ID to the file'),
+  'cpu-count': int('CPU count (Windows only)'),
+  'cpu-percent': int('CPU percent (Windows only)'),
+  'cpu-period': int('Limit CPU CFS (Completely Fair Scheduler) period'),
+  'cpu-quota': int('Limit CPU CFS (Completely Fair Scheduler) quota'),
+  'cpu-rt-period': int('Limit CPU real-time period in microseconds'),
+  'cpu-rt-runtime': int('Limit CPU real-time runtime in microseconds'),
+  'cpu-shares': int('CPU shares (relative weight)', { short: 'c' }),
+  cpus: parsed('decimal', 'Number of CPUs', { initial: 0, read: parseCpus }),
+  'cpuset-cpus': text('CPUs in which to allow execution (0-3, 0,1)'),
+  'cpuset-mems': text('MEMs in which to allow execution (0-3, 0,1)'),
+  device: list('Add a host device to the container'),
+  'device-cgroup-rule': list('Add a rule to the cgroup allowed devices list'),
+  'device-read-bps': list('Limit read rate (bytes per second) from a device', { shownDefault: '[]' }),
+  'device-read-iops': list('Limit read rate (IO per second) from a device', { shownDefault: '[]' }),
+  'device-write-bps': list('Limit write rate (bytes per second) to a device', { shownDefault: '[]' }),
+  'device-write-iops': list('Limit write rate (IO per second) to a device', { shownDefault: '[]' }),
+  'disable-content-trust': bool('Skip image verification', { initial: true }),
+  dns: checkedList('list', 'Set custom DNS servers', { check: parseAddress }),
+  'dns-option': list('Set DNS options'),
+  'dns-search': list('Set custom DNS search domains'),
+  domainname: text('Container NIS domain name'),
+  entrypoint: text('Overwrite the default ENTRYPOINT of the image'),
+  env: checkedList('list', 'Set environment variables', { short: 'e', check: checkEnv }),
+  'env-file': list('Read in a file of environment variables'),
+  expose: list('Expose a port or a range of ports'),
+  gpus: text("GPU devices to add to the container ('all' to pass all GPUs)", { kind: 'gpu-request' }),
+  'group-add': list('Add additional groups to join'),
+  'health-cmd': text('Command to run to check health'),
+  'health-interval': duration('Time between running the check (ms|s|m|h)'),
+  'health-retries': int('Consecutive failures needed to report unhealthy'),
+  'health-start-interval': duration('Time between running the check during the start period (ms|s|m|h)'),
+  'health-start-period': duration(
+    'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)',
+  ),
+  'health-timeout': duration('Maximum time to allow one check to run (ms|s|m|h)'),
+  hostname: text('Container host name', { short: 'h' }),
+  init: bool('Run an init inside the container that forwards signals and reaps processes'),
+  interactive: bool('Keep STDIN open even if not attached', { short: 'i' }),
+  'io-maxbandwidth': bytes('Maximum IO bandwidth limit for the system drive (Windows only)'),
+  'io-maxiops': text('Maximum IOps limit for the system drive (Windows only)', { kind: 'uint' }),
+  ip: text('IPv4 address (e.g., 172.30.100.104)'),
+  ip6: text('IPv6 address (e.g., 2001:db8::33)'),
+  ipc: text('IPC mode to use'),
+  isolation: text('Container isolation technology'),
+  'kernel-memory': bytes('Kernel memory limit'),
+  label: list('Set meta data on a container', { short: 'l' }),
+  'label-file': list('Read in a line delimited file of labels'),
+  link: checkedList('list', 'Add link to another container', { check: checkLink }),
+  'link-local-ip': list('Container IPv4/IPv6 link-local addresses'),
+  'log-driver': text('Logging driver for the container'),
+  'log-opt': list('Log driver options'),
+  'mac-address': text('Container MAC address (e.g., 92:d0:c6:0a:29:33)'),
+  memory: bytes('Memory limit', { short: 'm' }),
+  'memory-reservation': bytes('Memory soft limit'),
+  'memory-swap': swapBytes("Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
+  'memory-swappiness': int('Tune container memory swappiness (0 to 100)', { initial: -1 }),
+  mount: parsed('mount', 'Attach a filesystem mount to the container', {
+    initial: [] as readonly MountSpec[],
+    read: (one: string, previous: readonly MountSpec[]) => [...previous, parseMount(one)],
+  }),
+  name: text('Assign a name to the container'),
+  network: parsed('network', 'Connect a container to a network', {
+    initial: [] as readonly NetworkAttachment[],
+    read: (one: string, previous: readonly NetworkAttachment[]) => [...previous, parseNetwork(one)],
+  }),
+  'network-alias': list('Add network-scoped alias for the container'),
+  'no-healthcheck': bool('Disable any container-specified HEALTHCHECK'),
+  'oom-kill-disable': bool('Disable OOM Killer'),
+  'oom-score-adj': int("Tune host's OOM preferences (-1000 to 1000)"),
+  pid: text('PID namespace to use'),
+  'pids-limit': int('Tune container pids limit (set -1 for unlimited)'),
+  platform: text('Set platform if server is multi-platform capable'),
+  privileged: bool('Give extended privileges to this container'),
+  publish: list("Publish a container's port(s) to the host", { short: 'p' }),
+  'publish-all': bool('Publish all exposed ports to random ports', { short: 'P' }),
+  quiet: bool('Suppress the pull output', { short: 'q' }),
+  'read-only': bool("Mount the container's root filesystem as read only"),
+  restart: text('Restart policy to apply when a container exits', { initial: 'no' }),
+  rm: bool('Automatically remove the container and its associated anonymous volumes when it exits'),
+  runtime: text('Runtime to use for this container'),
+  'security-opt': list('Security Options'),
+  'shm-size': bytes('Size of /dev/shm'),
+  'stop-signal': text('Signal to stop the container'),
+  'stop-timeout': int('Timeout (in seconds) to stop a container'),
+  'storage-opt': list('Storage driver options for the container'),
+  sysctl: map('Sysctl options'),
+  tmpfs: list('Mount a tmpfs directory'),
+  tty: bool('Allocate a pseudo-TTY', { short: 't' }),
+  ulimit: ulimits(),
+  'use-api-socket': bool('Bind mount Docker API socket and required auth'),
+  user: text('Username or UID (format: <name|uid>[:<group|gid>])', { short: 'u' }),
+  userns: text('User namespace to use'),
+  uts: text('UTS namespace to use'),
+  volume: list('Bind mount a volume', { short: 'v' }),
+  'volume-driver': text('Optional volume driver for the container'),
+  'volumes-from': list('Mount volumes from the specified container(s)'),
+  workdir: text('Working directory inside the container', { short: 'w' }),
+};
+
+export type ContainerFlagValues = ValuesOf<typeof containerFlags>;

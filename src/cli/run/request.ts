@@ -1,0 +1,265 @@
+import type { ContainerCreateRequest, EndpointSettings, HostConfig } from '../../api/index.ts';
+import { EngineError } from '../../errors/index.ts';
+import type { ContainerFlagValues } from './container-flags.ts';
+import { resolveEnv } from './env-file.ts';
+import { healthcheckOf } from './healthcheck.ts';
+import { parseTmpfs, parseVolumes } from './mounts.ts';
+import { endpointOf, type NetworkAttachment } from './network-option.ts';
+import { parsePorts } from './ports.ts';
+import {
+  parseDevice,
+  parseOptions,
+  parsePairs,
+  parseRestartPolicy,
+  parseThrottle,
+  parseWeightDevice,
+} from './resources.ts';
+
+/** What the command line of `run` or `create` says, with the files it names already read. */
+export interface RunLine {
+  readonly flags: ContainerFlagValues;
+  readonly given: ReadonlySet<string>;
+  readonly image: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Entries of the `--env-file`s and `--label-file`s. */
+  readonly envFiles: readonly string[];
+  readonly labelFiles: readonly string[];
+  /** Security options with profile files replaced by their content. */
+  readonly securityOpts: readonly string[];
+  readonly cwd: string;
+  readonly detach: boolean;
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalidArgument', message);
+}
+
+/** The body of `POST /containers/create`. Throws `invalidArgument` with Docker's text for what does not fit together. */
+export function createRequest(line: RunLine): ContainerCreateRequest {
+  const { flags, given } = line;
+  checkModes(flags);
+  const ports = parsePorts(flags.publish, flags.expose);
+  const volumes = parseVolumes(flags.volume, line.cwd);
+  const streams = attachedStreams(flags, line.detach);
+  const hostConfig = hostConfigOf(line, volumes.binds, ports.bindings);
+  const healthcheck = healthcheckOf(flags, given);
+  if (given.has('mac-address') && !/^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i.test(flags['mac-address'])) {
+    throw invalid(`${flags['mac-address']} is not a valid mac address`);
+  }
+  return {
+    Hostname: flags.hostname,
+    Domainname: flags.domainname,
+    User: flags.user,
+    AttachStdin: streams.stdin,
+    AttachStdout: streams.stdout,
+    AttachStderr: streams.stderr,
+    ...(Object.keys(ports.exposed).length === 0 ? {} : { ExposedPorts: ports.exposed }),
+    Tty: flags.tty,
+    OpenStdin: flags.interactive,
+    StdinOnce: flags.interactive && streams.stdin,
+    Env: unique([...line.envFiles, ...resolveEnv(flags.env, line.environment)]),
+    Cmd: line.args.length === 0 ? null : line.args,
+    Image: line.image,
+    Volumes: volumes.volumes,
+    WorkingDir: flags.workdir,
+    Entrypoint: given.has('entrypoint') ? (flags.entrypoint === '' ? [''] : [flags.entrypoint]) : null,
+    Labels: { ...parsePairs(line.labelFiles), ...parsePairs(flags.label) },
+    ...(given.has('stop-signal') ? { StopSignal: flags['stop-signal'] } : {}),
+    ...(given.has('stop-timeout') ? { StopTimeout: flags['stop-timeout'] } : {}),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
+    HostConfig: hostConfig,
+    NetworkingConfig: { EndpointsConfig: endpointsOf(flags) },
+  };
+}
+
+/** The last value of a variable wins, at the place of the first. */
+function unique(entries: readonly string[]): string[] {
+  return [...new Map(entries.map((entry) => [entry.split('=', 1)[0], entry])).values()];
+}
+
+interface Streams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** Which streams the client attaches: those of `-a`, else all but stdin without `-i`; none with `-d`. */
+export function attachedStreams(
+  flags: Pick<ContainerFlagValues, 'attach' | 'interactive'>,
+  detach: boolean,
+): Streams {
+  if (detach) return { stdin: false, stdout: false, stderr: false };
+  if (flags.attach.length === 0) return { stdin: flags.interactive, stdout: true, stderr: true };
+  const names = flags.attach.map((name) => name.toLowerCase());
+  for (const name of names) {
+    if (!['stdin', 'stdout', 'stderr'].includes(name)) {
+      throw invalid('valid streams are STDIN, STDOUT and STDERR');
+    }
+  }
+  return {
+    stdin: names.includes('stdin'),
+    stdout: names.includes('stdout'),
+    stderr: names.includes('stderr'),
+  };
+}
+
+function checkModes(flags: ContainerFlagValues): void {
+  const container = (value: string) => /^container:.+$/.test(value);
+  if (!['', 'host'].includes(flags.pid) && !container(flags.pid)) throw invalid('--pid: invalid PID mode');
+  if (!['', 'host'].includes(flags.uts)) throw invalid('--uts: invalid UTS mode');
+  if (!['', 'host'].includes(flags.userns)) throw invalid('--userns: invalid USER mode');
+  if (!['', 'host', 'private'].includes(flags.cgroupns)) throw invalid('--cgroupns: invalid CGROUP mode');
+  const swappiness = flags['memory-swappiness'];
+  if (swappiness !== -1 && (swappiness < 0 || swappiness > 100)) {
+    throw invalid(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
+  }
+  if (flags.gpus !== '') {
+    throw invalid(
+      '--gpus: could not select device driver "" with capabilities: [[gpu]]: pass the devices with --device instead',
+    );
+  }
+}
+
+function hostConfigOf(
+  line: RunLine,
+  binds: readonly string[],
+  bindings: HostConfig['PortBindings'],
+): Partial<HostConfig> {
+  const { flags, given } = line;
+  const restart = parseRestartPolicy(flags.restart);
+  if (flags.rm && restart.Name !== 'no') {
+    throw invalid('conflicting options: cannot specify both --restart and --rm');
+  }
+  const mode = flags.network[0]?.name;
+  return {
+    ...resourcesOf(flags),
+    Binds: binds,
+    ContainerIDFile: flags.cidfile,
+    LogConfig: { Type: flags['log-driver'], Config: logOptions(flags) },
+    NetworkMode: mode ?? 'default',
+    PortBindings: bindings,
+    RestartPolicy: restart,
+    AutoRemove: flags.rm,
+    VolumeDriver: flags['volume-driver'],
+    VolumesFrom: orNull(flags['volumes-from']),
+    ...(flags.mount.length === 0 ? {} : { Mounts: flags.mount }),
+    ...(Object.keys(flags.annotation).length === 0 ? {} : { Annotations: flags.annotation }),
+    CapAdd: orNull(flags['cap-add']),
+    CapDrop: orNull(flags['cap-drop']),
+    CgroupnsMode: flags.cgroupns as HostConfig['CgroupnsMode'],
+    Dns: flags.dns,
+    DnsOptions: flags['dns-option'],
+    DnsSearch: flags['dns-search'],
+    ExtraHosts: orNull(flags['add-host']),
+    GroupAdd: orNull(flags['group-add']),
+    IpcMode: flags.ipc,
+    Links: orNull(mode === undefined || mode === 'default' || mode === 'bridge' ? flags.link : []),
+    OomScoreAdj: flags['oom-score-adj'],
+    PidMode: flags.pid,
+    Privileged: flags.privileged,
+    PublishAllPorts: flags['publish-all'],
+    ReadonlyRootfs: flags['read-only'],
+    ...systemPaths(line.securityOpts),
+    StorageOpt: parseOptions(flags['storage-opt'], 'storage'),
+    ...(flags.tmpfs.length === 0 ? {} : { Tmpfs: parseTmpfs(flags.tmpfs) }),
+    UTSMode: flags.uts,
+    UsernsMode: flags.userns,
+    ShmSize: flags['shm-size'],
+    Sysctls: flags.sysctl,
+    Runtime: flags.runtime,
+    Isolation: flags.isolation,
+    ...(given.has('init') ? { Init: flags.init } : {}),
+  };
+}
+
+function logOptions(flags: ContainerFlagValues): Record<string, string> {
+  if (flags['log-driver'] === 'none' && flags['log-opt'].length > 0) {
+    throw invalid(`invalid logging opts for driver ${flags['log-driver']}`);
+  }
+  return parseOptions(flags['log-opt'], 'log');
+}
+
+/** `systempaths=unconfined` is the client's word for no masked and no read-only paths. */
+function systemPaths(options: readonly string[]): Partial<HostConfig> {
+  const kept = options.filter((option) => option !== 'systempaths=unconfined');
+  if (kept.length === options.length) return { SecurityOpt: orNull(options) };
+  return { SecurityOpt: orNull(kept), MaskedPaths: [], ReadonlyPaths: [] };
+}
+
+function resourcesOf(flags: ContainerFlagValues): Partial<HostConfig> {
+  if (flags.cpus > 0 && (flags['cpu-period'] > 0 || flags['cpu-quota'] > 0)) {
+    throw invalid('conflicting options: cannot specify both --cpus and --cpu-period or --cpu-quota');
+  }
+  return {
+    CpuShares: flags['cpu-shares'],
+    Memory: flags.memory,
+    NanoCpus: flags.cpus,
+    CgroupParent: flags['cgroup-parent'],
+    BlkioWeight: flags['blkio-weight'],
+    BlkioWeightDevice: flags['blkio-weight-device'].map(parseWeightDevice),
+    BlkioDeviceReadBps: flags['device-read-bps'].map((one) => parseThrottle(one, { bytes: true })),
+    BlkioDeviceWriteBps: flags['device-write-bps'].map((one) => parseThrottle(one, { bytes: true })),
+    BlkioDeviceReadIOps: flags['device-read-iops'].map((one) => parseThrottle(one, { bytes: false })),
+    BlkioDeviceWriteIOps: flags['device-write-iops'].map((one) => parseThrottle(one, { bytes: false })),
+    CpuPeriod: flags['cpu-period'],
+    CpuQuota: flags['cpu-quota'],
+    CpuRealtimePeriod: flags['cpu-rt-period'],
+    CpuRealtimeRuntime: flags['cpu-rt-runtime'],
+    CpusetCpus: flags['cpuset-cpus'],
+    CpusetMems: flags['cpuset-mems'],
+    Devices: flags.device.map(parseDevice),
+    DeviceCgroupRules: orNull(flags['device-cgroup-rule'].map(checkCgroupRule)),
+    DeviceRequests: null,
+    MemoryReservation: flags['memory-reservation'],
+    MemorySwap: flags['memory-swap'],
+    MemorySwappiness: flags['memory-swappiness'] === -1 ? null : flags['memory-swappiness'],
+    OomKillDisable: flags['oom-kill-disable'],
+    PidsLimit: flags['pids-limit'],
+    Ulimits: flags.ulimit,
+  };
+}
+
+function checkCgroupRule(rule: string): string {
+  if (!/^[acb] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(rule)) {
+    throw invalid(`invalid device cgroup format '${rule}'`);
+  }
+  return rule;
+}
+
+function orNull(list: readonly string[]): readonly string[] | null {
+  return list.length === 0 ? null : list;
+}
+
+/** Docker hands the plain `--ip`, `--network-alias` … to the first network. */
+function endpointsOf(flags: ContainerFlagValues): Readonly<Record<string, Partial<EndpointSettings>>> {
+  const plain = {
+    ...(flags.ip === '' ? {} : { ip: flags.ip }),
+    ...(flags.ip6 === '' ? {} : { ip6: flags.ip6 }),
+    ...(flags['mac-address'] === '' ? {} : { macAddress: flags['mac-address'] }),
+  };
+  const isPlain =
+    Object.keys(plain).length === 0 &&
+    flags['network-alias'].length === 0 &&
+    flags['link-local-ip'].length === 0;
+  const [first, ...others] = flags.network;
+  if (first === undefined && isPlain) return {};
+  const main: NetworkAttachment = {
+    ...(first ?? { name: 'default', aliases: [], linkLocalIps: [], driverOptions: {}, gatewayPriority: 0 }),
+    ...plain,
+  };
+  const primary = {
+    ...main,
+    aliases: [...main.aliases, ...flags['network-alias']],
+    linkLocalIps: [...main.linkLocalIps, ...flags['link-local-ip']],
+  };
+  const userDefined =
+    !['default', 'bridge', 'host', 'none'].includes(main.name) && !main.name.startsWith('container:');
+  if (others.length > 0 && !userDefined && main.name !== 'bridge' && main.name !== 'default') {
+    throw invalid(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
+  }
+  return Object.fromEntries([
+    [primary.name, endpointOf(primary, userDefined ? flags.link : [])],
+    ...others.map((other) => [other.name, endpointOf(other)] as const),
+  ]);
+}

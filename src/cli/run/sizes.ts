@@ -1,0 +1,96 @@
+import { EngineError } from '../../errors/index.ts';
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalidArgument', message);
+}
+
+const exponentOf: Readonly<Record<string, number>> = { '': 0, b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
+
+/** Bytes of `512m`, `1.5g`, `64k`, `100`: powers of 1024, as go-units' RAMInBytes. Throws `invalid size: 'x'`. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kKmMgGtTpP])?(?:i?[bB])?$/.exec(text);
+  const exponent = exponentOf[(match?.[2] ?? '').toLowerCase()];
+  if (match === null || exponent === undefined) throw invalid(`invalid size: '${text}'`);
+  return Math.floor(Number(match[1]) * 1024 ** exponent);
+}
+
+/** Like `parseSize`, and -1 for unlimited. */
+export function parseSwapSize(text: string): number {
+  return text === '-1' ? -1 : parseSize(text);
+}
+
+/** 1e-9 CPUs of `1.5` or `3/2`. */
+export function parseCpus(text: string): number {
+  const match = /^([+-]?\d+(?:\.\d*)?|\.\d+)(?:\/(\d+))?$/.exec(text);
+  if (match === null) throw invalid(`failed to parse ${text} as a rational number`);
+  const nano = (Number(match[1]) / Number(match[2] ?? 1)) * 1e9;
+  if (!Number.isInteger(Number(nano.toFixed(3)))) throw invalid('value is too precise');
+  return Math.round(nano);
+}
+
+const nanosOf: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+
+/** Nanoseconds of a Go duration: `1m30s`, `500ms`, `0`. Throws Go's text. */
+export function parseDuration(text: string): number {
+  const quoted = JSON.stringify(text);
+  const match = /^([+-]?)(.+)$/.exec(text);
+  if (match === null) throw invalid(`time: invalid duration ${quoted}`);
+  const [, sign, rest] = match as unknown as [string, string, string];
+  if (rest === '0') return 0;
+  let total = 0;
+  let at = 0;
+  const part = /(\d+(?:\.\d*)?|\.\d+)([a-zµ]*)/y;
+  while (at < rest.length) {
+    part.lastIndex = at;
+    const found = part.exec(rest);
+    if (found === null) throw invalid(`time: invalid duration ${quoted}`);
+    const [whole, amount, unit] = found as unknown as [string, string, string];
+    if (unit === '') throw invalid(`time: missing unit in duration ${quoted}`);
+    const nanos = nanosOf[unit];
+    if (nanos === undefined)
+      throw invalid(`time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`);
+    total += Number(amount) * nanos;
+    at += whole.length;
+  }
+  return Math.round(sign === '-' ? -total : total);
+}
+
+/**
+ * Unix seconds with nanoseconds for `--since` and `--until`: a Go duration before now, RFC 3339 (in parts), a date, or
+ * unix seconds.
+ */
+export function parseTimestamp(text: string, now: number = Date.now()): string {
+  if (text === '' || /^\d+(\.\d+)?$/.test(text)) return text;
+  if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
+    const zoned = /[zZ]$|[+-]\d{2}:\d{2}$/.test(text);
+    const full = text.length === 10 ? `${text}T00:00:00` : text;
+    const at = Date.parse(zoned ? full : full.replace(' ', 'T'));
+    if (Number.isNaN(at)) throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
+    return secondsText(at, /\.(\d+)/.exec(text)?.[1]);
+  }
+  let nanos: number;
+  try {
+    nanos = parseDuration(text);
+  } catch (error) {
+    throw new EngineError(
+      'invalidArgument',
+      `failed to parse value as time or duration: ${JSON.stringify(text)}`,
+      { cause: error },
+    );
+  }
+  return secondsText(now - nanos / 1e6, undefined);
+}
+
+function secondsText(milliseconds: number, fraction: string | undefined): string {
+  const seconds = Math.floor(milliseconds / 1000);
+  const nanos = fraction ?? String(Math.floor(milliseconds) % 1000).padStart(3, '0');
+  return `${seconds}.${nanos.padEnd(9, '0').slice(0, 9)}`;
+}

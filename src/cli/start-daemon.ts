@@ -1,0 +1,49 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, isUnreachable } from '../client/index.ts';
+import { defaultRoot } from '../config/index.ts';
+import { EngineError } from '../errors/index.ts';
+import { exitOf, start } from '../lib/process.ts';
+
+const patienceMs = 10_000;
+
+/**
+ * Starts a daemon of the default root in the background and waits until it answers. It outlives this command; its log
+ * goes to ROOT/daemon.log. Rejects with the end of that log when the daemon ends instead.
+ */
+export async function startDaemon(client: Client): Promise<void> {
+  mkdirSync(defaultRoot, { recursive: true, mode: 0o711 });
+  const logPath = join(defaultRoot, 'daemon.log');
+  const log = openSync(logPath, 'a', 0o640);
+  const program = join(import.meta.dirname, '../../bin/gantry');
+  const daemon = start(program, ['daemon'], { stdio: ['ignore', log, log], cwd: '/' });
+  closeSync(log);
+  let ended: number | undefined;
+  exitOf(program, daemon).then(
+    (code) => (ended = code),
+    () => (ended = 127),
+  );
+  daemon.unref();
+
+  const deadline = Date.now() + patienceMs;
+  for (let waitMs = 20; ; waitMs = Math.min(waitMs * 1.5, 250)) {
+    await sleep(waitMs);
+    try {
+      await client.system.ping();
+      return;
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      // Another command may have started one at the same time: then ours ends at the locked root, and theirs answers.
+      if (Date.now() < deadline && (ended === undefined || waitMs < 100)) continue;
+      throw new EngineError('unavailable', await complaint(client.host, logPath), { cause: error });
+    }
+  }
+}
+
+async function complaint(host: string, logPath: string): Promise<string> {
+  const log = await readFile(logPath, 'utf8');
+  const last = log.trimEnd().split('\n').slice(-3).join('\n');
+  return `Cannot connect to the Gantry daemon at ${host}, and starting one failed. The end of ${logPath}:\n${last}`;
+}

@@ -1,0 +1,121 @@
+import type { DiskUsage } from '../../client/index.ts';
+import { defineCommand } from '../command.ts';
+import { containerListing } from '../container/rows.ts';
+import { tableFormat } from '../flag-kinds.ts';
+import { bool } from '../flags.ts';
+import { imageListing } from '../image/list.ts';
+import { volumeListing } from '../objects/volume.ts';
+import { type Listing, type Row, renderListing } from '../output/listing.ts';
+import { humanSize } from '../output/units.ts';
+
+export const dfCommand = defineCommand({
+  usage: '[OPTIONS]',
+  summary: 'Show docker disk usage',
+  minArgs: 0,
+  maxArgs: 0,
+  flags: {
+    format: tableFormat(),
+    verbose: bool('Show detailed information on space usage', { short: 'v' }),
+  },
+  async run({ context, values }) {
+    const usage = await (await context.client()).system.diskUsage();
+    context.stdout.write(values.verbose ? verbose(usage) : renderListing(summary(usage), values.format));
+  },
+});
+
+interface Part {
+  readonly type: string;
+  readonly total: number;
+  readonly active: number;
+  readonly size: number;
+  readonly reclaimable: number;
+}
+
+function summary(usage: DiskUsage): Listing {
+  return {
+    headings: {
+      Type: 'TYPE',
+      TotalCount: 'TOTAL',
+      Active: 'ACTIVE',
+      Size: 'SIZE',
+      Reclaimable: 'RECLAIMABLE',
+    },
+    table: '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}',
+    rows: parts(usage).map(partRow),
+  };
+}
+
+function partRow(part: Part): Row {
+  const share = part.size > 0 ? ` (${Math.floor((part.reclaimable / part.size) * 100)}%)` : '';
+  return {
+    Type: part.type,
+    TotalCount: String(part.total),
+    Active: String(part.active),
+    Size: humanSize(part.size),
+    Reclaimable: humanSize(part.reclaimable) + share,
+  };
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, one) => total + one, 0);
+
+function parts(usage: DiskUsage): Part[] {
+  const images = usage.Images ?? [];
+  const usedImages = images.filter((image) => image.Containers > 0);
+  const used = sum(
+    usedImages.map((image) => (image.SharedSize === -1 ? image.Size : image.Size - image.SharedSize)),
+  );
+  const containers = usage.Containers ?? [];
+  const runs = (state: string) => ['running', 'paused', 'restarting'].includes(state);
+  const volumes = usage.Volumes ?? [];
+  const cache = usage.BuildCache ?? [];
+  const size = (list: readonly { readonly SizeRw?: number }[]) => sum(list.map((one) => one.SizeRw ?? 0));
+  const volumeSize = (list: typeof volumes) => sum(list.map((one) => Math.max(0, one.UsageData?.Size ?? 0)));
+  return [
+    {
+      type: 'Images',
+      total: images.length,
+      active: usedImages.length,
+      size: usage.LayersSize,
+      reclaimable: Math.max(0, usage.LayersSize - used),
+    },
+    {
+      type: 'Containers',
+      total: containers.length,
+      active: containers.filter((one) => runs(one.State)).length,
+      size: size(containers),
+      reclaimable: size(containers.filter((one) => !runs(one.State))),
+    },
+    {
+      type: 'Local Volumes',
+      total: volumes.length,
+      active: volumes.filter((one) => (one.UsageData?.RefCount ?? 0) > 0).length,
+      size: volumeSize(volumes),
+      reclaimable: volumeSize(volumes.filter((one) => (one.UsageData?.RefCount ?? 0) === 0)),
+    },
+    {
+      type: 'Build Cache',
+      total: cache.length,
+      active: cache.filter((one) => one.InUse).length,
+      size: sum(cache.filter((one) => !one.Shared).map((one) => one.Size)),
+      reclaimable: sum(cache.filter((one) => !one.InUse && !one.Shared).map((one) => one.Size)),
+    },
+  ];
+}
+
+function verbose(usage: DiskUsage): string {
+  const images = imageListing(usage.Images ?? [], { trunc: true, digests: false });
+  const containers = containerListing(usage.Containers ?? [], { trunc: true, size: true });
+  const imageTable =
+    '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}';
+  const containerTable =
+    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}';
+  return [
+    'Images space usage:\n',
+    renderListing({ ...images, table: imageTable }, ''),
+    '\nContainers space usage:\n',
+    renderListing({ ...containers, table: containerTable }, ''),
+    '\nLocal Volumes space usage:\n',
+    renderListing({ ...volumeListing(usage.Volumes ?? []), table: '{{.Name}}\t{{.Links}}\t{{.Size}}' }, ''),
+    `\nBuild cache usage: ${humanSize(sum((usage.BuildCache ?? []).map((one) => one.Size)))}\n`,
+  ].join('\n');
+}

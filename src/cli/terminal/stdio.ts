@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import type { StdioChunk, StdioConnection } from '../../client/index.ts';
+import { hasErrno } from '../../errors/index.ts';
+import type { Context } from '../command.ts';
+import { createDetachFilter, parseDetachKeys } from './detach-keys.ts';
+
+export interface StdioOptions {
+  /** Whether the process has a terminal. */
+  readonly tty: boolean;
+  /** Whether this command's stdin goes to it. */
+  readonly stdin: boolean;
+  readonly detachKeys: string;
+}
+
+/** Writes output to this command's stdout and stderr, no faster than they take it. */
+export async function printOutput(
+  output: AsyncIterable<StdioChunk>,
+  sinks: { readonly stdout: Writable; readonly stderr: Writable },
+): Promise<void> {
+  for await (const { stream, data } of output) {
+    const sink = sinks[stream];
+    if (!sink.write(data)) await once(sink, 'drain');
+  }
+}
+
+/**
+ * Joins the terminal (or pipes) of this command with a container's stdio until its output ends or the user detaches.
+ * With a terminal on both sides ours is raw meanwhile.
+ */
+export async function joinStdio(
+  context: Context,
+  connection: StdioConnection,
+  options: StdioOptions,
+): Promise<'ended' | 'detached'> {
+  const { stdin } = context;
+  const raw = options.tty && options.stdin && stdin.isTTY;
+  if (raw) stdin.setRawMode(true);
+  const { promise: detached, resolve: detach } = Promise.withResolvers<'detached'>();
+  const stopInput = options.stdin
+    ? sendInput(context, connection.input, {
+        raw,
+        detachKeys: options.detachKeys,
+        onDetach: () => detach('detached'),
+      })
+    : closeInput(connection.input);
+  try {
+    const ended = printOutput(connection.output, context).then(() => 'ended' as const);
+    const result = await Promise.race([ended, detached]);
+    if (result === 'detached') {
+      // The connection is dropped, and what is still printed with it.
+      ended.catch(() => undefined);
+    }
+    return result;
+  } finally {
+    stopInput();
+    if (raw) stdin.setRawMode(false);
+    connection[Symbol.dispose]();
+  }
+}
+
+/** Nothing to send; the process sees no end of input either, as with Docker. */
+function closeInput(input: Writable): () => void {
+  input.on('error', ignoreClosed);
+  return () => undefined;
+}
+
+function sendInput(
+  context: Context,
+  input: Writable,
+  options: { readonly raw: boolean; readonly detachKeys: string; readonly onDetach: () => void },
+): () => void {
+  const { stdin } = context;
+  const filter = options.raw
+    ? createDetachFilter(parseDetachKeys(options.detachKeys), (held) => input.write(held))
+    : undefined;
+  const onDrain = () => stdin.resume();
+  const onData = (data: Buffer) => {
+    const { pass, detached } = filter?.read(data) ?? { pass: data, detached: false };
+    if (pass.length > 0 && !input.write(pass)) stdin.pause();
+    if (detached) options.onDetach();
+  };
+  const onEnd = () => input.end();
+  input.on('error', ignoreClosed);
+  input.on('drain', onDrain);
+  stdin.on('data', onData);
+  stdin.once('end', onEnd);
+  stdin.resume();
+  return () => {
+    filter?.[Symbol.dispose]();
+    stdin.off('data', onData);
+    stdin.off('end', onEnd);
+    input.off('drain', onDrain);
+    stdin.pause();
+    // A pipe that never ends would keep this command alive.
+    stdin.destroy();
+  };
+}
+
+function ignoreClosed(error: Error): void {
+  // The process ended without reading all its input; its exit code tells the rest.
+  if (!hasErrno(error, 'EPIPE') && !hasErrno(error, 'ECONNRESET')) throw error;
+}
