@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf, hasErrno } from '../../src/errors/index.ts';
+import { codeOf } from '../../src/errors/index.ts';
 import { randomId } from '../../src/lib/ids.ts';
-import { type Attachment, createLogReader, type OciRuntime } from '../../src/runtime/index.ts';
+import { createLogReader, type OciRuntime } from '../../src/runtime/index.ts';
 import { makeBusyboxRootfs } from '../support/rootfs.ts';
+import {
+  collect,
+  conflict,
+  firstLine,
+  killMonitors,
+  monitorsOf,
+  type Output,
+  removeCgroups,
+} from '../support/runtime-helpers.ts';
 import { runtimeSpec, type SpecOptions } from '../support/runtime-spec.ts';
 
 export interface OciRuntimeSuite {
@@ -506,54 +515,4 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       assert.deepEqual(await monitorsOf(run, id), []);
     });
   });
-}
-
-interface Output {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number;
-}
-
-async function collect(attachment: Attachment): Promise<{ stdout: string; stderr: string }> {
-  const result = { stdout: '', stderr: '' };
-  for await (const { stream, data } of attachment.output) result[stream] += data.toString();
-  return result;
-}
-
-async function firstLine(attachment: Attachment): Promise<string> {
-  for await (const { data } of attachment.output) return data.toString();
-  return '';
-}
-
-/** The runtime removes each container's cgroup, not the one above it. */
-async function removeCgroups(name: string): Promise<void> {
-  const hierarchies = await readdir('/sys/fs/cgroup', { withFileTypes: true });
-  const paths = hierarchies.filter((entry) => entry.isDirectory()).map((entry) => join(entry.name, name));
-  for (const path of [name, ...paths]) {
-    try {
-      await rmdir(join('/sys/fs/cgroup', path));
-    } catch (error) {
-      // Another test process may be using it.
-      if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'EBUSY') && !hasErrno(error, 'ENOTDIR')) throw error;
-    }
-  }
-}
-
-function conflict(error: unknown): boolean {
-  return codeOf(error) === 'conflict';
-}
-
-async function killMonitors(run: string, id: string): Promise<void> {
-  for (const pid of await monitorsOf(run, id)) process.kill(pid, 'SIGKILL');
-}
-
-/** The monitors of a container of the runtime on `run`. */
-async function monitorsOf(run: string, id: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-    if (line.startsWith('conmon\0') && line.includes(run) && line.includes(id)) found.push(Number(name));
-  }
-  return found;
 }
