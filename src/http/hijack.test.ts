@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { RawClient, readFrames, serve, shellSession } from '../../test/support/http-server.ts';
 import type { AttachOptions } from '../container/index.ts';
 import { EngineError } from '../errors/index.ts';
-import { RawClient, readFrames, serve, shellSession } from './test-engine.ts';
 
 const exec = { ID: 'e', DetachKeys: '' } as never;
 

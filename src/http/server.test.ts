@@ -4,9 +4,9 @@ import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import test from 'node:test';
 import { pino } from 'pino';
+import { RawClient, serve } from '../../test/support/http-server.ts';
 import { EngineError } from '../errors/index.ts';
 import { createHttpServer } from './server.ts';
-import { RawClient, serve } from './test-engine.ts';
 
 interface Reply {
   readonly status: number;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import test from 'node:test';
+import { RawClient, readFrames, serve } from '../../test/support/http-server.ts';
 import { EngineError } from '../errors/index.ts';
-import { RawClient, readFrames, serve } from './test-engine.ts';
 
 const close = ['Host: d', 'Connection: close'];
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
-import type { Session } from '../container/index.ts';
-import type { Engine } from '../engine/index.ts';
-import { exitOf, killGroup, start } from '../lib/process.ts';
-import { createHttpServer } from './server.ts';
+import type { Session } from '../../src/container/index.ts';
+import type { Engine } from '../../src/engine/index.ts';
+import { createHttpServer } from '../../src/http/index.ts';
+import { exitOf, killGroup, start } from '../../src/lib/process.ts';
 
 /** The few methods a protocol test needs; the server is tested with the whole engine in test/e2e. */
 export type PartialEngine = {
