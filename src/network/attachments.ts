@@ -2,6 +2,7 @@ import type { EndpointSettings, PortMap } from '../api/index.ts';
 import { EngineError, messageOf } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { macOf, parseSubnet } from './addresses.ts';
+import { bridgeRulesOf } from './bridges.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { HostPorts } from './host-ports.ts';
 import { nft } from './kernel.ts';
@@ -9,7 +10,7 @@ import type { Connection, ConnectRequest } from './networks.ts';
 import { Pool } from './pool.ts';
 import { type PortRequest, portRequests } from './ports.ts';
 import { type BridgeRecord, builtinNames, type NetworkRecord, type NetworkRecords } from './records.ts';
-import { portsScript } from './rules.ts';
+import { type PortRule, portsScript, tableScript } from './rules.ts';
 import type { Sandbox, SandboxEndpoint, Sandboxes } from './sandbox.ts';
 
 /** What one engine knows of its networks; shared by those who change it. */
@@ -38,6 +39,7 @@ export class Attachments {
   readonly #ports: HostPorts;
   readonly #pool: Pool<Sandbox>;
   readonly #onRefill: () => void;
+  readonly #onWarning: (message: string, error: unknown) => void;
 
   constructor({ instance, state, poolSize, onWarning, onRefill }: AttachmentsOptions) {
     this.#instance = instance;
@@ -46,6 +48,7 @@ export class Attachments {
     this.#sandboxes = state.sandboxes;
     this.#ports = state.ports;
     this.#onRefill = onRefill;
+    this.#onWarning = onWarning;
     this.#pool = new Pool({
       size: poolSize,
       build: async (count) => this.#buildForPool(count),
@@ -99,7 +102,7 @@ export class Attachments {
     const known = this.#endpoints.detach(containerId);
     const stored = storedEndpoints(containerId, '', connection).filter(({ address }) => address !== '');
     try {
-      if (rules.length > 0) await nft(portsScript('delete', this.#instance, rules));
+      if (rules.length > 0) await this.#applyPorts('delete', rules);
     } finally {
       this.#sandboxes.remove(
         connection.namespacePath,
@@ -233,7 +236,7 @@ export class Attachments {
         address: endpoint.address,
         requests,
       });
-      await nft(portsScript('add', this.#instance, rules));
+      await this.#applyPorts('add', rules);
       return { ...exposed, ...bindings };
     } catch (error) {
       this.#ports.release(containerId);
@@ -242,6 +245,16 @@ export class Attachments {
         `driver failed programming external connectivity on endpoint ${containerName} (${endpoint.endpointId}): ${messageOf(error)}`,
         { cause: error },
       );
+    }
+  }
+
+  /** Where somebody flushed or deleted our table, it is made anew from what is known. */
+  async #applyPorts(verb: 'add' | 'delete', rules: readonly PortRule[]): Promise<void> {
+    try {
+      await nft(portsScript(verb, this.#instance, rules));
+    } catch (error) {
+      this.#onWarning('Cannot change published ports, making the rules anew', error);
+      await nft(tableScript(this.#instance, bridgeRulesOf(this.#records.all()), this.#ports.rules()));
     }
   }
 

@@ -294,6 +294,17 @@ for (const [kind, iptables] of [
   });
 }
 
+test('ports are published and taken back after somebody flushed the firewall', async (t) => {
+  const { networks, instance } = await recovered(t);
+  const a = await networks.connect(connectRequest('a', publish('', '8090')));
+  sh(`nft delete table ip gantry-${instance}`);
+  await networks.release('a'.repeat(64), a);
+  sh(`nft delete table ip gantry-${instance}`);
+  const b = await networks.connect(connectRequest('b', publish('', '8090')));
+  await serveIn(t, b, 80);
+  assert.equal(ask(undefined, '127.0.0.1', 8090), networks.gateway);
+});
+
 test('an internal network has no way out, and its containers reach each other', async (t) => {
   const { networks } = await recovered(t);
   await networks.create({ Name: 'inner', Internal: true, IPAM: { Config: [{ Subnet: '10.98.0.0/24' }] } });
