@@ -37,3 +37,14 @@ test('createApp() serves every route of the Engine API but the named ones', asyn
   }
   assert.deepEqual(missing, notServed);
 });
+
+test('createApp() keeps the query out of the log, build arguments may be secret', async (t) => {
+  const lines: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
+  const parts = { containers: {}, images: {}, networks: {}, volumes: {}, builder: {}, system: {} };
+  const app = createApp({ engine: parts as unknown as Engine, calls: new Calls() }, log);
+  t.after(() => app.close());
+  await app.inject({ method: 'POST', url: '/v1.50/build?buildargs=%7B%22TOKEN%22%3A%22hush%22%7D' });
+  assert.ok(lines.some((line) => line.includes('"path":"/v1.50/build"')));
+  assert.doesNotMatch(lines.join(''), /hush/);
+});

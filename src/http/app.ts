@@ -80,11 +80,9 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): Fastif
     }
   });
   app.addHook('onResponse', async (request, reply) => {
-    const { method, originalUrl: url } = request;
-    request.log.debug(
-      { method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
-      'request',
-    );
+    const { method } = request;
+    const ms = Math.round(reply.elapsedTime);
+    request.log.debug({ method, path: pathOf(request), status: reply.statusCode, ms }, 'request');
   });
 
   app.setErrorHandler(async (error, request, reply) => {
