@@ -107,7 +107,9 @@ function chrootRunner(snapshots: Snapshots['snapshots']): StepRunner {
         const [user = '0', group] = (step.user || '0').split(':');
         const child = start('chroot', [`--userspec=${user}:${group ?? user}`, root, ...step.args], {
           stdio: ['ignore', 'pipe', 'pipe'],
-          env: Object.fromEntries(step.env.map((entry) => entry.split(/=(.*)/s, 2))),
+          env: Object.fromEntries(
+            step.env.map((entry) => [entry.split('=', 1)[0] ?? '', entry.replace(/^[^=]*=/, '')] as const),
+          ),
           signal,
         });
         child.on('error', () => undefined);
@@ -278,7 +280,7 @@ test('build() says what is wrong with a Dockerfile, a source or a base', async (
     [{ x: '' }, 'Cannot locate specified Dockerfile: Dockerfile'],
     [
       { Dockerfile: 'FROM busybox\n\nFOO bar\n' },
-      'dockerfile parse error on line 3: unknown instruction: FOO',
+      'dockerfile parse error on line 3: unknown instruction: FOO (did you mean FROM?)',
     ],
     [
       { Dockerfile: 'FROM busybox\nCOPPY a b\n' },

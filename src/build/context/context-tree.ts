@@ -1,11 +1,10 @@
-import { readSync } from 'node:fs';
 import { EngineError } from '../../errors/index.ts';
 import { type ByteString, byteString, textOf } from '../../lib/tar/index.ts';
 import { ignoreMatcher, parseIgnoreFile } from '../ignore/ignore-file.ts';
-import type { Content, SourceTree, TreeEntry } from './source-tree.ts';
+import { type Content, chunksOf, type SourceTree, type TreeEntry } from './source-tree.ts';
 import type { Spool, SpooledEntry } from './spool.ts';
 
-/** A content up to this size is read at once: it is in the page cache, just written. */
+/** A content up to this size is read without waiting: it is in the page cache, just written. */
 const atOnce = 1 << 20;
 
 /** A spooled archive as a tree to copy from. */
@@ -13,8 +12,7 @@ export class ContextTree implements SourceTree {
   readonly ownedByRoot = true;
   readonly #spool: Spool;
   readonly #entries = new Map<ByteString, SpooledEntry>();
-  readonly #children = new Map<ByteString, ByteString[]>();
-  readonly #sorted = new Set<ByteString>();
+  readonly #children = new Map<ByteString, Map<ByteString, SpooledEntry>>();
 
   /** `ignored` entries are left out; directories they leave without an entry of their own are made up. */
   constructor(spool: Spool, ignored: (path: string) => boolean = () => false) {
@@ -27,13 +25,8 @@ export class ContextTree implements SourceTree {
     return this.#entries.get(path);
   }
 
-  async list(path: ByteString): Promise<readonly ByteString[]> {
-    const names = this.#children.get(path) ?? [];
-    if (!this.#sorted.has(path)) {
-      names.sort();
-      this.#sorted.add(path);
-    }
-    return names;
+  async children(path: ByteString): Promise<readonly TreeEntry[]> {
+    return [...(this.#children.get(path)?.values() ?? [])].sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   async digest(entry: TreeEntry): Promise<string> {
@@ -42,29 +35,29 @@ export class ContextTree implements SourceTree {
 
   read(entry: TreeEntry): Content {
     const { offset, size } = this.#spooled(entry);
-    if (size <= atOnce) return readWhole(this.#spool.file.fd, offset, size);
+    if (size <= atOnce) return { fd: this.#spool.file.fd, offset, size };
     return readParts(this.#spool, offset, size);
   }
 
   #spooled(entry: TreeEntry): SpooledEntry {
-    const spooled = this.#entries.get(entry.path);
-    if (spooled === undefined) throw new EngineError('internal', `${entry.path} is not in the context`);
-    return spooled;
+    if (isSpooled(entry)) return entry;
+    throw new EngineError('internal', `${entry.path} is not in the context`);
   }
 
   #add(entry: SpooledEntry): void {
     const { path } = entry;
-    const known = this.#entries.has(path);
     this.#entries.set(path, entry);
-    if (known || path === '') return;
-    const slash = path.lastIndexOf('/');
-    const parent = path.slice(0, Math.max(slash, 0)) as ByteString;
+    if (path === '') return;
+    const parent = path.slice(0, Math.max(path.lastIndexOf('/'), 0)) as ByteString;
     if (!this.#entries.has(parent)) this.#add(directoryEntry(parent, entry.mtimeNs));
-    const names = this.#children.get(parent);
-    const name = path.slice(slash + 1) as ByteString;
-    if (names === undefined) this.#children.set(parent, [name]);
-    else names.push(name);
+    const siblings = this.#children.get(parent);
+    if (siblings === undefined) this.#children.set(parent, new Map([[path, entry]]));
+    else siblings.set(path, entry);
   }
+}
+
+function isSpooled(entry: TreeEntry): entry is SpooledEntry {
+  return 'contentDigest' in entry;
 }
 
 /** What of a context decides how it is read. */
@@ -94,18 +87,7 @@ export async function openContext(spool: Spool, dockerfilePath: string): Promise
 }
 
 async function wholeText(content: Content): Promise<string> {
-  if (Buffer.isBuffer(content)) return content.toString('utf8');
-  return Buffer.concat(await Array.fromAsync(content)).toString('utf8');
-}
-
-function readWhole(fd: number, offset: number, size: number): Buffer {
-  const bytes = Buffer.allocUnsafe(size);
-  for (let at = 0; at < size; ) {
-    const read = readSync(fd, bytes, at, size - at, offset + at);
-    if (read === 0) throw new EngineError('internal', 'the spooled build context ends early');
-    at += read;
-  }
-  return bytes;
+  return Buffer.concat(await Array.fromAsync(chunksOf(content))).toString('utf8');
 }
 
 async function* readParts(spool: Spool, offset: number, size: number): AsyncGenerator<Buffer> {

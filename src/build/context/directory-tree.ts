@@ -4,7 +4,7 @@ import { lstat, readdir, readlink } from 'node:fs/promises';
 import { hasErrno } from '../../errors/index.ts';
 import { type ByteString, bufferOf, byteString, xattrKey } from '../../lib/tar/index.ts';
 import { getXattr } from '../../lib/xattr.ts';
-import type { SourceTree, TreeEntry } from './source-tree.ts';
+import { joinPath, type SourceTree, type TreeEntry } from './source-tree.ts';
 
 const capability = 'security.capability';
 const readSize = 256 << 10;
@@ -47,9 +47,11 @@ export class DirectoryTree implements SourceTree {
     };
   }
 
-  async list(path: ByteString): Promise<readonly ByteString[]> {
+  async children(path: ByteString): Promise<readonly TreeEntry[]> {
     const names = await readdir(this.#full(path), { encoding: 'buffer' });
-    return names.map((name) => name.toString('latin1') as ByteString).sort();
+    const sorted = names.map((name) => name.toString('latin1') as ByteString).sort();
+    const entries = await Promise.all(sorted.map((name) => this.stat(joinPath(path, name))));
+    return entries.filter((entry) => entry !== undefined);
   }
 
   async digest(entry: TreeEntry): Promise<string> {

@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import { EngineError } from '../../errors/index.ts';
 import type { ByteString, TarType } from '../../lib/tar/index.ts';
 
@@ -20,8 +21,15 @@ export interface TreeEntry {
   readonly attributes: ReadonlyMap<string, ByteString>;
 }
 
-/** Bytes read in order: a short content comes as one buffer, without waiting. */
-export type Content = Buffer | AsyncIterable<Buffer>;
+/** A part of an open file that reading does not have to wait for: it was just written. */
+export interface Region {
+  readonly fd: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What a file contains: all there, readable without waiting, or to be waited for. */
+export type Content = Buffer | Region | AsyncIterable<Buffer>;
 
 /** A tree of files to copy from: the build context, or the file system of an image. */
 export interface SourceTree {
@@ -29,8 +37,8 @@ export interface SourceTree {
   readonly ownedByRoot: boolean;
   /** The entry itself, a symlink not followed. */
   stat(path: ByteString): Promise<TreeEntry | undefined>;
-  /** Names in a directory, sorted. */
-  list(path: ByteString): Promise<readonly ByteString[]>;
+  /** What is in a directory, sorted. */
+  children(path: ByteString): Promise<readonly TreeEntry[]>;
   /** Digest of a file's content, hex. */
   digest(entry: TreeEntry): Promise<string>;
   /** A file's content. */
@@ -39,6 +47,37 @@ export interface SourceTree {
 
 const root = '' as ByteString;
 const mostLinks = 255;
+
+export function isRegion(content: Content): content is Region {
+  return 'fd' in content;
+}
+
+/** A content piece by piece. */
+export async function* chunksOf(content: Content): AsyncGenerator<Buffer, void, undefined> {
+  if (Buffer.isBuffer(content)) yield content;
+  else if (isRegion(content)) yield wholeRegion(content);
+  else yield* content;
+}
+
+function wholeRegion({ fd, offset, size }: Region): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  readFully({ fd, offset, size }, bytes, 0);
+  return bytes;
+}
+
+/** Reads a region into `into` from `at` on. Throws `internal` if the file ends before. */
+export function readFully({ fd, offset, size }: Region, into: Buffer, at: number): void {
+  for (let done = 0; done < size; ) {
+    const read = readSync(fd, into, at + done, size - done, offset + done);
+    if (read === 0) throw new EngineError('internal', 'a spooled file ends early');
+    done += read;
+  }
+}
+
+/** The last part of a path. */
+export function nameOf(path: ByteString): ByteString {
+  return path.slice(path.lastIndexOf('/') + 1) as ByteString;
+}
 
 export function joinPath(parent: ByteString, name: ByteString): ByteString {
   return (parent === '' ? name : `${parent}/${name}`) as ByteString;

@@ -11,7 +11,7 @@ import {
   type TarPart,
   textOf,
 } from '../../lib/tar/index.ts';
-import { type Content, joinPath } from '../context/source-tree.ts';
+import { type Content, chunksOf, joinPath } from '../context/source-tree.ts';
 import { type CopyTarget, parentOf } from './copy-entries.ts';
 import type { LayerEntry } from './layer-tar.ts';
 
@@ -100,5 +100,5 @@ async function* dataOf(
 }
 
 function streamOf(content: Content): Readable {
-  return Readable.from(Buffer.isBuffer(content) ? [content] : content, { objectMode: false });
+  return Readable.from(chunksOf(content), { objectMode: false });
 }

@@ -1,5 +1,5 @@
 import { encodeTarEntry, type NewTarEntry, paddingOf, tarEnd } from '../../lib/tar/index.ts';
-import type { Content } from '../context/source-tree.ts';
+import { type Content, isRegion, readFully } from '../context/source-tree.ts';
 
 /** An entry of a layer being made; exactly `size` bytes of content belong to a file. */
 export interface LayerEntry {
@@ -8,40 +8,76 @@ export interface LayerEntry {
 }
 
 const batchSize = 256 << 10;
-const zeros = Buffer.alloc(512);
 
 /** Writes entries as a tar in large pieces; equal entries give equal bytes. */
 export async function* layerTar(
   entries: Iterable<LayerEntry> | AsyncIterable<LayerEntry>,
 ): AsyncGenerator<Buffer, void, undefined> {
-  let batch: Buffer[] = [];
-  let length = 0;
-  const flush = () => {
-    const [only] = batch;
-    const bytes = batch.length === 1 && only !== undefined ? only : Buffer.concat(batch, length);
-    batch = [];
-    length = 0;
-    return bytes;
-  };
-  const add = (bytes: Buffer) => {
-    batch.push(bytes);
-    length += bytes.length;
-    return length >= batchSize;
-  };
+  const batch = new Batch();
   for await (const { header, content } of entries) {
-    add(encodeTarEntry(header));
+    yield* batch.add(encodeTarEntry(header));
     const body = content?.();
-    if (body !== undefined) {
-      if (Buffer.isBuffer(body)) {
-        if (add(body)) yield flush();
-      } else {
-        for await (const chunk of body) if (add(chunk)) yield flush();
-      }
-      const padding = paddingOf(header.size ?? 0);
-      if (padding > 0) add(zeros.subarray(0, padding));
-    }
-    if (length >= batchSize) yield flush();
+    if (body === undefined) continue;
+    if (Buffer.isBuffer(body)) yield* batch.add(body);
+    else if (isRegion(body)) yield* batch.fill(body);
+    else for await (const chunk of body) yield* batch.add(chunk);
+    yield* batch.zeros(paddingOf(header.size ?? 0));
   }
-  add(tarEnd);
-  yield flush();
+  yield* batch.add(tarEnd);
+  yield* batch.end();
+}
+
+/** Gathers small pieces into large buffers, each its own. */
+class Batch {
+  #bytes = Buffer.allocUnsafe(batchSize);
+  #length = 0;
+
+  *add(piece: Buffer): Generator<Buffer, void, undefined> {
+    for (let at = 0; at < piece.length; ) {
+      const copied = piece.copy(this.#bytes, this.#length, at);
+      at += copied;
+      yield* this.#advance(copied);
+    }
+  }
+
+  /** Reads a region straight into place. */
+  *fill({
+    fd,
+    offset,
+    size,
+  }: {
+    fd: number;
+    offset: number;
+    size: number;
+  }): Generator<Buffer, void, undefined> {
+    for (let at = 0; at < size; ) {
+      const length = Math.min(size - at, batchSize - this.#length);
+      readFully({ fd, offset: offset + at, size: length }, this.#bytes, this.#length);
+      at += length;
+      yield* this.#advance(length);
+    }
+  }
+
+  /** At most one block. */
+  *zeros(count: number): Generator<Buffer, void, undefined> {
+    for (let left = count; left > 0; ) {
+      const length = Math.min(left, batchSize - this.#length);
+      this.#bytes.fill(0, this.#length, this.#length + length);
+      left -= length;
+      yield* this.#advance(length);
+    }
+  }
+
+  *end(): Generator<Buffer, void, undefined> {
+    if (this.#length > 0) yield this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+  }
+
+  *#advance(length: number): Generator<Buffer, void, undefined> {
+    this.#length += length;
+    if (this.#length < batchSize) return;
+    yield this.#bytes;
+    this.#bytes = Buffer.allocUnsafe(batchSize);
+    this.#length = 0;
+  }
 }

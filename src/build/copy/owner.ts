@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/index.ts';
 import { byteString } from '../../lib/tar/index.ts';
-import { resolveEntry, type SourceTree } from '../context/source-tree.ts';
+import { chunksOf, resolveEntry, type SourceTree } from '../context/source-tree.ts';
 
 export interface Owner {
   readonly uid: number;
@@ -27,11 +27,9 @@ async function lookUp(kind: 'user' | 'group', name: string, image: SourceTree | 
   const file = kind === 'user' ? 'etc/passwd' : 'etc/group';
   const entry = image === undefined ? undefined : await resolveEntry(image, byteString(file));
   const content = entry?.type === 'file' ? image?.read(entry) : undefined;
-  const bytes =
-    content === undefined || Buffer.isBuffer(content)
-      ? (content ?? Buffer.alloc(0))
-      : Buffer.concat(await Array.fromAsync(content));
-  for (const line of bytes.toString('utf8').split('\n')) {
+  const text =
+    content === undefined ? '' : Buffer.concat(await Array.fromAsync(chunksOf(content))).toString();
+  for (const line of text.split('\n')) {
     const [found, , id = ''] = line.split(':');
     if (found === name && number.test(id)) return Number(id);
   }

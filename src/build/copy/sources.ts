@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { EngineError } from '../../errors/index.ts';
 import { type ByteString, byteString, cleanPath, textOf } from '../../lib/tar/index.ts';
-import { joinPath, resolveEntry, type SourceTree, type TreeEntry } from '../context/source-tree.ts';
+import { joinPath, nameOf, resolveEntry, type SourceTree, type TreeEntry } from '../context/source-tree.ts';
 import { globToRegExp, hasWildcard } from '../ignore/glob.ts';
 import { ignoreMatcher } from '../ignore/ignore-file.ts';
 
@@ -43,7 +43,7 @@ export async function findSources(
       sources.push({
         tree,
         entry,
-        name: path.slice(path.lastIndexOf('/') + 1) as ByteString,
+        name: nameOf(path),
         keep: (entry.type === 'directory' ? kept : kept.slice(0, -1)).join('/') as ByteString,
         excluded,
       });
@@ -85,7 +85,8 @@ async function glob(tree: SourceTree, pattern: string): Promise<ByteString[]> {
         if ((await resolveEntry(tree, path)) !== undefined) next.push(path);
         continue;
       }
-      for (const name of await tree.list(entry.path)) {
+      for (const child of await tree.children(entry.path)) {
+        const name = nameOf(child.path);
         if (matcher.test(textOf(name))) next.push(joinPath(parent, name));
       }
     }
@@ -101,13 +102,10 @@ export async function walk(
 ): Promise<void> {
   const { tree, excluded } = source;
   const into = async (directory: ByteString, relative: ByteString): Promise<void> => {
-    for (const name of await tree.list(directory)) {
-      const path = joinPath(directory, name);
-      const below = joinPath(relative, name);
-      const entry = await tree.stat(path);
-      if (entry === undefined) continue;
+    for (const entry of await tree.children(directory)) {
+      const below = joinPath(relative, nameOf(entry.path));
       if (!excluded(textOf(below))) await visit(entry, below);
-      if (entry.type === 'directory') await into(path, below);
+      if (entry.type === 'directory') await into(entry.path, below);
     }
   };
   await into(source.entry.path, '' as ByteString);

@@ -112,7 +112,7 @@ async function treeOf(
 const emptyTree: SourceTree = {
   ownedByRoot: true,
   stat: async () => undefined,
-  list: async () => [],
+  children: async () => [],
   digest: async () => '',
   read: () => Buffer.alloc(0),
 };
@@ -159,7 +159,7 @@ function inlineSource({ name, content }: InlineFile, timeMs: number): CopySource
   const tree: SourceTree = {
     ownedByRoot: true,
     stat: async () => entry,
-    list: async () => [],
+    children: async () => [],
     digest: async () => hash('sha256', bytes, 'hex'),
     read: () => bytes,
   };

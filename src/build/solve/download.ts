@@ -59,7 +59,7 @@ export async function download(url: string, directory: string, signal: AbortSign
       tree: {
         ownedByRoot: true,
         stat: async () => entry,
-        list: async () => [],
+        children: async () => [],
         digest: async () => digest,
         read,
       },
