@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { EngineError } from '../errors/index.ts';
 import { systemError } from './native.ts';
 
 /** What Node cannot do to files, or only with less precision. Errors carry `code`, like Node's own. */
@@ -11,6 +12,8 @@ const futimensCall = libc.func('int futimens(int fd, const int64_t *times)');
 const fsetxattrCall = libc.func(
   'int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)',
 );
+
+const syncfsCall = libc.func('int syncfs(int fd)');
 
 const currentDirectory = -100;
 const noFollow = 0x100;
@@ -45,6 +48,17 @@ export function setTimes(path: string | Buffer, nanoseconds: bigint): void {
 /** The same for an open file. */
 export function setTimesOf(fd: number, nanoseconds: bigint): void {
   if ((futimensCall(fd, timesOf(nanoseconds)) as number) !== 0) throw systemError('futimens', String(fd));
+}
+
+/** Writes everything of the file system that holds an open file to the disk, on another thread. */
+export async function syncFileSystem(fd: number): Promise<void> {
+  const done = Promise.withResolvers<void>();
+  syncfsCall.async(fd, (error: Error | null, result: number) => {
+    if (error !== null) done.reject(error);
+    else if (result === 0) done.resolve();
+    else done.reject(new EngineError('internal', 'Cannot write the file system to the disk'));
+  });
+  await done.promise;
 }
 
 /** Sets an extended attribute of an open file. */

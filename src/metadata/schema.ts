@@ -33,7 +33,9 @@ export const migrations: readonly string[] = [
     parent TEXT REFERENCES snapshots (name),
     init_layer INTEGER NOT NULL DEFAULT 0,
     bytes INTEGER NOT NULL DEFAULT 0,
-    inodes INTEGER NOT NULL DEFAULT 0
+    inodes INTEGER NOT NULL DEFAULT 0,
+    -- Boot in which a committed tree was written, until its content is known to be on the disk.
+    unsynced_boot TEXT
   ) STRICT;
   CREATE INDEX snapshots_parent ON snapshots (parent);
 

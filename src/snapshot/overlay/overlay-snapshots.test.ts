@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { testSnapshotter } from '../../../test/conformance/snapshotter.ts';
 import { readMounts } from '../../lib/mount-info.ts';
 import { unmount } from '../../lib/native.ts';
@@ -146,4 +147,34 @@ test('prepare() and remove() at the same time leave no directory behind', async 
   await close(opened);
   assert.deepEqual(readdirSync(join(root, 'snapshots')).sort(), ['empty', 'init', 'l', 'trash', 'views']);
   assert.deepEqual(readdirSync(join(root, 'snapshots/init')), []);
+});
+
+test('openSnapshots() drops a layer that a power loss may have torn, and keeps the synced ones', async (t) => {
+  const first = await open(t);
+  const base = await layer(first.snapshots, 'base');
+  const used = await layer(first.snapshots, 'used', base);
+  await first.snapshots.prepare('c', used);
+  const torn = await layer(first.snapshots, 'torn', base);
+  const tornTop = await layer(first.snapshots, 'top', torn);
+  const unsynced = () =>
+    first.metadata.db.prepare('SELECT count(*) AS n FROM snapshots WHERE unsynced_boot IS NOT NULL');
+  for (let waited = 0; unsynced().get()?.['n'] !== 0 && waited < 10_000; waited += 20) await setTimeout(20);
+  assert.equal(unsynced().get()?.['n'], 0);
+  await close(first);
+  {
+    await using metadata = openMetadata(join(first.root, 'gantry.db'));
+    const lose = metadata.db.prepare("UPDATE snapshots SET unsynced_boot = 'an earlier boot' WHERE name = ?");
+    metadata.transact(() => {
+      for (const name of [used, torn, tornTop]) lose.run(name);
+    });
+  }
+  const { snapshots, root } = await open(t, first.root);
+  assert.deepEqual(
+    snapshots
+      .list()
+      .committed.map(({ name }) => name)
+      .sort(),
+    [base, used].sort(),
+  );
+  assert.equal(readdirSync(join(root, 'snapshots/l')).length, 2);
 });

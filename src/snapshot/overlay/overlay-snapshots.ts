@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -14,18 +13,18 @@ import { join } from 'node:path';
 import type { FilesystemChange } from '../../api/index.ts';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
-import { readMounts } from '../../lib/mount-info.ts';
-import { MountFlag, mount, unmount } from '../../lib/native.ts';
-import { syncDirectory } from '../../lib/replace-file.ts';
+import { unmount } from '../../lib/native.ts';
 import type { Metadata } from '../../metadata/index.ts';
 import type { ChainId } from '../../oci/index.ts';
 import type { CommittedSnapshot, SnapshotPaths, Snapshotter, Usage } from '../snapshotter.ts';
 import { treeUsage } from '../tree-usage.ts';
 import { listChanges } from './changes.ts';
+import { currentBoot, Durability } from './durability.ts';
 import { fillInitLayer } from './init-layer.ts';
 import { type Layout, openLayout } from './layout.ts';
 import { mountOverlay } from './mount-overlay.ts';
-import { recover } from './recover.ts';
+import { isolate, openView, type View, withMounted } from './private-mounts.ts';
+import { dropTorn, recover } from './recover.ts';
 import { openTable, type SnapshotRow, type SnapshotTable } from './table.ts';
 import { Trash } from './trash.ts';
 
@@ -42,6 +41,8 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   readonly #metadata: Metadata;
   readonly #table: SnapshotTable;
   readonly #trash: Trash;
+  readonly #durability: Durability;
+  readonly #boot = currentBoot();
   readonly #locks = new KeyedLock();
   /** Root by key. */
   readonly #mounted = new Map<string, string>();
@@ -52,11 +53,14 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     this.#metadata = metadata;
     this.#table = openTable(metadata.db);
     this.#trash = new Trash(this.#layout.trash);
+    this.#durability = new Durability({ root, metadata, table: this.#table });
+    dropTorn(metadata, this.#table);
+    if (this.#table.unsynced().length > 0) this.#durability.later();
     const mounted = recover(this.#layout, this.#table, this.#trash);
     for (const row of this.#table.all()) {
       if (mounted.has(row.directory)) this.#mounted.set(row.name, this.#layout.merged(row.directory));
     }
-    this.#isolate();
+    this.#ownMount = isolate(root);
   }
 
   async prepare(
@@ -81,6 +85,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
         init_layer: init === undefined ? 0 : 1,
         bytes: 0,
         inodes: 0,
+        unsynced_boot: null,
       });
     } catch (error) {
       rmSync(this.#layout.directory(directory), { recursive: true, force: true });
@@ -114,9 +119,9 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     this.#unmount(key);
   }
 
-  async view(name: ChainId, signal?: AbortSignal): Promise<AsyncDisposable & { readonly root: string }> {
+  async view(name: ChainId, signal?: AbortSignal): Promise<View> {
     signal?.throwIfAborted();
-    return this.#view(this.#lowers(name));
+    return openView(this.#layout, { lowers: this.#lowers(name) });
   }
 
   paths(key: string): SnapshotPaths {
@@ -143,11 +148,19 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const { bytes, inodes } = options.usage ?? (await treeUsage(upper));
     renameSync(upper, this.#layout.fs(row.directory));
     this.#layout.link(row.directory);
-    await syncDirectory(this.#layout.directory(row.directory));
     this.#metadata.transact(() => {
       this.#table.delete(key);
-      this.#table.insert({ ...row, name, kind: 'committed', init_layer: 0, bytes, inodes });
+      this.#table.insert({
+        ...row,
+        name,
+        kind: 'committed',
+        init_layer: 0,
+        bytes,
+        inodes,
+        unsynced_boot: this.#boot,
+      });
     });
+    this.#durability.later();
     rmSync(this.#layout.work(row.directory), { recursive: true, force: true });
     rmdirSync(this.#layout.merged(row.directory));
   }
@@ -190,12 +203,12 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   }
 
   /** What an active snapshot stands on, read-only, init layer included; `undefined` if it stands on nothing. */
-  async lowerView(key: string): Promise<(AsyncDisposable & { readonly root: string }) | undefined> {
+  async lowerView(key: string): Promise<View | undefined> {
     const row = this.#active(key);
     const parent = row.parent ?? undefined;
     const lowers = this.#lowers(parent);
-    if (row.init_layer === 1) return this.#view(lowers, await this.#initLayer(parent));
-    return lowers.length === 0 ? undefined : this.#view(lowers);
+    if (row.init_layer === 1) return openView(this.#layout, { lowers, init: await this.#initLayer(parent) });
+    return lowers.length === 0 ? undefined : openView(this.#layout, { lowers });
   }
 
   /** A new empty tree for a layer on `parent`, whose root it resembles. The caller commits or drops it. */
@@ -214,7 +227,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     change: (root: string) => Promise<void>,
   ): Promise<void> {
     const upper = { upper: tree.root, work: this.#layout.work(tree.id) };
-    await this.#withMounted(this.#lowers(parent), upper, change);
+    await withMounted(this.#layout, { lowers: this.#lowers(parent), upper }, change);
   }
 
   async commitTree(tree: LayerTree, snapshot: CommittedSnapshot): Promise<void> {
@@ -225,8 +238,16 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
       return;
     }
     this.#layout.link(tree.id);
-    await syncDirectory(this.#layout.directory(tree.id));
-    this.#insert({ name, kind: 'committed', directory: tree.id, parent, init_layer: 0, ...usage });
+    this.#insert({
+      name,
+      kind: 'committed',
+      directory: tree.id,
+      parent,
+      init_layer: 0,
+      ...usage,
+      unsynced_boot: this.#boot,
+    });
+    this.#durability.later();
   }
 
   dropTree(tree: LayerTree): void {
@@ -234,23 +255,11 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#durability[Symbol.asyncDispose]();
     await this.#trash[Symbol.asyncDispose]();
     // Mounts of running containers stay, and with them what they are mounted in.
     if (this.#ownMount && this.#mounted.size === 0) unmount(this.#layout.root);
     this.#ownMount = false;
-  }
-
-  /** Where the host shares its mounts between namespaces, ours must not spread: another one would keep them busy. */
-  #isolate(): void {
-    const { root } = this.#layout;
-    const inside = (path: string) => path === '/' || root === path || root.startsWith(`${path}/`);
-    const over = readMounts().filter((entry) => inside(entry.path));
-    const nearest = over.reduce((best, entry) => (entry.path.length >= best.path.length ? entry : best));
-    this.#ownMount = nearest.path === root;
-    if (!nearest.shared) return;
-    if (!this.#ownMount) mount({ source: root, target: root, type: '', flags: MountFlag.bind });
-    mount({ source: '', target: root, type: '', flags: MountFlag.private });
-    this.#ownMount = true;
   }
 
   #active(key: string): SnapshotRow {
@@ -338,7 +347,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     try {
       this.#makeRoot(this.#layout.upper(draft), this.#topOf(lowers));
       const upper = { upper: this.#layout.upper(draft), work: this.#layout.work(draft) };
-      await this.#withMounted(lowers, upper, async (root) => {
+      await withMounted(this.#layout, { lowers, upper }, async (root) => {
         fillInitLayer(root);
       });
       mkdirSync(this.#initDirectory(parent), { recursive: true, mode: 0o700 });
@@ -348,47 +357,6 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     } finally {
       rmSync(this.#layout.directory(draft), { recursive: true, force: true });
     }
-    return path;
-  }
-
-  async #withMounted(
-    lowers: readonly string[],
-    upper: { readonly upper: string; readonly work: string },
-    change: (root: string) => Promise<void>,
-  ): Promise<void> {
-    const target = this.#makeView();
-    mkdirSync(upper.work, { recursive: true, mode: 0o700 });
-    try {
-      mountOverlay(this.#layout, { lowers, upper, target });
-      await change(target);
-    } finally {
-      unmount(target);
-      rmdirSync(target);
-      rmSync(upper.work, { recursive: true, force: true });
-    }
-  }
-
-  #view(lowers: readonly string[], init?: string): AsyncDisposable & { readonly root: string } {
-    const root = this.#makeView();
-    try {
-      mountOverlay(this.#layout, { lowers, target: root, ...(init === undefined ? {} : { init }) });
-    } catch (error) {
-      rmdirSync(root);
-      throw error;
-    }
-    let open = true;
-    const dispose = async () => {
-      if (!open) return;
-      open = false;
-      unmount(root);
-      rmdirSync(root);
-    };
-    return { root, [Symbol.asyncDispose]: dispose };
-  }
-
-  #makeView(): string {
-    const path = join(this.#layout.views, randomBytes(8).toString('hex'));
-    mkdirSync(path, { mode: 0o700 });
     return path;
   }
 }

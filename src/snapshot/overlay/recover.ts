@@ -2,9 +2,28 @@ import { existsSync, readdirSync, readlinkSync, renameSync, rmSync, unlinkSync }
 import { join } from 'node:path';
 import { readMounts } from '../../lib/mount-info.ts';
 import { unmount } from '../../lib/native.ts';
+import type { Metadata } from '../../metadata/index.ts';
+import { currentBoot } from './durability.ts';
 import { type Layout, reserved } from './layout.ts';
 import type { SnapshotTable } from './table.ts';
 import type { Trash } from './trash.ts';
+
+/**
+ * Drops committed trees that a power loss may have torn, top first. Those that a container still stands on stay.
+ * What needs one again finds it missing and unpacks or builds it anew.
+ */
+export function dropTorn(metadata: Metadata, table: SnapshotTable): void {
+  const boot = currentBoot();
+  metadata.transact(() => {
+    for (let dropped = true; dropped; ) {
+      const torn = table
+        .unsynced()
+        .filter((row) => row.unsynced_boot !== boot && table.childCount(row.name) === 0);
+      for (const { name } of torn) table.delete(name);
+      dropped = torn.length > 0;
+    }
+  });
+}
 
 /**
  * Brings the directories in line with the rows after any kind of end of an earlier process: trees without a row go,

@@ -9,6 +9,8 @@ export interface SnapshotRow {
   readonly init_layer: 0 | 1;
   readonly bytes: number;
   readonly inodes: number;
+  /** Boot id while a committed tree may not be on the disk yet, else null. */
+  readonly unsynced_boot: string | null;
 }
 
 /** Prepared statements over the table `snapshots`. */
@@ -24,8 +26,10 @@ export function openTable(db: DatabaseSync) {
     SELECT directory FROM chain ORDER BY depth`);
   const children = db.prepare('SELECT count(*) AS count FROM snapshots WHERE parent = ?');
   const insert = db.prepare(`
-    INSERT INTO snapshots (name, kind, directory, parent, init_layer, bytes, inodes)
-    VALUES (:name, :kind, :directory, :parent, :init_layer, :bytes, :inodes)`);
+    INSERT INTO snapshots (name, kind, directory, parent, init_layer, bytes, inodes, unsynced_boot)
+    VALUES (:name, :kind, :directory, :parent, :init_layer, :bytes, :inodes, :unsynced_boot)`);
+  const unsynced = db.prepare('SELECT * FROM snapshots WHERE unsynced_boot IS NOT NULL');
+  const synced = db.prepare('UPDATE snapshots SET unsynced_boot = NULL WHERE name = ?');
   const remove = db.prepare('DELETE FROM snapshots WHERE name = ?');
   return {
     get: (name: string) => one.get(name) as SnapshotRow | undefined,
@@ -36,6 +40,11 @@ export function openTable(db: DatabaseSync) {
     /** Only inside a transaction. */
     insert: (row: SnapshotRow) => {
       insert.run({ ...row });
+    },
+    unsynced: () => unsynced.all() as unknown as SnapshotRow[],
+    /** Only inside a transaction. */
+    markSynced: (name: string) => {
+      synced.run(name);
     },
     /** Only inside a transaction. */
     delete: (name: string) => {
