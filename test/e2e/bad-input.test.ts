@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
-import { startDaemon, type TestDaemon } from '../support/daemon.ts';
+import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 
 // Bad input gets a clear error, the right exit code or status, and changes nothing.
 
@@ -13,11 +13,12 @@ let engine: TestDaemon;
 const directory = mkdtempSync(join(tmpdir(), 'gantry-test-bad-'));
 
 before(async () => {
-  engine = await startDaemon({ after });
+  engine = await openDaemon();
   engine.ok(['create', '--name', 'taken', 'base:1', 'true']);
 });
-after(() => {
+after(async () => {
   rmSync(directory, { recursive: true, force: true });
+  await engine.destroy();
 });
 
 function state(): string {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
-import { startDaemon, type TestDaemon } from '../support/daemon.ts';
+import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 
 // The model of images and containers, line by line, as a person with the docker CLI sees it.
 
@@ -11,10 +11,11 @@ let engine: TestDaemon;
 const context = mkdtempSync(join(tmpdir(), 'gantry-test-context-'));
 
 before(async () => {
-  engine = await startDaemon({ after });
+  engine = await openDaemon();
 });
-after(() => {
+after(async () => {
   rmSync(context, { recursive: true, force: true });
+  await engine.destroy();
 });
 
 const docker = (...args: string[]) => engine.ok(args);

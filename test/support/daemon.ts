@@ -120,15 +120,32 @@ export function runCommand(
   return { code: result.status ?? 128, stdout: result.stdout, stderr: result.stderr };
 }
 
-/** A running daemon for one test (or one file, with `after` as its hook), taken away at its end. */
+export interface DaemonOptions {
+  readonly args?: readonly string[];
+  /** Import busybox as `base:1`. Default true. */
+  readonly base?: boolean;
+}
+
+/** A running daemon that the caller destroys; for the tests of a whole file. */
+export async function openDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
+  const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'gantry-test-')), options.args ?? []);
+  try {
+    await daemon.start();
+    if (options.base !== false) daemon.ok(['import', '-', 'base:1'], { input: busyboxTar() });
+    return daemon;
+  } catch (error) {
+    await daemon.destroy();
+    throw error;
+  }
+}
+
+/** A running daemon for one test, taken away at its end. */
 export async function startDaemon(
   t: { after(cleanUp: () => Promise<void>): void },
-  options: { readonly args?: readonly string[]; readonly base?: boolean } = {},
+  options: DaemonOptions = {},
 ): Promise<TestDaemon> {
-  const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'gantry-test-')), options.args ?? []);
+  const daemon = await openDaemon(options);
   t.after(() => daemon.destroy());
-  await daemon.start();
-  if (options.base !== false) daemon.ok(['import', '-', 'base:1'], { input: busyboxTar() });
   return daemon;
 }
 

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { type ContentStore, openContentStore } from '../../src/content/index.ts';
 import { createImages, type Image, type Images, type ImageUser } from '../../src/image/index.ts';
+import { mount, unmount } from '../../src/lib/native.ts';
 import { byteString, encodeTarEntry, paddingOf, tarEnd } from '../../src/lib/tar/index.ts';
 import { type Metadata, openMetadata } from '../../src/metadata/index.ts';
 import { chainIdsOf, type ImageConfig, MediaType } from '../../src/oci/index.ts';
@@ -22,9 +23,14 @@ export interface ImageStore {
   readonly users: ImageUser[];
 }
 
-/** Images over real stores in a directory of their own, gone after the test. */
-export async function openImageStore(t: TestContext): Promise<ImageStore> {
+/** Images over real stores in a directory of their own, gone after the test; with `diskBytes` on a disk of that size. */
+export async function openImageStore(
+  t: TestContext,
+  { diskBytes }: { readonly diskBytes?: number } = {},
+): Promise<ImageStore> {
   const root = await mkdtemp(join(tmpdir(), 'gantry-images-'));
+  if (diskBytes !== undefined)
+    mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: `size=${diskBytes}` });
   const metadata = openMetadata(join(root, 'gantry.db'));
   const content = await openContentStore({ directory: join(root, 'content') });
   const opened = await openSnapshots({ root, metadata });
@@ -32,11 +38,15 @@ export async function openImageStore(t: TestContext): Promise<ImageStore> {
   const users: ImageUser[] = [];
   const images = createImages({ metadata, content, snapshots, layers, users: () => users });
   t.after(async () => {
-    for (const key of snapshots.list().active) await snapshots.unmount(key);
-    await images[Symbol.asyncDispose]();
-    await opened[Symbol.asyncDispose]();
-    await metadata[Symbol.asyncDispose]();
-    await rm(root, { recursive: true, force: true });
+    try {
+      for (const key of snapshots.list().active) await snapshots.unmount(key);
+      await images[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
+      await metadata[Symbol.asyncDispose]();
+    } finally {
+      if (diskBytes !== undefined) unmount(root);
+      await rm(root, { recursive: true, force: true });
+    }
   });
   return { root, metadata, content, snapshots, layers, images, users };
 }
