@@ -118,9 +118,10 @@ async function invoke({ path, load, argv }: Found, options: GlobalOptions): Prom
     return 125;
   }
   if (invocation.complaint !== undefined) {
+    const hint = command.maxArgs === undefined ? 'See' : 'Run';
     const { usageLines } = await import('./help.ts');
     process.stderr.write(
-      `${invocation.complaint}\n\n${usageLines(path, command)}\n\nSee 'gantry ${path} --help' for more information\n`,
+      `${invocation.complaint}\n\n${usageLines(path, command)}\n\n${hint} 'gantry ${path} --help' for more information\n`,
     );
     return 1;
   }

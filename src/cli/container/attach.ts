@@ -106,7 +106,8 @@ export const startCommand = defineCommand({
           throw error;
         }
       });
-      if (failed.length > 0) context.stderr.write(`failed to start containers: ${failed.join(', ')}\n`);
+      if (failed.length > 0)
+        context.stderr.write(`Error: failed to start containers: ${failed.join(', ')}\n`);
       return code;
     }
     const [name = '', ...others] = args;

@@ -55,7 +55,7 @@ export const topCommand = defineCommand({
       psArgs.length === 0 ? undefined : psArgs.join(' '),
     );
     const lines = [Titles, ...(Processes ?? [])].map((row) => row.join('\t'));
-    context.stdout.write(alignColumns(lines));
+    context.stdout.write(alignColumns(lines, { minWidth: 20 }));
   },
 });
 
@@ -96,7 +96,7 @@ export const portCommand = defineCommand({
     const key = wanted.includes('/') ? wanted : `${wanted}/tcp`;
     const bindings = ports.find(([one]) => one === key)?.[1];
     if (bindings === undefined || bindings === null) {
-      throw new EngineError('notFound', `No public port '${key}' published for ${name}`);
+      throw new EngineError('notFound', `Error: No public port '${wanted}' published for ${name}`);
     }
     context.stdout.write(bindings.map(({ HostIp, HostPort }) => `${address(HostIp, HostPort)}\n`).join(''));
   },

@@ -13,7 +13,6 @@ export function containerListing(
       ID: 'CONTAINER ID',
       Names: 'NAMES',
       Image: 'IMAGE',
-      ImageID: 'IMAGE ID',
       Command: 'COMMAND',
       CreatedAt: 'CREATED AT',
       RunningFor: 'CREATED',
@@ -46,7 +45,6 @@ function containerRow(
     // Names of links ("other/alias") only without truncation.
     Names: (trunc ? names.filter((name) => !name.includes('/')) : names).join(','),
     Image: imageName(container, trunc),
-    ImageID: container.ImageID,
     Command: JSON.stringify(command),
     CreatedAt: goTime(container.Created * 1000),
     RunningFor: timeAgo(container.Created * 1000, options.now),
@@ -95,9 +93,9 @@ export function portsText(ports: readonly ContainerPort[]): string {
   const sorted = [...ports].sort(
     (a, b) =>
       a.PrivatePort - b.PrivatePort ||
-      (a.IP ?? '').localeCompare(b.IP ?? '') ||
+      compareText(a.IP ?? '', b.IP ?? '') ||
       (a.PublicPort ?? 0) - (b.PublicPort ?? 0) ||
-      a.Type.localeCompare(b.Type),
+      compareText(a.Type, b.Type),
   );
   for (const port of sorted) {
     const address =
@@ -116,7 +114,11 @@ export function portsText(ports: readonly ContainerPort[]): string {
     }
   }
   for (const [key, group] of groups) texts.push(groupText(key, group));
-  return [...singles, ...texts].join(', ');
+  return [...texts, ...singles].join(', ');
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function groupText(key: string, { first, last }: PortGroup): string {

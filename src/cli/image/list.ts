@@ -94,7 +94,7 @@ function imageRows(
 }
 
 function imageRow(image: ImageSummary, name: Name, trunc: boolean): Row {
-  const unknown = (value: number) => (value === -1 ? 'N/A' : humanSize(value, 3));
+  const unknown = (value: number) => (value === -1 ? 'N/A' : humanSize(value));
   return {
     ID: trunc ? shortId(image.Id) : image.Id,
     Repository: name.repository,
@@ -104,9 +104,9 @@ function imageRow(image: ImageSummary, name: Name, trunc: boolean): Row {
     CreatedAt: goTime(image.Created * 1000),
     Size: humanSize(image.Size, 3),
     Containers: image.Containers === -1 ? 'N/A' : String(image.Containers),
-    VirtualSize: humanSize(image.Size, 3),
+    VirtualSize: humanSize(image.Size),
     SharedSize: unknown(image.SharedSize),
-    UniqueSize: image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize, 3),
+    UniqueSize: image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize),
   };
 }
 

@@ -1,9 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { IpamPool, NetworkInspect } from '../../api/index.ts';
-import { EngineError } from '../../errors/index.ts';
+import { EngineError, isCode } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { confirm } from '../confirm.ts';
-import { forEachRemoved } from '../each.ts';
+import { forEach } from '../each.ts';
 import { filter, map, tableFormat } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { type Listing, renderListing } from '../output/listing.ts';
@@ -127,7 +127,14 @@ export const networkRmCommand = defineCommand({
   flags: { force: bool('Do not error if the network does not exist', { short: 'f' }) },
   async run({ context, values, args }) {
     const { networks } = await context.client();
-    return forEachRemoved(context, args, { force: values.force, remove: (name) => networks.remove(name) });
+    const remove = async (name: string) => {
+      try {
+        await networks.remove(name);
+      } catch (error) {
+        if (!values.force || !isCode(error, 'notFound')) throw error;
+      }
+    };
+    return forEach(context, args, remove);
   },
 });
 

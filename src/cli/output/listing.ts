@@ -1,4 +1,4 @@
-import { compileTemplate } from '../template/index.ts';
+import { compileTemplate, type Template } from '../template/index.ts';
 import { alignColumns } from './table.ts';
 
 /** A row as templates see it: fields, or functions for what takes an argument or costs work. */
@@ -20,22 +20,23 @@ export interface Listing {
  */
 export function renderListing(listing: Listing, format: string, options: { quiet?: boolean } = {}): string {
   const chosen = format.trim();
+  const rows = listing.rows.map(sortedRow);
   if (options.quiet === true && (chosen === '' || chosen === 'table') && listing.quiet !== undefined) {
-    const render = compileTemplate(listing.quiet);
-    return listing.rows.map((row) => `${render(row)}\n`).join('');
+    const render = compile(listing.quiet);
+    return rows.map((row) => `${render(row)}\n`).join('');
   }
-  if (chosen === 'json') return listing.rows.map((row) => `${jsonRow(row)}\n`).join('');
+  if (chosen === 'json') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   if (chosen === '' || chosen === 'table' || chosen.startsWith('table ')) {
     const source = chosen.startsWith('table ') ? chosen.slice('table '.length) : listing.table;
-    return renderTable(listing, unescapeTabs(source));
+    return renderTable({ ...listing, rows }, unescapeTabs(source));
   }
-  const render = compileTemplate(unescapeTabs(chosen));
-  return listing.rows.map((row) => `${render(row)}\n`).join('');
+  const render = compile(unescapeTabs(chosen));
+  return rows.map((row) => `${render(row)}\n`).join('');
 }
 
 function renderTable(listing: Listing, source: string): string {
-  const render = compileTemplate(source);
-  const heading = compileTemplate(headingSource(source))(headingsRow(listing.headings));
+  const render = compile(source);
+  const heading = compile(headingSource(source))(headingsRow(listing.headings));
   return alignColumns([heading, ...listing.rows.map(render)]);
 }
 
@@ -57,11 +58,16 @@ function unescapeTabs(source: string): string {
   return source.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
 }
 
-function jsonRow(row: Row): string {
-  const plain = Object.entries(row)
-    .filter(([key, value]) => typeof value !== 'function' && key !== 'Label')
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(Object.fromEntries(plain));
+/** Fields in the order of their names, as Go writes them; methods stay usable but are no part of the JSON. */
+function sortedRow(row: Row): Row {
+  return Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function compile(source: string): Template {
+  return compileTemplate(source, {
+    parse: 'failed to parse template: ',
+    execute: 'failed to execute template: ',
+  });
 }
 
 /** One value for `--format` of `info`, `version` and the like: `json`, or a template. */

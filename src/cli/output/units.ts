@@ -60,7 +60,8 @@ export function goTime(milliseconds: number): string {
   const sign = offset < 0 ? '-' : '+';
   const zone = `${sign}${pad(Math.trunc(Math.abs(offset) / 60))}${pad(Math.abs(offset) % 60)}`;
   const name = offset === 0 ? 'UTC' : zone.replace(/00$/, '');
-  return `${local.slice(0, 10)} ${local.slice(11, 19)} ${zone} ${name}`;
+  const fraction = local.slice(19, 23).replace(/\.?0+$/, '');
+  return `${local.slice(0, 10)} ${local.slice(11, 19)}${fraction} ${zone} ${name}`;
 }
 
 function pad(value: number): string {

@@ -102,9 +102,14 @@ function parts(usage: DiskUsage): Part[] {
   ];
 }
 
+/** Only what a container itself takes, not its image. */
+function ownSizes(containers: NonNullable<DiskUsage['Containers']>): NonNullable<DiskUsage['Containers']> {
+  return containers.map((container) => ({ ...container, SizeRootFs: 0 }));
+}
+
 function verbose(usage: DiskUsage): string {
   const images = imageListing(usage.Images ?? [], { trunc: true, digests: false });
-  const containers = containerListing(usage.Containers ?? [], { trunc: true, size: true });
+  const containers = containerListing(ownSizes(usage.Containers ?? []), { trunc: true, size: true });
   const imageTable =
     '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}';
   const containerTable =

@@ -70,9 +70,7 @@ function infoText(info: Wide): string {
       : []),
     ...line('Default Runtime', 'DefaultRuntime'),
     ...line('Init Binary', 'InitBinary'),
-    ...(options.length === 0
-      ? []
-      : [' Security Options:', ...options.map((one) => `  ${said(one).replace(/^name=/, '')}`)]),
+    ...(options.length === 0 ? [] : [' Security Options:', ...options.flatMap(securityLines)]),
     ...line('Kernel Version', 'KernelVersion'),
     ...line('Operating System', 'OperatingSystem'),
     ...line('OSType', 'OSType'),
@@ -86,6 +84,13 @@ function infoText(info: Wide): string {
     ...line('Experimental', 'ExperimentalBuild'),
     ...line('Live Restore Enabled', 'LiveRestoreEnabled'),
   ].join('\n')}\n`;
+}
+
+/** `name=seccomp,profile=builtin` as a name with its options under it. */
+function securityLines(option: unknown): string[] {
+  const [name = '', ...rest] = said(option).split(',');
+  const title = (one: string) => one.charAt(0).toUpperCase() + one.slice(1).replace('=', ': ');
+  return [`  ${name.replace(/^name=/, '')}`, ...rest.map((one) => `   ${title(one)}`)];
 }
 
 function said(value: unknown): string {

@@ -5,7 +5,13 @@ export type Expression =
   | { readonly kind: 'dot' }
   | { readonly kind: 'variable'; readonly name: string }
   | { readonly kind: 'function'; readonly name: string }
-  | { readonly kind: 'field'; readonly of: Expression; readonly name: string }
+  | {
+      readonly kind: 'field';
+      readonly of: Expression;
+      readonly name: string;
+      readonly at: number;
+      readonly chain: string;
+    }
   | { readonly kind: 'pipeline'; readonly pipeline: Pipeline };
 
 /** An operand and its arguments; `a | f b` appends the value of `a` to the arguments of `f`. */
@@ -28,8 +34,8 @@ export type Node =
   | { readonly kind: 'break' | 'continue' };
 
 /** Parses the part of Go's text/template that Docker's `--format` is used with. Throws `invalidArgument`. */
-export function parseTemplate(source: string): Node[] {
-  const parser = new Parser(tokenize(source));
+export function parseTemplate(source: string, functions: ReadonlySet<string>): Node[] {
+  const parser = new Parser(tokenize(source), functions);
   const { nodes, end } = parser.nodes();
   if (end !== undefined) throw templateError(`unexpected {{${end}}}`);
   return nodes;
@@ -37,10 +43,12 @@ export function parseTemplate(source: string): Node[] {
 
 class Parser {
   readonly #tokens: readonly Token[];
+  readonly #functions: ReadonlySet<string>;
   #at = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], functions: ReadonlySet<string>) {
     this.#tokens = tokens;
+    this.#functions = functions;
   }
 
   /** Nodes up to the end, `{{end}}` or `{{else…}}`; the latter with its `if` still to be read. */
@@ -150,9 +158,11 @@ class Parser {
   #operand(): Expression {
     const token = this.#tokens[this.#at++] as Token;
     let expression = this.#primary(token);
+    let chain = token.text;
     for (let next = this.#peek('field'); next !== undefined && !next.spaced; next = this.#peek('field')) {
       this.#at++;
-      expression = { kind: 'field', of: expression, name: next.text.slice(1) };
+      chain += next.text;
+      expression = { kind: 'field', of: expression, name: next.text.slice(1), at: next.at, chain };
     }
     return expression;
   }
@@ -162,7 +172,13 @@ class Parser {
       case 'dot':
         return { kind: 'dot' };
       case 'field':
-        return { kind: 'field', of: { kind: 'dot' }, name: token.text.slice(1) };
+        return {
+          kind: 'field',
+          of: { kind: 'dot' },
+          name: token.text.slice(1),
+          at: token.at,
+          chain: token.text,
+        };
       case 'variable':
         return { kind: 'variable', name: token.text };
       case 'string':
@@ -173,6 +189,8 @@ class Parser {
         if (token.text === 'true' || token.text === 'false')
           return { kind: 'literal', value: token.text === 'true' };
         if (token.text === 'nil') return { kind: 'literal', value: null };
+        if (!this.#functions.has(token.text))
+          throw templateError(`function ${JSON.stringify(token.text)} not defined`);
         return { kind: 'function', name: token.text };
       case 'left': {
         const pipeline = this.#pipeline();

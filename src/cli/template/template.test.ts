@@ -49,7 +49,7 @@ for (const [source, expected] of cases) {
 const broken: readonly (readonly [string, RegExp])[] = [
   ['{{.Name', /unclosed action/],
   ['{{if .Name}}x', /unexpected EOF/],
-  ['{{.Nope}}', /Nope/],
+  ['{{.Nope}}', /template: :1:2: executing "" at <.Nope>: can't evaluate field Nope/],
   ['{{nope .Name}}', /function "nope" not defined/],
   ['{{.Name.Sub}}', /can't evaluate field Sub in type string/],
   ['{{end}}', /unexpected \{\{end\}\}/],

@@ -10,20 +10,31 @@ import { isTruthy, show, sortedEntries } from './values.ts';
  */
 export type Template = (data: unknown) => string;
 
-/** Compiles the subset of Go's text/template that `--format` needs. Throws `invalidArgument`, Docker's text first. */
-export function compileTemplate(source: string): Template {
+/** What docker says before an error; lists and `inspect` differ. */
+export interface ErrorPrefixes {
+  readonly parse: string;
+  readonly execute: string;
+}
+
+const inspectPrefixes: ErrorPrefixes = {
+  parse: 'template parsing error: ',
+  execute: 'template parsing error: ',
+};
+
+/** Compiles the subset of Go's text/template that `--format` needs. Throws `invalidArgument` with Docker's text. */
+export function compileTemplate(source: string, prefixes: ErrorPrefixes = inspectPrefixes): Template {
   let nodes: Node[];
   try {
-    nodes = parseTemplate(source);
+    nodes = parseTemplate(source, new Set(Object.keys(functions)));
   } catch (error) {
-    throw prefixed('template parsing error: template: :1: ', error);
+    throw prefixed(`${prefixes.parse}template: :1: `, error);
   }
   return (data) => {
     const run = new Execution(data);
     try {
       run.nodes(nodes, data, new Scope(new Map([['$', data]])));
     } catch (error) {
-      throw prefixed('template: :1: executing "": ', error);
+      throw prefixed(`${prefixes.execute}template: `, error);
     }
     return run.output;
   };
@@ -133,7 +144,8 @@ class Execution {
     const [head, ...rest] = command;
     const args = [...rest.map((one) => this.#value(one, dot, scope)), ...piped];
     if (head.kind === 'function') return callFunction(head.name, args);
-    if (head.kind === 'field') return member(this.#value(head.of, dot, scope), head.name, args, this.#root);
+    if (head.kind === 'field')
+      return member(this.#value(head.of, dot, scope), head, { args, root: this.#root });
     if (args.length > 0) throw templateError(`can't give argument to non-function ${describe(head)}`);
     return this.#value(head, dot, scope);
   }
@@ -149,7 +161,7 @@ class Execution {
       case 'function':
         return callFunction(expression.name, []);
       case 'field':
-        return member(this.#value(expression.of, dot, scope), expression.name, [], this.#root);
+        return member(this.#value(expression.of, dot, scope), expression, { args: [], root: this.#root });
       case 'pipeline':
         return this.#pipeline(expression.pipeline, dot, new Scope(new Map(), scope));
     }
@@ -162,20 +174,23 @@ function callFunction(name: string, args: readonly unknown[]): unknown {
   return called(...args);
 }
 
-function member(of: unknown, name: string, args: readonly unknown[], root: unknown): unknown {
-  if (of === undefined || of === null)
-    throw templateError(`at <.${name}>: nil data; no entry for key "${name}"`);
-  if (typeof of !== 'object' || Array.isArray(of)) {
-    throw templateError(`at <.${name}>: can't evaluate field ${name} in type ${goType(of)}`);
-  }
+function member(
+  of: unknown,
+  field: Expression & { kind: 'field' },
+  { args, root }: { readonly args: readonly unknown[]; readonly root: unknown },
+): unknown {
+  const { name } = field;
+  const fail = (reason: string) =>
+    templateError(`:1:${field.at}: executing "" at <${field.chain}>: ${reason}`);
+  if (of === undefined || of === null) throw fail(`nil data; no entry for key "${name}"`);
+  if (typeof of !== 'object' || Array.isArray(of))
+    throw fail(`can't evaluate field ${name} in type ${goType(of)}`);
   const value: unknown = Object.hasOwn(of, name) ? (of as Record<string, unknown>)[name] : undefined;
   if (typeof value === 'function') return (value as (...given: readonly unknown[]) => unknown)(...args);
-  if (args.length > 0) throw templateError(`at <.${name}>: ${name} is not a method but has arguments`);
+  if (args.length > 0) throw fail(`${name} is not a method but has arguments`);
   if (value !== undefined || Object.hasOwn(of, name)) return value;
-  // A key that is not there fails on the object itself (a typing error) but not deep inside free-form maps.
-  throw templateError(
-    `at <.${name}>: ${of === root ? "can't evaluate field" : 'map has no entry for key'} "${name}"`,
-  );
+  const isRow = of === root && Object.values(of).some((one) => typeof one === 'function');
+  throw fail(isRow ? `can't evaluate field ${name}` : `map has no entry for key "${name}"`);
 }
 
 function goType(value: unknown): string {
