@@ -1,3 +1,3 @@
-export { collectGarbage, type GarbageCollection } from './gc.ts';
+export { collectGarbage } from './gc.ts';
 export type * from './metadata.ts';
 export { openMetadata } from './open.ts';

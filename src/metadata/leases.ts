@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { isCode } from '../errors/index.ts';
 import type { Lease, Leases, Metadata, Resource } from './metadata.ts';
 
 export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Leases {
@@ -10,13 +11,26 @@ export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Le
     'INSERT OR IGNORE INTO lease_resources (lease_id, kind, resource_id) VALUES (?, ?, ?)',
   );
   const selectHeld = db.prepare(
-    `SELECT DISTINCT kind, resource_id AS id FROM lease_resources
+    `SELECT DISTINCT lease_id, kind, resource_id AS id FROM lease_resources
      JOIN leases ON leases.id = lease_id WHERE expires_at_ms > ?`,
   );
+  /** Ended while the disk was full, when even a row cannot be deleted; what they held must go to make room. */
+  const ended = new Set<string>();
+
+  const end = (id: string) => {
+    try {
+      transact(() => deleteLease.run(id));
+      ended.delete(id);
+    } catch (error) {
+      if (!isCode(error, 'outOfSpace')) throw error;
+      ended.add(id);
+    }
+  };
 
   return {
     acquire({ ttlMs }): Lease {
       const id = randomUUID();
+      for (const left of ended) end(left);
       transact(() => {
         deleteExpired.run(Date.now());
         insertLease.run(id, Date.now() + ttlMs);
@@ -29,10 +43,14 @@ export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Le
           });
         },
         [Symbol.dispose]: () => {
-          if (db.isOpen) transact(() => deleteLease.run(id));
+          if (db.isOpen) end(id);
         },
       };
     },
-    held: () => selectHeld.all(Date.now()) as unknown as Resource[],
+    held: () =>
+      selectHeld.all(Date.now()).flatMap((row) => {
+        if (ended.has(row['lease_id'] as string)) return [];
+        return { kind: row['kind'], id: row['id'] } as Resource;
+      }),
   };
 }

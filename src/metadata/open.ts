@@ -29,7 +29,9 @@ export function openMetadata(path: string): Metadata {
       db.exec('COMMIT');
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
-      throw error;
+      throw isFull(error)
+        ? new EngineError('outOfSpace', 'No space left on device: the database cannot grow', { cause: error })
+        : error;
     } finally {
       depth -= 1;
     }
@@ -60,4 +62,10 @@ function migrate(db: DatabaseSync, path: string): void {
     if (index < version) continue;
     db.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${index + 1}; COMMIT`);
   }
+}
+
+const sqliteFull = 13;
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === sqliteFull;
 }
