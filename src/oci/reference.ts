@@ -29,7 +29,6 @@ const digestPattern = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a
 const grammar = new RegExp(
   `^(?:(${domainPattern})/)?(${component}(?:/${component})*)(?::(${tagPattern}))?(?:@(${digestPattern}))?$`,
 );
-const wholeTag = new RegExp(`^${tagPattern}$`);
 const wholeId = /^[0-9a-f]{64}$/;
 
 /**
@@ -111,11 +110,6 @@ export function familiarName(reference: Reference): string {
 /** The whole reference as people write it: `busybox:latest`. */
 export function familiarString(reference: Reference): string {
   return familiarName(reference) + suffix(reference);
-}
-
-/** True for text that may stand after the colon of a reference. */
-export function isTag(text: string): boolean {
-  return wholeTag.test(text);
 }
 
 function suffix({ tag, digest }: Reference): string {

@@ -211,3 +211,13 @@ test('an empty archive of images loads none', async (t) => {
   const store = await openImageStore(t);
   assert.equal(await load(store, tarOf({ 'manifest.json': '[]' })), '');
 });
+
+test('load() onto a disk that fills up changes nothing', async (t) => {
+  const { archive } = dockerArchive({ manifestFirst: true });
+  // Too small for the blob; and enough for it, but not for the unpacked layer beside it.
+  for (const diskBytes of [1_600_000, 3_000_000]) {
+    const store = await openImageStore(t, { diskBytes });
+    await assert.rejects(load(store, archive), { message: /ENOSPC|[Nn]o space left|Wrote only/ });
+    await nothingIn(store);
+  }
+});

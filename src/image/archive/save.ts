@@ -8,6 +8,7 @@ import {
   familiarString,
   hexOf,
   MediaType,
+  parseManifest,
   parseReference,
   type Reference,
 } from '../../oci/index.ts';
@@ -166,6 +167,5 @@ async function sized(content: ContentStore, digest: Digest): Promise<Blob> {
 }
 
 async function manifestType(content: ContentStore, digest: Digest): Promise<string> {
-  const manifest = JSON.parse((await content.read(digest)).toString()) as { readonly mediaType?: string };
-  return manifest.mediaType ?? MediaType.ociManifest;
+  return parseManifest(await content.read(digest)).mediaType ?? MediaType.ociManifest;
 }
