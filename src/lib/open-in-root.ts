@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import koffi from 'koffi';
 import { systemError } from './native.ts';
 
@@ -61,11 +61,6 @@ export function openInRoot(
 /** Opens a path of ours, such as a root itself, for use with `openInRoot`. */
 export function openPath(path: string): OpenFile {
   return openFile(openSync(path, pathOnly));
-}
-
-/** Where an open file lies now, without symlinks. */
-export function pathOf(file: OpenFile): string {
-  return readlinkSync(file.path);
 }
 
 function openFile(fd: number): OpenFile {

@@ -5,9 +5,6 @@ const libc = koffi.load('libc.so.6');
 const getCall = libc.func(
   'long lgetxattr(const uint8_t *path, const char *name, _Out_ uint8_t *value, size_t size)',
 );
-const setCall = libc.func(
-  'int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, size_t size, int flags)',
-);
 
 /** An extended attribute of a file (not of what a symlink points to); `undefined` if it has none of that name. */
 export function getXattr(path: string | Buffer, name: string): Buffer | undefined {
@@ -18,12 +15,6 @@ export function getXattr(path: string | Buffer, name: string): Buffer | undefine
   const error = systemError('lgetxattr', String(path));
   if (error.code === 'ENODATA' || error.code === 'EOPNOTSUPP') return undefined;
   throw error;
-}
-
-export function setXattr(path: string | Buffer, name: string, value: Buffer): void {
-  if ((setCall(pathBytes(path), name, value, value.length, 0) as number) !== 0) {
-    throw systemError('lsetxattr', String(path));
-  }
 }
 
 function pathBytes(path: string | Buffer): Buffer {

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -21,7 +23,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { makeNode } from '../../lib/file-calls.ts';
+import { makeNode, setXattrOf } from '../../lib/file-calls.ts';
 import { readMounts } from '../../lib/mount-info.ts';
 import { unmount } from '../../lib/native.ts';
 import {
@@ -32,7 +34,7 @@ import {
   tarEnd,
   xattrKey,
 } from '../../lib/tar/index.ts';
-import { getXattr, setXattr } from '../../lib/xattr.ts';
+import { getXattr } from '../../lib/xattr.ts';
 import { openMetadata } from '../../metadata/index.ts';
 import { type ChainId, digestOf } from '../../oci/index.ts';
 import { openSnapshots, type Snapshots } from '../index.ts';
@@ -399,7 +401,9 @@ test('pack() and apply() give the same tree and, packed again, the same bytes', 
   symlinkSync('/etc', join(root, 'kept/link'));
   writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0x41])]), 'bytes');
   makeNode(join(root, 'zero'), 0o020666, { major: 1, minor: 5 });
-  setXattr(join(root, 'fresh/file'), 'user.note', Buffer.from('n'));
+  const noted = openSync(join(root, 'fresh/file'), 'r');
+  setXattrOf(noted, 'user.note', Buffer.from('n'));
+  closeSync(noted);
   writeFileSync(join(root, '--odd name\n'), '');
 
   const tar = await buffer(layers.pack('c'));
