@@ -35,7 +35,7 @@ export class ContextTree implements SourceTree {
 
   read(entry: TreeEntry): Content {
     const { offset, size } = this.#spooled(entry);
-    if (size <= atOnce) return { fd: this.#spool.file.fd, offset, size };
+    if (size <= atOnce) return { type: 'region', fd: this.#spool.file.fd, offset, size };
     return readParts(this.#spool, offset, size);
   }
 

@@ -23,6 +23,7 @@ export interface TreeEntry {
 
 /** A part of an open file that reading does not have to wait for: it was just written. */
 export interface Region {
+  readonly type: 'region';
   readonly fd: number;
   readonly offset: number;
   readonly size: number;
@@ -49,7 +50,7 @@ const root = '' as ByteString;
 const mostLinks = 255;
 
 export function isRegion(content: Content): content is Region {
-  return 'fd' in content;
+  return 'type' in content && content.type === 'region';
 }
 
 /** A content piece by piece. */
@@ -59,9 +60,9 @@ export async function* chunksOf(content: Content): AsyncGenerator<Buffer, void, 
   else yield* content;
 }
 
-function wholeRegion({ fd, offset, size }: Region): Buffer {
-  const bytes = Buffer.allocUnsafe(size);
-  readFully({ fd, offset, size }, bytes, 0);
+function wholeRegion(region: Region): Buffer {
+  const bytes = Buffer.allocUnsafe(region.size);
+  readFully(region, bytes, 0);
   return bytes;
 }
 

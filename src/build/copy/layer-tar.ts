@@ -1,5 +1,5 @@
 import { encodeTarEntry, type NewTarEntry, paddingOf, tarEnd } from '../../lib/tar/index.ts';
-import { type Content, isRegion, readFully } from '../context/source-tree.ts';
+import { type Content, isRegion, type Region, readFully } from '../context/source-tree.ts';
 
 /** An entry of a layer being made; exactly `size` bytes of content belong to a file. */
 export interface LayerEntry {
@@ -41,18 +41,10 @@ class Batch {
   }
 
   /** Reads a region straight into place. */
-  *fill({
-    fd,
-    offset,
-    size,
-  }: {
-    fd: number;
-    offset: number;
-    size: number;
-  }): Generator<Buffer, void, undefined> {
-    for (let at = 0; at < size; ) {
-      const length = Math.min(size - at, batchSize - this.#length);
-      readFully({ fd, offset: offset + at, size: length }, this.#bytes, this.#length);
+  *fill(region: Region): Generator<Buffer, void, undefined> {
+    for (let at = 0; at < region.size; ) {
+      const length = Math.min(region.size - at, batchSize - this.#length);
+      readFully({ ...region, offset: region.offset + at, size: length }, this.#bytes, this.#length);
       at += length;
       yield* this.#advance(length);
     }
