@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { once } from 'node:events';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -19,6 +22,8 @@ import { type Builder, type BuildRequest, buildExitCode, createBuilder, type Ste
 
 interface Bench {
   readonly builder: Builder;
+  /** Another builder on the same stores. */
+  readonly withSteps: (steps: StepRunner) => Builder;
   readonly images: Images;
   readonly snapshots: Snapshots['snapshots'];
   readonly leases: () => number;
@@ -44,8 +49,17 @@ async function openBench(t: TestContext): Promise<Bench> {
       return chroot.run(step, signal);
     },
   };
-  const builder = createBuilder({ root, metadata, stores: { content, snapshots, layers, images }, steps });
-  return { builder, images, snapshots, leases: () => metadata.leases.held().length, runs: () => runs };
+  const stores = { content, snapshots, layers, images };
+  const withSteps = (runner: StepRunner) => createBuilder({ root, metadata, stores, steps: runner });
+  const builder = withSteps(steps);
+  return {
+    builder,
+    withSteps,
+    images,
+    snapshots,
+    leases: () => metadata.leases.held().length,
+    runs: () => runs,
+  };
 }
 
 async function importBusybox(images: Images): Promise<void> {
@@ -563,4 +577,99 @@ test('prune() forgets records', async (t) => {
   assert.deepEqual((await bench.builder.prune({ all: false, filters: new Map() })).CachesDeleted, []);
   assert.equal((await bench.builder.prune({ all: true, filters: new Map() })).CachesDeleted.length, 1);
   assert.doesNotMatch((await build(bench, files)).text, /Using cache/);
+});
+
+test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async (t) => {
+  const bench = await openBench(t);
+  const server = createServer((request, response) => {
+    response.statusCode = request.url?.startsWith('/file') === true ? 200 : 404;
+    response.setHeader('last-modified', 'Tue, 14 Nov 2023 22:13:20 GMT');
+    response.end('fetched');
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const url = `http://127.0.0.1:${address.port}`;
+  const good = hash('sha256', 'fetched', 'hex');
+  const Dockerfile = `FROM busybox\nADD --checksum=sha256:${good} ${url}/file.txt?x=1 /dir/\nADD ${url}/file /as\n`;
+  const { id } = await build(bench, { Dockerfile });
+  await inImage(bench, id, (root) => {
+    const stats = lstatSync(join(root, 'dir/file.txt'));
+    assert.equal(stats.mode & 0o7777, 0o600);
+    assert.equal(stats.mtimeMs, 1_700_000_000_000);
+    assert.equal(readFileSync(join(root, 'as'), 'utf8'), 'fetched');
+  });
+  const bad = await fails(bench, { Dockerfile: `FROM busybox\nADD --checksum=sha256:00 ${url}/file /x\n` });
+  assert.match(bad.message, /^ADD failed: digest mismatch sha256:/);
+  const missing = await fails(bench, { Dockerfile: `FROM busybox\nADD ${url}/nope /x\n` });
+  assert.match(missing.message, /^ADD failed: failed to GET .*nope with status 404 Not Found/);
+});
+
+test('independent stages run at once, and are told in order', async (t) => {
+  const bench = await openBench(t);
+  // Each command waits for the other: one after the other they would never end.
+  const meeting = Promise.withResolvers<void>();
+  let waiting = 0;
+  const chroot = chrootRunner(bench.snapshots);
+  const builder = bench.withSteps({
+    run: async (step, signal) => {
+      waiting += 1;
+      if (waiting === 2) meeting.resolve();
+      await meeting.promise;
+      return chroot.run(step, signal);
+    },
+  });
+  const Dockerfile = `FROM busybox AS a
+RUN echo from-a > /a; cat /a
+FROM busybox AS b
+RUN echo from-b > /b; cat /b
+FROM scratch
+COPY --from=b /b /
+COPY --from=a /a /
+`;
+  const { text, id } = await build({ ...bench, builder }, { Dockerfile });
+  assert.match(text, /Step 2\/7[^]*from-a\n[^]*Step 3\/7[^]*from-b\n[^]*Step 5\/7/);
+  await inImage(bench, id, (root) => {
+    assert.deepEqual(readdirSync(root).sort(), ['a', 'b']);
+  });
+});
+
+test('a failing stage stops the others', async (t) => {
+  const bench = await openBench(t);
+  const Dockerfile = `FROM busybox AS a
+RUN sleep 100
+FROM busybox AS b
+RUN exit 7
+FROM scratch
+COPY --from=a /a /
+COPY --from=b /b /
+`;
+  const started = Date.now();
+  const error = await fails(bench, { Dockerfile });
+  assert.equal(buildExitCode(error), 7);
+  assert.ok(Date.now() - started < 30_000);
+  assert.deepEqual(bench.snapshots.list().active, []);
+});
+
+test('hostile contexts are refused with the name, and nothing stays', async (t) => {
+  const bench = await openBench(t);
+  const member = (path: string, more: Partial<Member> = {}): Files => ({
+    Dockerfile: 'FROM busybox\nCOPY . /c/\n',
+    [path]: { path: byteString(path), type: 'file', text: 'x', ...more },
+  });
+  const cases: readonly (readonly [Files, RegExp])[] = [
+    [member('../out'), /"\.\.\/out" leaves it/],
+    [member('hard', { type: 'link', text: '', linkPath: byteString('../../etc/passwd') }), /"hard" links to/],
+    [member('dir/.wh.passwd'), /\.wh\./],
+  ];
+  for (const [files, message] of cases) assert.match((await fails(bench, files)).message, message);
+  const escaping = {
+    path: byteString('link'),
+    type: 'symlink',
+    linkPath: byteString('/etc/hostname'),
+  } as const;
+  const error = await fails(bench, { Dockerfile: 'FROM busybox\nCOPY link /c\n', link: escaping });
+  assert.match(error.message, /stat link: file does not exist/);
+  assert.equal(bench.leases(), 0);
 });
