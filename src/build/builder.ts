@@ -30,6 +30,7 @@ export interface BuildRequest {
 
 /** A command to run for a RUN step, in the step's own snapshot. */
 export interface StepRun {
+  /** Prepared by the builder, which also commits or removes it; the runner mounts it (and may unmount it). */
   readonly snapshotKey: string;
   readonly args: readonly string[];
   readonly env: readonly string[];
@@ -60,17 +61,20 @@ export interface StepRunner {
 export interface Builder {
   /**
    * Builds an image; progress in Docker's classic words. Rejects with what `docker build` prints:
-   * a failing RUN is "The command '/bin/sh -c x' returned a non-zero code: 3".
+   * a failing RUN is "The command '/bin/sh -c x' returned a non-zero code: 3", and `buildExitCode(error)` is 3, for
+   * `errorDetail.code`. Errors of the context, Dockerfile and plan come before the first progress message.
+   * With `quiet` the only message is `{ stream: ID + newline }`; a failed quiet build tells everything it did.
    */
   build(
     request: BuildRequest,
     onProgress: (message: ProgressMessage) => void,
     signal: AbortSignal,
   ): Promise<ImageId>;
-  /** Forgets cache records (and so what only they keep alive). */
+  /** Forgets cache records: those whose image is gone, with `all` every one. Filters: id, until, unused-for. */
   prune(options: {
     readonly all: boolean;
     readonly filters: Filters;
   }): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
+  /** What the cache holds besides images: nothing, as every step's result is an image. */
   usage(): Promise<Usage>;
 }

@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/index.ts';
+import { ignoreMatcher, parseIgnoreFile } from '../../lib/dockerignore/index.ts';
 import { type ByteString, byteString, textOf } from '../../lib/tar/index.ts';
-import { ignoreMatcher, parseIgnoreFile } from '../ignore/ignore-file.ts';
 import { type Content, chunksOf, type SourceTree, type TreeEntry } from './source-tree.ts';
 import type { Spool, SpooledEntry } from './spool.ts';
 

@@ -1,9 +1,8 @@
 import { createHash, hash } from 'node:crypto';
 import { EngineError } from '../../errors/index.ts';
+import { globToRegExp, hasWildcard, ignoreMatcher } from '../../lib/dockerignore/index.ts';
 import { type ByteString, byteString, cleanPath, textOf } from '../../lib/tar/index.ts';
 import { joinPath, nameOf, resolveEntry, type SourceTree, type TreeEntry } from '../context/source-tree.ts';
-import { globToRegExp, hasWildcard } from '../ignore/glob.ts';
-import { ignoreMatcher } from '../ignore/ignore-file.ts';
 
 /** A source of COPY or ADD, found: a file, or a directory whose content is meant. */
 export interface CopySource {

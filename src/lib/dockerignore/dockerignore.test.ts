@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { globToRegExp } from './glob.ts';
-import { ignoreMatcher, parseIgnoreFile } from './ignore-file.ts';
+import { globToRegExp, ignoreMatcher, parseIgnoreFile } from './index.ts';
 
 interface Case {
   readonly patterns: readonly string[];
