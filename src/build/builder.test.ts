@@ -673,3 +673,15 @@ test('hostile contexts are refused with the name, and nothing stays', async (t) 
   assert.match(error.message, /stat link: file does not exist/);
   assert.equal(bench.leases(), 0);
 });
+
+test('the Dockerfile may be lower case, elsewhere, behind a symlink or ignored, but not outside', async (t) => {
+  const bench = await openBench(t);
+  const text = 'FROM busybox\nLABEL a=b\n';
+  const link = { path: byteString('to'), type: 'symlink', linkPath: byteString('sub/D') } as const;
+  await build(bench, { dockerfile: text });
+  const files: Files = { 'sub/D': text, to: link, 'sub/D.dockerignore': '*\n' };
+  await build(bench, files, { dockerfile: './sub/D' });
+  await build(bench, files, { dockerfile: 'to' });
+  const error = await fails(bench, files, { dockerfile: '../x' });
+  assert.equal(error.message, 'forbidden path outside the build context: ../x ()');
+});

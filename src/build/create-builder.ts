@@ -78,7 +78,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
   await mkdir(temporary, { recursive: true, mode: 0o700 });
   try {
     await using spool = await spoolArchive(request.context, temporary, signal);
-    const { dockerfile, tree } = await openContext(spool, request.dockerfile);
+    const { dockerfile, tree } = await openContext(spool, request.dockerfile || 'Dockerfile');
     const parsed = parseDockerfile(dockerfile);
     const plan = planBuild(parsed, request);
     using lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });

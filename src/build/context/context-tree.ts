@@ -1,9 +1,10 @@
 import { EngineError } from '../../errors/index.ts';
 import { ignoreMatcher, parseIgnoreFile } from '../../lib/dockerignore/index.ts';
-import { type ByteString, byteString, textOf } from '../../lib/tar/index.ts';
-import { type Content, chunksOf, type SourceTree, type TreeEntry } from './source-tree.ts';
+import { type ByteString, byteString, cleanPath, textOf } from '../../lib/tar/index.ts';
+import { type Content, chunksOf, resolveEntry, type SourceTree, type TreeEntry } from './source-tree.ts';
 import type { Spool, SpooledEntry } from './spool.ts';
 
+const defaultDockerfile = 'Dockerfile';
 /** A content up to this size is read without waiting: it is in the page cache, just written. */
 const atOnce = 1 << 20;
 
@@ -73,11 +74,17 @@ export interface ContextFiles {
  */
 export async function openContext(spool: Spool, dockerfilePath: string): Promise<ContextFiles> {
   const whole = new ContextTree(spool);
-  const textAt = (path: string) => {
-    const entry = spool.entries.get(byteString(path));
+  const textAt = async (path: string) => {
+    const clean = cleanPath(byteString(path));
+    if (clean === undefined) {
+      throw new EngineError('invalidArgument', `forbidden path outside the build context: ${path} ()`);
+    }
+    const entry = await resolveEntry(whole, clean);
     return entry?.type === 'file' ? wholeText(whole.read(entry)) : undefined;
   };
-  const dockerfile = await textAt(dockerfilePath);
+  const lowerCase =
+    dockerfilePath === defaultDockerfile ? await textAt(defaultDockerfile.toLowerCase()) : undefined;
+  const dockerfile = (await textAt(dockerfilePath)) ?? lowerCase;
   if (dockerfile === undefined) {
     throw new EngineError('invalidArgument', `Cannot locate specified Dockerfile: ${dockerfilePath}`);
   }

@@ -81,7 +81,7 @@ class Indexer {
   }
 
   finish(): ReadonlyMap<ByteString, SpooledEntry> {
-    this.#parser.finish();
+    this.#parser.finish({ unpadded: true });
     return this.#entries;
   }
 
