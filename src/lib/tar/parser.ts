@@ -85,9 +85,13 @@ export class TarParser {
     }
   }
 
-  /** Call when no more bytes come. Throws if the archive stops in the middle of an entry. */
-  finish(): void {
-    if (this.#data === 0 && this.#padding === 0 && this.#carry.length === 0) return;
+  /**
+   * Call when no more bytes come. Throws if the archive stops in the middle of an entry; `unpadded` lets it stop after
+   * the last byte of a content, as the docker CLI's context does when the Dockerfile comes from outside.
+   */
+  finish({ unpadded = false }: { readonly unpadded?: boolean } = {}): void {
+    const whole = this.#padding === 0 || unpadded;
+    if (this.#data === 0 && whole && this.#carry.length === 0) return;
     const where = this.#lastPath === '' ? '' : ` after ${JSON.stringify(this.#lastPath)}`;
     throw new EngineError('invalidArgument', `unexpected EOF: the archive is cut off${where}`);
   }

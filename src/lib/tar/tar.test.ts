@@ -205,6 +205,20 @@ test('TarParser refuses damaged, truncated and oversized archives', () => {
   assert.deepEqual(parse(Buffer.alloc(0)), []);
 });
 
+test('TarParser lets an archive end without its last padding when told to', () => {
+  const archive = archiveOf({ path: byteString('some-file'), type: 'file', content: 'A' });
+  for (const [length, unpadded] of [
+    [513, true],
+    [600, true],
+    [512, false],
+  ] as const) {
+    const parser = new TarParser();
+    Array.from(parser.push(archive.subarray(0, length)));
+    if (unpadded) parser.finish({ unpadded: true });
+    else assert.throws(() => parser.finish({ unpadded: true }), refused);
+  }
+});
+
 test('cleanPath() drops what does not matter and refuses to climb', () => {
   const cleaned = (path: string) => cleanPath(byteString(path));
   assert.equal(cleaned('./a//b/./c/'), 'a/b/c');
