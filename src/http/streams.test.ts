@@ -46,7 +46,7 @@ test('build tells a failure by status before the first message and in the stream
   );
 });
 
-test('build reads its parameters and with q answers the id alone', async (t) => {
+test('build reads its parameters and passes on what the builder says', async (t) => {
   const seen: object[] = [];
   const { path } = await serve(t, {
     builder: {
@@ -54,7 +54,7 @@ test('build reads its parameters and with q answers the id alone', async (t) => 
         const { context, ...rest } = request;
         context.resume();
         seen.push(rest);
-        onProgress({ stream: 'noise' });
+        onProgress({ stream: 'sha256:1\n' });
         return 'sha256:1' as never;
       },
     },

@@ -27,9 +27,7 @@ export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     const build = toBuildRequest(queryOf(request), request.raw);
     const signal = calls.signalOf(request, reply);
     await sendProgress(reply, async (onProgress) => {
-      // Quiet is the id alone; a failure then comes as an ordinary error answer.
-      const id = await engine.builder.build(build, build.quiet ? () => undefined : onProgress, signal);
-      if (build.quiet) onProgress({ stream: `${id}\n` });
+      await engine.builder.build(build, onProgress, signal);
     });
   });
 
