@@ -3,19 +3,15 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { after, before, describe } from 'node:test';
+import test, { after, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CommandOptions, startDaemon, type TestDaemon } from '../support/daemon.ts';
+import { type CommandOptions, startDaemon } from '../support/daemon.ts';
 import { type FileContent, temporaryDirectory, writeTree } from '../support/files.ts';
 
 // docker build, as the unmodified CLI's classic builder drives it.
 
-let engine: TestDaemon;
+const engine = await startDaemon({ after });
 const context = join(temporaryDirectory({ after }), 'context');
-
-before(async () => {
-  engine = await startDaemon({ after });
-});
 
 type Files = Readonly<Record<string, FileContent>>;
 
@@ -408,7 +404,10 @@ describe('COPY and ADD', () => {
         'inner',
       ]);
       assert.equal(packed.status, 0);
-      assert.equal(inImage(again(['-q']), 'cat /unpacked/inner/f; ls /packed'), 'inside\nlocal.tar');
+      assert.equal(
+        inImage(again(['-q']), 'cat /unpacked/inner/f && echo && ls /packed'),
+        'inside\nlocal.tar',
+      );
     });
   }
 
