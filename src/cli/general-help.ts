@@ -87,7 +87,7 @@ function nearest(said: string, inGroup: boolean): string | undefined {
     .map((name) => ({ name, distance: editDistance(said, name) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best !== undefined && best.distance <= 2 ? best.name : undefined;
+  return best !== undefined && best.distance <= Math.min(2, said.length - 2) ? best.name : undefined;
 }
 
 function editDistance(a: string, b: string): number {

@@ -1,5 +1,5 @@
 import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
-import type { Duplex, Readable } from 'node:stream';
+import { addAbortSignal, type Duplex, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError, type ErrorCode, hasErrno, isAbortError } from '../errors/index.ts';
 import { parseHost } from './host.ts';
@@ -136,7 +136,8 @@ export function createTransport(options: TransportOptions): Transport {
     const { response } = await send(method, `/v${version}${path}`, call, false);
     if (response.statusCode === undefined || response.statusCode >= 300)
       throw await failureOf(response, path);
-    return response;
+
+    return call.signal === undefined ? response : addAbortSignal(call.signal, response);
   }
 
   async function ping(signal?: AbortSignal): Promise<PingResult> {

@@ -153,6 +153,10 @@ export async function openInput(path: string): Promise<Readable> {
   const { open } = await import('node:fs/promises');
   try {
     const file = await open(path, 'r');
+    if ((await file.stat()).isDirectory()) {
+      await file.close();
+      throw new EngineError('invalidArgument', `read ${path}: is a directory`);
+    }
     return createReadStream('', { fd: file, autoClose: true });
   } catch (error) {
     throw openError(path, error);

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { run } from '../lib/process.ts';
+import { readTar, textOf } from '../lib/tar/index.ts';
+import { commands } from './commands.ts';
+import { commandHelp } from './help.ts';
+import { openBuildContext } from './image/build-context.ts';
+import { createDetachFilter, parseDetachKeys } from './terminal/detach-keys.ts';
+
+const gantry = join(import.meta.dirname, '../../bin/gantry');
+
+test('every command loads and prints its help', async () => {
+  for (const [path, load] of Object.entries(commands)) {
+    assert.match(commandHelp(path, await load(), 80), /^Usage: {2}gantry /, path);
+  }
+});
+
+const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
+  [['--version'], 0, /^Gantry version \d/],
+  [['pss'], 1, /'pss' is not a gantry command\.\nSee 'gantry --help'\n\nDid you mean this\?\n\tgantry ps/],
+  [['run'], 1, /'gantry run' requires at least 1 argument/],
+  [['run', '--foo', 'x'], 125, /^unknown flag: --foo\n\nUsage: {2}gantry run \[OPTIONS\]/],
+  [['run', '-p', 'x', 'y'], 125, /^gantry: invalid containerPort: x\n\nRun 'gantry run --help'/],
+  [['run', '--env-file', '/nonexistent', 'y'], 125, /open \/nonexistent: no such file or directory/],
+  [
+    ['-H', 'unix:///nonexistent.sock', 'ps'],
+    1,
+    /^Cannot connect to the Gantry daemon at unix:\/\/\/nonexistent\.sock\. Is the gantry daemon running\?/,
+  ],
+  [['completion', 'bash'], 0, /complete -F _gantry gantry/],
+  [['__complete', 'container', 'pr'], 0, /^prune$/m],
+];
+
+for (const [words, exitCode, text] of lines) {
+  test(`gantry ${words.join(' ')} ends with ${exitCode}`, async () => {
+    // Host names of a daemon must not reach in from outside: nothing here may talk to one.
+    const environment = { PATH: '/usr/bin:/bin', GANTRY_HOST: 'unix:///nonexistent.sock' };
+    const result = await run(gantry, words, { accept: [exitCode], env: environment });
+    assert.match(result.stdout + result.stderr, text);
+  });
+}
+
+function scratch(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-cli-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function namesIn(tar: Readable | undefined): Promise<string[]> {
+  assert.ok(tar !== undefined);
+  const names: string[] = [];
+  for await (const part of readTar(tar)) if (part.kind === 'entry') names.push(textOf(part.entry.path));
+  return names;
+}
+
+test('openBuildContext() leaves out what .dockerignore names, but for the Dockerfile', async (t) => {
+  const directory = scratch(t);
+  mkdirSync(join(directory, 'skip'));
+  mkdirSync(join(directory, 'keep'));
+  for (const name of ['Dockerfile', 'skip/a', 'skip/b', 'keep/c', 'x.log'])
+    writeFileSync(join(directory, name), name);
+  symlinkSync('nowhere', join(directory, 'keep/link'));
+  writeFileSync(join(directory, '.dockerignore'), '*.log\nskip\n!skip/b\nDockerfile\n.dockerignore\n');
+  const { tar, dockerfile } = await openBuildContext(directory, '', Readable.from([]));
+  assert.equal(dockerfile, 'Dockerfile');
+  assert.deepEqual(await namesIn(tar), [
+    '.dockerignore',
+    'Dockerfile',
+    'keep/',
+    'keep/c',
+    'keep/link',
+    'skip/b',
+  ]);
+});
+
+test('openBuildContext() brings a Dockerfile from outside or stdin along', async (t) => {
+  const directory = scratch(t);
+  mkdirSync(join(directory, 'context'));
+  writeFileSync(join(directory, 'Other'), 'FROM scratch\n');
+  const outside = await openBuildContext(
+    join(directory, 'context'),
+    join(directory, 'Other'),
+    Readable.from([]),
+  );
+  assert.match(outside.dockerfile, /^\.dockerfile\./);
+  assert.deepEqual(await namesIn(outside.tar), [outside.dockerfile]);
+  const alone = await openBuildContext('-', '', Readable.from([Buffer.from('FROM scratch\n')]));
+  assert.deepEqual(await namesIn(alone.tar), ['Dockerfile']);
+  await assert.rejects(openBuildContext(join(directory, 'none'), '', Readable.from([])), {
+    message: `unable to prepare context: path "${join(directory, 'none')}" not found`,
+  });
+});
+
+test('createDetachFilter() detaches at ctrl-p ctrl-q and lets a lone ctrl-p through', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const released: Buffer[] = [];
+  using filter = createDetachFilter(parseDetachKeys(''), (held) => released.push(held));
+  assert.equal(filter.read(Buffer.from('a')).pass.toString(), 'a');
+  assert.deepEqual(filter.read(Buffer.from([16])), { pass: Buffer.alloc(0), detached: false });
+  t.mock.timers.tick(1000);
+  assert.deepEqual(released, [Buffer.from([16])]);
+  filter.read(Buffer.from([16]));
+  assert.deepEqual(filter.read(Buffer.from('x')).pass, Buffer.from([16, 120]));
+  assert.equal(filter.read(Buffer.from([98, 16, 17])).detached, true);
+  assert.throws(() => parseDetachKeys('ctrl-?'), { code: 'invalidArgument' });
+});
