@@ -28,7 +28,8 @@ export async function runStep(
   progress.print(` ---> Running in ${shortId(id)}\n`);
   const output = { stdout: new Output(progress, ''), stderr: new Output(progress, '\u001b[91m') };
   try {
-    await stores.snapshots.prepare(snapshotKey, parent);
+    // What the runtime mounts on must not become part of the layer.
+    await stores.snapshots.prepare(snapshotKey, parent, { initLayer: true });
     const exitCode = await steps.run(
       {
         snapshotKey,
