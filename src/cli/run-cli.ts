@@ -57,25 +57,24 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     process.stdout.write(`Gantry version ${gantryVersion}\n`);
     return 0;
   }
-  const { showGeneralHelp, showHelpOf, showUnknown } = await import('./general-help.ts');
-  if (first === undefined || globals.help) {
-    if (first === undefined || globals.args.length === 0) return showGeneralHelp(globalFlags);
-  }
-  if (first === 'help') return showHelpOf(rest, globalFlags);
+  if (first === undefined) return (await help()).showGeneralHelp(globalFlags);
+  if (first === 'help') return (await help()).showHelpOf(rest, globalFlags);
   if (first === '__complete') {
     const { complete } = await import('./completion/complete.ts');
     return complete(rest, createContext(globalOptions(globals.values)));
   }
   const found = find(globals.args);
   if (found === undefined) {
-    const group = groups[first ?? ''];
+    const group = groups[first];
     if (group !== undefined && (rest[0] === undefined || rest[0] === '--help' || rest[0] === '-h')) {
-      return showHelpOf([first ?? ''], globalFlags);
+      return (await help()).showHelpOf([first], globalFlags);
     }
-    return showUnknown(globals.args, group !== undefined);
+    return (await help()).showUnknown(globals.args, group !== undefined);
   }
   return invoke(found, globalOptions(globals.values));
 }
+
+const help = () => import('./general-help.ts');
 
 function parseGlobals(argv: readonly string[]) {
   return parseFlags(globalFlags, argv, { interspersed: false });

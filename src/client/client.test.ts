@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { createClient, parseHost, statusOf } from './index.ts';
+import { parseHost } from './host.ts';
+import { createClient, statusOf } from './index.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -1,7 +1,6 @@
 export { type Client, type ClientOptions, createClient } from './client.ts';
 export type { LogsQuery, StdioChunk, StdioConnection, TerminalSize, WaitAnswer } from './containers.ts';
 export type { FilterValues } from './filter-values.ts';
-export { parseHost } from './host.ts';
 export type { BuildQuery } from './images.ts';
 export type { BuildCacheRecord, DiskUsage, WideObject } from './system.ts';
 export { isUnreachable, statusOf } from './transport.ts';

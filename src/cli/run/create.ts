@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Client } from '../../client/index.ts';
 import { statusOf } from '../../client/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
@@ -91,9 +91,4 @@ async function requestOf(context: Context, line: CreateLine) {
 function withTag(image: string): string {
   const lastPart = image.slice(image.lastIndexOf('/') + 1);
   return lastPart.includes(':') || image.includes('@') ? image : `${image}:latest`;
-}
-
-/** Takes the id file of a container that was never started away again. */
-export async function removeIdFile(path: string): Promise<void> {
-  if (path !== '') await rm(path, { force: true });
 }
