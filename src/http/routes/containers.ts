@@ -3,6 +3,7 @@ import { EngineError } from '../../errors/index.ts';
 import { readObject } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { toCreateRequest, toHostConfig } from '../create-body.ts';
+import { withIdAmongAliases } from '../old-clients.ts';
 import { type Query, queryOf } from '../query.ts';
 
 const listFilters = [
@@ -57,9 +58,10 @@ export function containerRoutes(app: FastifyInstance, { engine }: RouteContext):
     containers.prune(queryOf(request).filters(['label', 'label!', 'until'])),
   );
 
-  app.get<IdParams>('/containers/:id/json', async (request) =>
-    containers.inspect(request.params.id, { size: queryOf(request).flag('size') }),
-  );
+  app.get<IdParams>('/containers/:id/json', async (request) => {
+    const container = containers.inspect(request.params.id, { size: queryOf(request).flag('size') });
+    return request.api < 45 ? withIdAmongAliases(await container) : container;
+  });
 
   app.get<IdParams>('/containers/:id/top', async (request) =>
     containers.top(request.params.id, queryOf(request).optional('ps_args') ?? '-ef'),

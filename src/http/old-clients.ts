@@ -1,0 +1,19 @@
+import type { ContainerInspect, EndpointSettings } from '../api/index.ts';
+
+const predefined = ['bridge', 'host', 'none', 'default'];
+
+/**
+ * Before API 1.45 a container's short id and host name stood among its aliases on every user-defined network; Compose 1
+ * takes a container without them off the network and puts it on again.
+ */
+export function withIdAmongAliases(container: ContainerInspect): ContainerInspect {
+  const { Id, Config, NetworkSettings } = container;
+  const added = [Id.slice(0, 12), Config.Hostname];
+  const networks = Object.entries(NetworkSettings.Networks).map(
+    ([name, endpoint]): [string, EndpointSettings] => {
+      if (predefined.includes(name)) return [name, endpoint];
+      return [name, { ...endpoint, Aliases: [...new Set([...(endpoint.Aliases ?? []), ...added])] }];
+    },
+  );
+  return { ...container, NetworkSettings: { ...NetworkSettings, Networks: Object.fromEntries(networks) } };
+}
