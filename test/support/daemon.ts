@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly timeoutMs?: number;
+  /** Standard input from a file, for what is too large for `input`. */
+  readonly stdin?: number;
 }
 
 /** A daemon of the test's own: its root, its socket, and the docker CLI pointed at it. */
@@ -83,7 +85,7 @@ export class TestDaemon {
   /** The docker CLI's standard output, trimmed; fails the test when it fails. */
   ok(args: readonly string[], options: CommandOptions = {}): string {
     const result = this.docker(args, options);
-    assert.equal(result.code, 0, `docker ${args.join(' ')}: ${result.stderr || result.stdout}`);
+    assert.equal(result.code, 0, `docker ${args.join(' ')}: ${result.stderr || result.stdout}\n${this.log()}`);
     return result.stdout.trim();
   }
 
@@ -114,6 +116,7 @@ export function runCommand(
     timeout: options.timeoutMs ?? 120_000,
     env: { ...process.env, ...options.env },
     ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.stdin === undefined ? {} : { stdio: [options.stdin, 'pipe', 'pipe'] as const }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   if (result.error !== undefined && result.status === null && result.signal === null) throw result.error;
