@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyReply } from 'fastify';
 import type { ProgressMessage } from '../api/index.ts';
+import { buildExitCode } from '../build/index.ts';
 import { codeOf, isCode, messageOf } from '../errors/index.ts';
 import { drained } from './drained.ts';
 import { frame } from './frames.ts';
@@ -96,7 +97,8 @@ export async function sendProgress(
   } catch (error) {
     if (response === undefined) throw error;
     const { message } = describeError(error);
-    onProgress({ errorDetail: { message }, error: message });
+    const code = buildExitCode(error);
+    onProgress({ errorDetail: { ...(code === undefined ? {} : { code }), message }, error: message });
   }
   response.end();
 }

@@ -50,7 +50,7 @@ describe('docker run and create', () => {
     code: 1,
     text: /pull access denied for nosuch|No such image: nosuch:1/,
   });
-  refuses('taken name', ['create', '--name', 'taken', 'base:1'], {
+  refuses('taken name', ['create', '--name', 'taken', 'base:1', 'true'], {
     code: 1,
     text: /Conflict\. The container name "\/taken" is already in use by container/,
   });
@@ -66,30 +66,34 @@ describe('docker run and create', () => {
     code: 125,
     text: /invalid hostPort: 99999|invalid host port/i,
   });
-  refuses('bad mount type', ['create', '--mount', 'type=nope,dst=/x', 'base:1'], {
+  refuses('bad mount type', ['create', '--mount', 'type=nope,dst=/x', 'base:1', 'true'], {
     code: 1,
-    text: /mount type unknown: "nope"/,
+    text: /invalid mount config for type "nope": mount type unknown/,
   });
-  refuses('missing bind source', ['create', '--mount', 'type=bind,src=/nonexistent,dst=/x', 'base:1'], {
-    code: 1,
-    text: /bind source path does not exist: \/nonexistent/,
-  });
-  refuses('relative mount target', ['create', '-v', '/tmp:x', 'base:1'], {
+  refuses(
+    'missing bind source',
+    ['create', '--mount', 'type=bind,src=/nonexistent,dst=/x', 'base:1', 'true'],
+    {
+      code: 1,
+      text: /bind source path does not exist: \/nonexistent/,
+    },
+  );
+  refuses('relative mount target', ['create', '-v', '/tmp:x', 'base:1', 'true'], {
     code: 1,
     text: /invalid volume specification|mount path must be absolute/,
   });
   refuses('bad size', ['create', '-m', 'lots', 'base:1'], { code: 125, text: /invalid size: 'lots'/ });
-  refuses('too little memory', ['create', '-m', '1m', 'base:1'], {
+  refuses('too little memory', ['create', '-m', '1m', 'base:1', 'true'], {
     code: 1,
     text: /Minimum memory limit allowed is 6MB/,
   });
-  refuses('bad capability', ['create', '--cap-add', 'NOPE', 'base:1'], {
+  refuses('bad capability', ['create', '--cap-add', 'NOPE', 'base:1', 'true'], {
     code: 1,
     text: /invalid CapAdd: unknown capability: "CAP_NOPE"/,
   });
   refuses('no command', ['create', 'base:1'], { code: 1, text: /no command specified/ });
-  refuses('unknown network', ['create', '--network', 'nosuch', 'base:1', 'true'], {
-    code: 1,
+  refuses('unknown network', ['run', '--rm', '--network', 'nosuch', 'base:1', 'true'], {
+    code: 125,
     text: /network nosuch not found/,
   });
   refuses('unknown user', ['run', '--rm', '-u', 'nosuch', 'base:1', 'true'], {
