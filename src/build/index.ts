@@ -1,4 +1,3 @@
 export type * from './builder.ts';
-export { type BuilderDependencies, createBuilder } from './create-builder.ts';
-export type { ResolveImage } from './solve/build-context.ts';
+export { createBuilder } from './create-builder.ts';
 export { buildExitCode } from './solve/step-failure.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Client } from '../client/index.ts';
-import { type CliConfig, cliConfig } from '../config/cli-config.ts';
+import { type CliConfig, cliConfig } from '../config/index.ts';
 import type { Context } from './command.ts';
 
 /** Flags before the command: `gantry -H unix:///x ps`. */

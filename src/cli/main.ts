@@ -5,7 +5,7 @@ enableCompileCache(`${import.meta.dirname}/../../node_modules/.cache/gantry`);
 
 const [first, ...others] = process.argv.slice(2);
 if (others.length === 0 && (first === '--version' || first === '-v')) {
-  const { gantryVersion } = await import('../config/engine-config.ts');
+  const { gantryVersion } = await import('../config/index.ts');
   process.stdout.write(`Gantry version ${gantryVersion}\n`);
 } else {
   const { runCli } = await import('./run-cli.ts');

@@ -53,7 +53,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   }
   const [first, ...rest] = globals.args;
   if (globals.values.version) {
-    const { gantryVersion } = await import('../config/engine-config.ts');
+    const { gantryVersion } = await import('../config/index.ts');
     process.stdout.write(`Gantry version ${gantryVersion}\n`);
     return 0;
   }

@@ -80,11 +80,7 @@ export class Specs {
   /** A further command in a running container. */
   async exec({ record, state }: Container, request: ExecCreateRequest): Promise<ProcessSpec> {
     const { config, hostConfig } = record;
-    const user = await userIn(
-      `/proc/${state.pid}/root`,
-      request.User || config.User,
-      hostConfig.GroupAdd ?? [],
-    );
+    const user = userIn(`/proc/${state.pid}/root`, request.User || config.User, hostConfig.GroupAdd ?? []);
     return createExecProcess({ config, hostConfig, user, host: this.#deps.host, request });
   }
 

@@ -1,6 +1,8 @@
 import type { HostConfig, Resources, RestartPolicy } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { OciRuntime } from '../runtime/index.ts';
+import { assertResources, assertRestartPolicy } from './create/index.ts';
+import type { HostFacts } from './host-facts.ts';
 import type { Container } from './record.ts';
 import { createResources } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
@@ -22,14 +24,21 @@ const changeable = [
   'PidsLimit',
 ] as const satisfies readonly (keyof Resources)[];
 
+export interface UpdateDeps {
+  readonly store: ContainerStore;
+  readonly runtime: OciRuntime;
+  readonly host: HostFacts;
+}
+
 /** Changes limits, of a running container at once, and the restart policy. The caller holds its lock. */
 export async function updateContainer(
   { record, state }: Container,
   change: Partial<HostConfig>,
-  { store, runtime }: { readonly store: ContainerStore; readonly runtime: OciRuntime },
+  { store, runtime, host }: UpdateDeps,
 ): Promise<{ readonly Warnings: readonly string[] }> {
   const limits = Object.fromEntries(changeable.flatMap((key) => (change[key] ? [[key, change[key]]] : [])));
   const restart = changedPolicy(change.RestartPolicy);
+  if (restart !== undefined) assertRestartPolicy(restart);
   if (restart !== undefined && record.hostConfig.AutoRemove && restart.Name !== 'no') {
     throw new EngineError(
       'invalidArgument',
@@ -41,6 +50,7 @@ export async function updateContainer(
     ...limits,
     ...(restart === undefined ? {} : { RestartPolicy: restart }),
   };
+  assertResources(hostConfig, host);
   if (state.running && !state.restarting && Object.keys(limits).length > 0) {
     await runtime.update(record.id, createResources(hostConfig));
   }

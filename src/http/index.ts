@@ -1,2 +1,2 @@
 export type { TlsFiles } from './listen.ts';
-export { createHttpServer, type HttpServer } from './server.ts';
+export { createHttpServer } from './server.ts';

@@ -38,8 +38,6 @@ export interface Exit {
   readonly finishedAt: Date;
 }
 
-export type StreamName = 'stdin' | 'stdout' | 'stderr';
-
 /** One client's hold on a process's stdio. Disposing detaches and leaves the process alone. */
 export interface Attachment extends AsyncDisposable {
   /** Ends when the process closed its output. With a terminal all output is `stdout`. */

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { volumesConformance } from '../../test/conformance/volumes.ts';
 import { engineConfig } from '../config/index.ts';
+import { setXattrOf } from '../lib/file-calls.ts';
 import { readMounts } from '../lib/mount-info.ts';
 import { unmount } from '../lib/native.ts';
-import { getXattr, setXattr } from '../lib/xattr.ts';
+import { getXattr } from '../lib/xattr.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { createVolumes } from './index.ts';
 
@@ -35,7 +36,10 @@ test('mount() copies owner, mode and xattrs of the directory itself too', async 
   await writeFile(join(image, 'file'), 'x');
   await chown(image, 33, 34);
   await chmod(image, 0o1770);
-  setXattr(join(image, 'file'), 'trusted.test', Buffer.from('yes'));
+  {
+    await using file = await open(join(image, 'file'));
+    setXattrOf(file.fd, 'trusted.test', Buffer.from('yes'));
+  }
   await volumes.create({ Name: 'data' });
   const path = await volumes.mount('data', 'c1', { seedFrom: image });
   const { uid, gid, mode } = await lstat(path);

@@ -1,3 +1,3 @@
-export { createVolumes, type VolumesOptions } from './create-volumes.ts';
-export { type BindSpec, parseBind } from './specs.ts';
+export { createVolumes } from './create-volumes.ts';
+export { parseBind } from './specs.ts';
 export type * from './volumes.ts';

@@ -20,6 +20,7 @@ after(async () => {
 
 const docker = (...args: string[]) => engine.ok(args);
 const inspect = (name: string, template: string) => docker('inspect', '-f', template, name);
+const layersOf = (name: string) => JSON.parse(inspect(name, '{{json .RootFS.Layers}}')) as string[];
 const lines = (text: string) => (text === '' ? [] : text.split('\n'));
 
 /** Builds a Dockerfile of these lines. */
@@ -39,8 +40,8 @@ describe('an image is a read-only template of layers', () => {
       'RUN echo two > /two',
       'CMD ["true"]',
     );
-    const base = JSON.parse(inspect('base:1', '{{json .RootFS.Layers}}')) as string[];
-    const built = JSON.parse(inspect('layers:1', '{{json .RootFS.Layers}}')) as string[];
+    const base = layersOf('base:1');
+    const built = layersOf('layers:1');
     assert.deepEqual(built.slice(0, base.length), base);
     assert.equal(built.length, base.length + 2);
     assert.equal(lines(docker('history', '-q', 'layers:1')).length, 6);
@@ -158,15 +159,12 @@ describe('sharing', () => {
     docker('run', '--name', 'source', 'base:1', 'sh', '-c', 'echo made > /made');
     docker('commit', '-m', 'by hand', '-c', 'CMD ["cat","/made"]', 'source', 'committed:1');
     assert.equal(docker('run', '--rm', 'committed:1'), 'made');
-    assert.equal(
-      JSON.parse(inspect('committed:1', '{{json .RootFS.Layers}}')).length,
-      JSON.parse(inspect('base:1', '{{json .RootFS.Layers}}')).length + 1,
-    );
+    assert.equal(layersOf('committed:1').length, layersOf('base:1').length + 1);
     const archive = join(context, 'export.tar');
     docker('export', '-o', archive, 'source');
     docker('import', archive, 'imported:1');
     assert.equal(docker('run', '--rm', 'imported:1', 'cat', '/made'), 'made');
-    assert.equal(JSON.parse(inspect('imported:1', '{{json .RootFS.Layers}}')).length, 1);
+    assert.equal(layersOf('imported:1').length, 1);
     docker('rm', 'source');
     rmSync(archive);
   });

@@ -85,7 +85,11 @@ export class TestDaemon {
   /** The docker CLI's standard output, trimmed; fails the test when it fails. */
   ok(args: readonly string[], options: CommandOptions = {}): string {
     const result = this.docker(args, options);
-    assert.equal(result.code, 0, `docker ${args.join(' ')}: ${result.stderr || result.stdout}\n${this.log()}`);
+    assert.equal(
+      result.code,
+      0,
+      `docker ${args.join(' ')}: ${result.stderr || result.stdout}\n${this.log()}`,
+    );
     return result.stdout.trim();
   }
 

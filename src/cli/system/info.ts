@@ -1,4 +1,4 @@
-import { apiVersion, gantryVersion } from '../../config/engine-config.ts';
+import { apiVersion, gantryVersion } from '../../config/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { objectFormat } from '../flag-kinds.ts';

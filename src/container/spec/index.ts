@@ -1,13 +1,7 @@
-export {
-  allCapabilities,
-  capabilitiesOf,
-  defaultCapabilities,
-  normalizeCapabilities,
-} from './capabilities.ts';
-export { type DeviceGrant, hostDevices, resolveDevices } from './devices.ts';
+export { hostDevices, resolveDevices } from './devices.ts';
 export { assertPropagation, type ContainerFiles } from './mounts.ts';
 export { joinedContainer, type NamespacePaths } from './namespaces.ts';
 export { createExecProcess } from './process.ts';
 export { createResources, resolveBlockIo } from './resources.ts';
 export { SeccompProfiles } from './seccomp.ts';
-export { cgroupPath, createSpec, defaultReadonlyPaths, maskedPathsOf, type SpecInput } from './spec.ts';
+export { createSpec, type SpecInput } from './spec.ts';
