@@ -4,6 +4,7 @@ import type {
   ContainerCreateResponse,
   ContainerInspect,
   ContainerSummary,
+  EndpointSettings,
   ExecCreateRequest,
   ExecInspect,
   FilesystemChange,
@@ -76,6 +77,12 @@ export interface Containers {
   unpause(name: string): Promise<void>;
   rename(name: string, to: string): Promise<void>;
   update(name: string, change: Partial<HostConfig>): Promise<{ readonly Warnings: readonly string[] }>;
+  /**
+   * Puts a container that does not run onto a network, or takes it off, from its next start on.
+   * One that runs is `notImplemented`.
+   */
+  connectNetwork(name: string, network: string, settings: Partial<EndpointSettings>): Promise<void>;
+  disconnectNetwork(name: string, network: string): Promise<void>;
   remove(
     name: string,
     options: { readonly force: boolean; readonly volumes: boolean; readonly link?: boolean },

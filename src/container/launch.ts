@@ -104,7 +104,7 @@ export class Launcher {
     const connection = await this.#deps.networks.connect({
       containerId: record.id,
       containerName: record.name.slice(1),
-      networkMode: mode,
+      networkMode: firstNetwork(mode, record),
       endpoints: record.endpoints,
       portBindings: portsOf(record),
     });
@@ -190,6 +190,13 @@ export class Launcher {
   async removeDirectory(id: string): Promise<void> {
     await rm(join(this.#deps.storage.directory, id), { recursive: true, force: true });
   }
+}
+
+/** The network that ports are published on: the mode's, unless the container was taken off it. */
+function firstNetwork(mode: string, { endpoints }: ContainerRecord): string {
+  const names = Object.keys(endpoints);
+  const [first = mode] = names;
+  return mode === 'none' || mode === 'default' || names.includes(mode) ? mode : first;
 }
 
 /** Ports to publish; with -P also each exposed one, on a port of our choice. */

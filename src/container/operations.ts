@@ -4,6 +4,7 @@ import type {
   ContainerCreateResponse,
   ContainerInspect,
   ContainerSummary,
+  EndpointSettings,
   ExecCreateRequest,
   ExecInspect,
   FilesystemChange,
@@ -33,6 +34,7 @@ import type { HostFacts } from './host-facts.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { select } from './list.ts';
 import type { Logs } from './logs.ts';
+import { joinNetwork, leaveNetwork } from './membership.ts';
 import { parseContainerName } from './names.ts';
 import { pruneContainers } from './prune.ts';
 import type { Container } from './record.ts';
@@ -134,7 +136,27 @@ export class Operations implements Containers {
     const { store, services, lifecycle } = this.#deps;
     const { id } = this.#find(name).record;
     using _held = await lifecycle.locks.acquire(id);
-    return updateContainer(store.current(id), change, { store, runtime: services.runtime });
+    return await updateContainer(store.current(id), change, {
+      store,
+      runtime: services.runtime,
+      host: this.#deps.host,
+    });
+  }
+
+  async connectNetwork(name: string, network: string, settings: Partial<EndpointSettings>): Promise<void> {
+    const { store, services, lifecycle } = this.#deps;
+    const { id } = this.#find(name).record;
+    const found = services.networks.resolve(network);
+    using _held = await lifecycle.locks.acquire(id);
+    joinNetwork(store.current(id), found, { settings, store });
+  }
+
+  async disconnectNetwork(name: string, network: string): Promise<void> {
+    const { store, services, lifecycle } = this.#deps;
+    const { id } = this.#find(name).record;
+    const found = services.networks.resolve(network);
+    using _held = await lifecycle.locks.acquire(id);
+    leaveNetwork(store.current(id), found, store);
   }
 
   async remove(name: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {

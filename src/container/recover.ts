@@ -36,7 +36,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   }
   await networks.recover(
     alive.flatMap(({ record, state }) =>
-      state.connection === undefined ? [] : [{ containerId: record.id, connection: state.connection }],
+      state.connection === undefined ? [] : [{ containerId: record.id, containerName: record.name.slice(1), connection: state.connection }],
     ),
   );
   for (const container of gone) await settle(container, deps);
@@ -67,11 +67,12 @@ async function settle(container: Container, deps: RecoverDeps): Promise<void> {
     }
     const current = store.get(id);
     if (current === undefined) return;
-    if (current.state.removing || (current.record.hostConfig.AutoRemove && container.state.running)) {
-      await remover.remove(id, { volumes: current.record.hostConfig.AutoRemove });
-    } else if (!container.state.running) {
+    const { AutoRemove } = current.record.hostConfig;
+    if (current.state.removing || AutoRemove) {
+      await remover.remove(id, { volumes: AutoRemove });
+    } else if (!current.state.running) {
       // What a start left that was cut off before its row was written.
-      if ((await runtime.state(id)) !== undefined) await runtime.delete(id, { force: true });
+      await runtime.delete(id, { force: true });
       await deps.storage.snapshots.unmount(id);
     }
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { EndpointSettings } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { readObject } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
@@ -7,7 +8,7 @@ import { queryOf } from '../query.ts';
 const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 
 export function networkRoutes(app: FastifyInstance, { engine }: RouteContext): void {
-  const { networks } = engine;
+  const { networks, containers } = engine;
 
   app.get('/networks', async (request) => {
     const list = networks.list(queryOf(request).filters(listFilters));
@@ -41,13 +42,25 @@ export function networkRoutes(app: FastifyInstance, { engine }: RouteContext): v
     return reply.code(204).send();
   });
 
-  for (const action of ['connect', 'disconnect']) {
-    app.post<IdParams>(`/networks/:id/${action}`, async (request) => {
-      networks.resolve(request.params.id);
-      throw new EngineError(
-        'notImplemented',
-        `Cannot ${action} a container and a network: not supported by this engine yet`,
-      );
-    });
-  }
+  app.post<IdParams>('/networks/:id/connect', async (request) => {
+    const body = await readObject(request);
+    const settings = (body['EndpointConfig'] ?? {}) as Partial<EndpointSettings>;
+    if (typeof settings !== 'object') {
+      throw new EngineError('invalidArgument', 'EndpointConfig is not an object');
+    }
+    await containers.connectNetwork(containerOf(body), request.params.id, settings);
+    return '';
+  });
+
+  app.post<IdParams>('/networks/:id/disconnect', async (request) => {
+    const body = await readObject(request);
+    await containers.disconnectNetwork(containerOf(body), request.params.id);
+    return '';
+  });
+}
+
+function containerOf(body: Readonly<Record<string, unknown>>): string {
+  const container = body['Container'];
+  if (typeof container === 'string' && container !== '') return container;
+  throw new EngineError('invalidArgument', 'invalid container name or ID: value is empty');
 }
