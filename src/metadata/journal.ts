@@ -48,6 +48,10 @@ export function openJournal(db: DatabaseSync): JournalWriter {
         yield toJournalRow(row as unknown as StoredRow);
       }
     },
+    prune(keep) {
+      // The last cursor is kept in sqlite_sequence, so that none is used again even when all rows go.
+      db.prepare('DELETE FROM journal WHERE cursor <= (SELECT max(cursor) FROM journal) - ?').run(keep);
+    },
     subscribe(listener) {
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };

@@ -47,6 +47,9 @@ export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Le
         },
       };
     },
+    endAll: () => {
+      transact(() => db.exec('DELETE FROM leases'));
+    },
     held: () =>
       selectHeld.all(Date.now()).flatMap((row) => {
         if (ended.has(row['lease_id'] as string)) return [];

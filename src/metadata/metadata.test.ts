@@ -72,3 +72,28 @@ test('an expired lease holds nothing', async (t) => {
   lease.add({ kind: 'snapshot', id: 'x' });
   assert.deepEqual(metadata.leases.held(), []);
 });
+
+test('endAll() ends the leases that a killed engine left', async (t) => {
+  const path = databasePath(t);
+  {
+    await using killed = openMetadata(path);
+    killed.leases.acquire({ ttlMs: 60_000 }).add({ kind: 'snapshot', id: 'x' });
+  }
+  await using metadata = openMetadata(path);
+  assert.equal(metadata.leases.held().length, 1);
+  metadata.leases.endAll();
+  assert.deepEqual(metadata.leases.held(), []);
+});
+
+test('prune() drops the oldest journal rows and reuses no cursor', async (t) => {
+  await using metadata = openMetadata(databasePath(t));
+  const record = (action: string) => metadata.transact((change) => change.record({ ...entry, action }));
+  for (const action of ['a', 'b', 'c', 'd']) record(action);
+  metadata.journal.prune(2);
+  const actions = () => [...metadata.journal.read({})].map((row) => row.action);
+  assert.deepEqual(actions(), ['c', 'd']);
+  metadata.journal.prune(0);
+  assert.deepEqual(actions(), []);
+  record('e');
+  assert.equal([...metadata.journal.read({})][0]?.cursor, 5);
+});

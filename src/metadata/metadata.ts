@@ -48,6 +48,8 @@ export interface Journal {
   read(query: JournalQuery): Iterable<JournalRow>;
   /** Calls `listener` for each row after its commit, until disposed. */
   subscribe(listener: (row: JournalRow) => void): Disposable;
+  /** Drops all but the newest `keep` rows. */
+  prune(keep: number): void;
 }
 
 /** What a lease, a row or a container can keep alive. */
@@ -67,6 +69,8 @@ export interface Leases {
   acquire(options: { readonly ttlMs: number }): Lease;
   /** Resources of leases that have not expired. */
   held(): readonly Resource[];
+  /** Ends every lease. For the start of an engine that is alone on its root: whoever held one is dead. */
+  endAll(): void;
 }
 
 /** What a store contributes to mark and sweep. */
