@@ -141,6 +141,8 @@ class Containers {
   }
 
   async delete(id: string, force: boolean): Promise<void> {
+    // An engine killed during `create` leaves a monitor whose runtime has not got as far as a state file.
+    if (force && (await this.state(id)) === undefined) await killMonitor(this.#host.layout.container(id));
     if (!(await this.#removeEnded(id)) && (await exists(this.#host.stateDirectory(id)))) {
       await this.#host.command(id, ['delete', ...(force ? ['--force'] : []), id]);
     }
