@@ -106,7 +106,8 @@ function tarProgram(args: readonly string[], failureCode: 'invalidArgument' | 'i
 }
 
 function tarFailure(code: 'invalidArgument' | 'internal', exitCode: number, complaint: string): EngineError {
-  if (complaint.includes('No space left on device')) {
+  // A write cut short is how a full disk shows at first; the error itself comes with the next write, if there is one.
+  if (/No space left on device|Wrote only \d+ of \d+ bytes/.test(complaint)) {
     return new EngineError('outOfSpace', `Cannot unpack the layer: ${complaint}`);
   }
   return new EngineError(code, complaint === '' ? `tar failed with exit code ${exitCode}` : complaint);
