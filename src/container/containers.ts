@@ -123,13 +123,17 @@ export interface Containers {
   ): Promise<{ readonly tty: boolean; readonly body: Readable }>;
 
   execCreate(name: string, request: ExecCreateRequest): Promise<{ readonly Id: string }>;
-  /** The session, or `undefined` when detached. `session.output` ends when the command has ended. */
+  /**
+   * The session, or `undefined` when detached. `session.output` ends when the command has ended. `onRun` is called once
+   * all is checked, just before the command runs.
+   */
   execStart(
     execId: string,
     options: {
       readonly detach: boolean;
       readonly tty?: boolean;
       readonly consoleSize?: readonly [number, number];
+      readonly onRun?: () => void;
     },
   ): Promise<Session | undefined>;
   execInspect(execId: string): ExecInspect;

@@ -63,7 +63,11 @@ export class Execs {
   /** Starts it; the session, or `undefined` when detached. */
   async start(
     id: string,
-    options: { readonly detach: boolean; readonly consoleSize?: readonly [number, number] },
+    options: {
+      readonly detach: boolean;
+      readonly consoleSize?: readonly [number, number];
+      readonly onRun?: () => void;
+    },
   ): Promise<Session | undefined> {
     const exec = this.#get(id);
     const container = this.#deps.store.current(exec.containerId);
@@ -73,6 +77,7 @@ export class Execs {
     }
     assertCan('exec', container);
     exec.started = true;
+    options.onRun?.();
     this.#deps.store.note(container, {
       action: `exec_start: ${commandLine(exec.request)}`,
       attributes: { execID: id },

@@ -302,6 +302,7 @@ export class Operations implements Containers {
       readonly detach: boolean;
       readonly tty?: boolean;
       readonly consoleSize?: readonly [number, number];
+      readonly onRun?: () => void;
     },
   ): Promise<Session | undefined> {
     return this.#deps.execs.start(execId, options);

@@ -141,6 +141,33 @@ test('exec start reads its body before the upgrade and keeps what follows as inp
   assert.deepEqual(readFrames(answer.body), [{ stream: 1, text: 'typed' }]);
 });
 
+test('exec start sends its headers before the command runs', async (t) => {
+  const seen = Promise.withResolvers<void>();
+  const { path } = await serve(t, {
+    containers: {
+      execInspect: () => exec,
+      execStart: async (_id, { onRun }) => {
+        onRun?.();
+        await seen.promise;
+        return undefined;
+      },
+    },
+  });
+  const client = new RawClient(path);
+  client.send(
+    'POST /exec/e/start HTTP/1.1',
+    ...upgrade,
+    'Content-Type: application/json',
+    'Content-Length: 2',
+    '',
+    '{}',
+  );
+  await client.until('\r\n\r\n');
+  seen.resolve();
+  client.socket.end();
+  assert.equal((await client.answer()).status, 101);
+});
+
 test('exec start tells a command that cannot run in the stream, a missing exec by status', async (t) => {
   const { path } = await serve(t, {
     containers: {

@@ -161,7 +161,8 @@ async function pumpInput(
   if (!broken && stdin.writable) stdin.end();
 }
 
-function closeConnection({ output, closed, socket }: Connection): void {
+/** Ends our half; the client's is broken off if it does not follow. */
+export function closeConnection({ output, closed, socket }: Connection): void {
   if (closed.aborted || output.destroyed) return;
   output.end();
   if (socket === undefined) return;

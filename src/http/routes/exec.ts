@@ -5,7 +5,7 @@ import { readObject } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { toExecRequest } from '../create-body.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
-import { endWithText, serveSession, takeOver } from '../hijack.ts';
+import { type Connection, closeConnection, endWithText, serveSession, takeOver } from '../hijack.ts';
 import { queryOf } from '../query.ts';
 import { sizeOf } from './containers.ts';
 import { defaultDetachKeys } from './streams.ts';
@@ -39,20 +39,27 @@ export function execRoutes(app: FastifyInstance, { engine, calls }: RouteContext
     const exec = containers.execInspect(request.params.id);
     const startOver = { tty, api: request.api, calls, bodyRead: true };
 
+    let taken: Connection | undefined;
+    const connect = () => (taken ??= takeOver(request, reply, startOver));
     let session: Session | undefined;
     try {
-      session = await containers.execStart(request.params.id, options);
+      // The headers go before the first output can: docker-py loses what arrives together with them.
+      session = await containers.execStart(
+        request.params.id,
+        detach ? options : { ...options, onRun: connect },
+      );
     } catch (error) {
       // Docker has taken the connection over by the time the command fails to start; clients then read its exit code.
-      if (detach || !startedTrying(error)) throw error;
-      endWithText(takeOver(request, reply, startOver), messageOf(error), tty);
+      if (taken === undefined && (detach || !startedTrying(error))) throw error;
+      endWithText(connect(), messageOf(error), tty);
       return;
     }
     if (session === undefined) {
-      await reply.code(200).send('');
+      if (taken === undefined) await reply.code(200).send('');
+      else closeConnection(taken);
       return;
     }
-    const connection = takeOver(request, reply, { ...startOver, tty: session.tty });
+    const connection = connect();
     const detachKeys = parseDetachKeys(exec.DetachKeys || defaultDetachKeys);
     await serveSession(connection, session, { detachKeys, log: reply.log });
   });
