@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/index.ts';
@@ -8,6 +8,9 @@ import { createApp } from './app.ts';
 import { Calls } from './calls.ts';
 import { bind, parseHost, type TlsFiles } from './listen.ts';
 import { routeUpgrade, shouldUpgrade } from './upgrade.ts';
+
+// An import of node:http as an ES module would load all of its names, and with them Node's web sockets and fetch.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** Milliseconds that requests in flight get at shutdown. */
 const graceMs = 3_000;

@@ -1,6 +1,9 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse as Response } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { EngineError } from '../errors/index.ts';
+
+// As in server.ts: an ES import would load far more.
+const { ServerResponse } = process.getBuiltinModule('node:http');
 
 const key = Symbol('upgrade');
 /** Most bytes of an upgrade request's own body (the JSON of exec start). */
@@ -33,7 +36,7 @@ export function shouldUpgrade(raw: IncomingMessage): boolean {
 export async function routeUpgrade(
   raw: IncomingMessage,
   connection: { readonly socket: Duplex; readonly head: Buffer },
-  route: (request: IncomingMessage, response: ServerResponse) => void,
+  route: (request: IncomingMessage, response: Response) => void,
 ): Promise<void> {
   const { socket } = connection;
   const head =
@@ -44,9 +47,9 @@ export async function routeUpgrade(
   const response = new ServerResponse(raw);
   response.shouldKeepAlive = false;
   // A socket's type is Duplex here, but Node's server hands out its own net.Socket or tls.TLSSocket.
-  response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
+  response.assignSocket(socket as Parameters<Response['assignSocket']>[0]);
   response.once('finish', () => {
-    response.detachSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
+    response.detachSocket(socket as Parameters<Response['assignSocket']>[0]);
     socket.end();
   });
   route(raw, response);
