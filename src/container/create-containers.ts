@@ -19,7 +19,7 @@ import { Launcher } from './launch.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Logs } from './logs.ts';
 import { Operations } from './operations.ts';
-import { recover } from './recover.ts';
+import { applyPolicies, recover } from './recover.ts';
 import { Remover } from './remove.ts';
 import { Restarts } from './restarts.ts';
 import { SeccompProfiles } from './spec/index.ts';
@@ -54,6 +54,8 @@ export interface ContainerSide {
   readonly steps: StepRunner;
   /** Makes rows and kernel agree; call once, before serving. */
   recover(): Promise<void>;
+  /** Starts what restart policies want to run; call once, after `recover`. */
+  applyPolicies(): void;
   /** Stops every running container. */
   stopAll(): Promise<void>;
   /** Stops following containers, which go on by themselves. */
@@ -79,7 +81,13 @@ export function createContainers({ config, host, store, services, logger }: Cont
     runtime,
     processOf: (container, request) => specs.exec(container, request),
   });
-  const remover = new Remover({ store, launcher, storage, waiters, logger });
+  const remover = new Remover({
+    store,
+    launcher,
+    storage: { ...storage, images },
+    waiters,
+    logger,
+  });
   const lifecycle = new Lifecycle({ store, launcher, runtime, waiters, pending, remover, logger });
   const restarts = new Restarts({ start: (id) => lifecycle.start(id, { byPolicy: true }), logger });
   lifecycle.useRestarts(restarts);
@@ -105,10 +113,14 @@ export function createContainers({ config, host, store, services, logger }: Cont
     directory: storage.directory,
   });
 
+  const recovery = { store, lifecycle, remover, runtime, networks, storage, logger };
   return {
     containers,
     steps: new ContainerStepRunner({ store, storage, networks, runtime, specs }, context),
-    recover: () => recover({ store, lifecycle, remover, runtime, networks, storage, logger }),
+    recover: () => recover(recovery),
+    applyPolicies: () => {
+      applyPolicies(recovery);
+    },
     stopAll: async () => {
       const running = store.all().filter(({ state }) => state.running);
       await Promise.allSettled(running.map((container) => stopper.stop(container, {})));

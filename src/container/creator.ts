@@ -65,7 +65,8 @@ export class Creator {
         endpoints: endpointsOf(request),
         mounts,
       };
-      store.insert({ record, state: newState });
+      // Read again in the same transaction: the image may have been removed meanwhile.
+      store.insert({ record, state: newState }, () => images.resolve(image.id));
       made = true;
       return { Id: id, Warnings: warnings };
     } finally {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Networks } from '../network/index.ts';
 import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
+import type { Volumes } from '../volume/index.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { type Container, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
@@ -16,16 +17,20 @@ export interface RecoverDeps {
   readonly remover: Remover;
   readonly runtime: OciRuntime;
   readonly networks: Networks;
-  readonly storage: { readonly snapshots: Snapshotter; readonly directory: string };
+  readonly storage: {
+    readonly snapshots: Snapshotter;
+    readonly volumes: Volumes;
+    readonly directory: string;
+  };
   readonly logger: Logger;
 }
 
 /**
  * Makes the rows agree with the kernel after the engine was away: finds running containers again, ends those that
- * ended meanwhile, finishes removals, drops what no row knows, and applies the restart policies.
+ * ended meanwhile, finishes removals and drops what no row knows.
  */
 export async function recover(deps: RecoverDeps): Promise<void> {
-  const { store, runtime, networks, logger } = deps;
+  const { store, runtime, networks } = deps;
   const alive: Container[] = [];
   const gone: Container[] = [];
   for (const container of store.all()) {
@@ -36,15 +41,21 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   }
   await networks.recover(
     alive.flatMap(({ record, state }) =>
-      state.connection === undefined ? [] : [{ containerId: record.id, containerName: record.name.slice(1), connection: state.connection }],
+      state.connection === undefined
+        ? []
+        : [{ containerId: record.id, containerName: record.name.slice(1), connection: state.connection }],
     ),
   );
   for (const container of gone) await settle(container, deps);
   await dropUnknown(deps);
   for (const container of alive) deps.lifecycle.follow(container);
+}
+
+/** Starts the containers that do not run and whose restart policy wants them to, in the background. */
+export function applyPolicies({ store, lifecycle, logger }: RecoverDeps): void {
   for (const { record, state } of store.all()) {
     if (!state.running && startsWithDaemon(record.hostConfig.RestartPolicy, lastRun(state))) {
-      deps.lifecycle.start(record.id).catch((error: unknown) => {
+      lifecycle.start(record.id).catch((error: unknown) => {
         logger.warn(
           { container: record.id, err: error },
           'cannot start the container again after the engine was away',
@@ -98,4 +109,5 @@ async function dropUnknown({ store, runtime, storage }: RecoverDeps): Promise<vo
   for (const id of await readdir(storage.directory)) {
     if (store.get(id) === undefined) await rm(join(storage.directory, id), { recursive: true, force: true });
   }
+  await storage.volumes.recover(new Set(store.all().map(({ record }) => record.id)));
 }

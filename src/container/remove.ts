@@ -2,9 +2,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { isCode, messageOf } from '../errors/index.ts';
+import type { Images } from '../image/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Launcher } from './launch.ts';
+import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -14,6 +16,7 @@ export interface RemoverDeps {
   readonly storage: {
     readonly snapshots: Snapshotter;
     readonly volumes: Volumes;
+    readonly images: Pick<Images, 'resolve' | 'collectGarbage'>;
     readonly directory: string;
   };
   readonly waiters: Waiters;
@@ -31,28 +34,42 @@ export class Remover {
   /** The container does not run and the caller holds its lock. A failure leaves it `dead`, to be removed again. */
   async remove(id: string, options: { readonly volumes: boolean }): Promise<void> {
     const { store, launcher, storage, waiters } = this.#deps;
-    const { state } = store.transition(id, (before) => ({ ...before, removing: true, dead: false }));
+    const { record, state } = store.transition(id, (before) => ({ ...before, removing: true, dead: false }));
     try {
       await launcher.tearDown(store.current(id));
       await Promise.all([
         storage.snapshots.remove(id),
         rm(join(storage.directory, id), { recursive: true, force: true }),
       ]);
-      const anonymous = storage.volumes.detach(id);
-      if (options.volumes) await this.#removeVolumes(anonymous);
-      store.delete(id);
+      if (options.volumes) await this.#removeVolumes(id);
+      store.delete(id, () => storage.volumes.detach(id));
     } catch (error) {
       store.transition(id, (before) => ({ ...before, removing: false, dead: true, error: messageOf(error) }));
       waiters.removed(id, state.exitCode, messageOf(error));
       throw error;
     }
     waiters.removed(id, state.exitCode);
+    this.#collectImage(record);
   }
 
-  async #removeVolumes(names: readonly string[]): Promise<void> {
-    for (const name of names) {
+  /** An image removed by force while this container used it: its layers had to wait for this moment. */
+  #collectImage({ imageId }: ContainerRecord): void {
+    const { storage, logger } = this.#deps;
+    try {
+      storage.images.resolve(imageId);
+    } catch (error) {
+      if (!isCode(error, 'notFound')) throw error;
+      storage.images.collectGarbage().catch((failure: unknown) => {
+        logger.warn({ image: imageId, err: failure }, 'cannot remove the layers of an image that is gone');
+      });
+    }
+  }
+
+  async #removeVolumes(id: string): Promise<void> {
+    const { volumes } = this.#deps.storage;
+    for (const name of volumes.anonymousOf(id)) {
       try {
-        await this.#deps.storage.volumes.remove(name, { force: true });
+        await volumes.remove(name, { force: true, user: id });
       } catch (error) {
         // Another container mounts it too (--volumes-from): it goes with that one.
         if (!isCode(error, 'conflict')) throw error;

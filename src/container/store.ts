@@ -124,9 +124,10 @@ export class ContainerStore {
     });
   }
 
-  delete(id: string): void {
+  delete(id: string, also?: (transaction: Transaction) => void): void {
     const container = this.current(id);
     this.#metadata.transact((transaction) => {
+      also?.(transaction);
       transaction.db.prepare('DELETE FROM containers WHERE id = ?').run(id);
       this.#record(transaction, container, { action: 'destroy' });
     });

@@ -1,17 +1,18 @@
-import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Filters, Volume, VolumeCreateRequest } from '../api/index.ts';
 import type { EngineConfig } from '../config/index.ts';
-import { EngineError, hasErrno } from '../errors/index.ts';
+import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { run } from '../lib/process.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
 import { isTrue, matches } from './filters.ts';
+import { bury, recoverDirectories } from './recover.ts';
 import { type VolumeRow, VolumeRows } from './rows.ts';
 import { seedVolume } from './seed.ts';
-import type { Volumes } from './volumes.ts';
+import type { RemoveVolume, Volumes } from './volumes.ts';
 
 export interface VolumesOptions {
   readonly config: EngineConfig;
@@ -24,8 +25,6 @@ export function createVolumes({ config, metadata }: VolumesOptions): Volumes {
 }
 
 const anonymousLabel = 'com.docker.volume.anonymous';
-/** Starts the name of a directory whose volume is gone; no volume's name can start so. */
-const doomed = '.removing-';
 
 class LocalVolumes implements Volumes {
   readonly #root: string;
@@ -33,7 +32,6 @@ class LocalVolumes implements Volumes {
   readonly #locks = new KeyedLock();
   /** Containers that have a volume mounted, since this daemon started. */
   readonly #mounted = new Map<string, Set<string>>();
-  #swept: Promise<void> | undefined;
 
   constructor(root: string, metadata: Metadata) {
     this.#root = root;
@@ -62,7 +60,6 @@ class LocalVolumes implements Volumes {
     using _held = await this.#locks.acquire(name);
     const existing = this.#rows.get(name);
     if (existing !== undefined) return this.#show(existing);
-    await this.#sweep();
     await mkdir(this.#root, { recursive: true, mode: 0o711 });
     await mkdir(join(this.#root, name), { recursive: true, mode: 0o711 });
     await mkdir(this.#pathOf(name), { recursive: true, mode: 0o755 });
@@ -89,24 +86,20 @@ class LocalVolumes implements Volumes {
     return { Volumes: found.map((row) => this.#show(row)), Warnings: [] };
   }
 
-  async remove(name: string, { force }: { readonly force: boolean }): Promise<void> {
+  async remove(name: string, { force, user }: RemoveVolume): Promise<void> {
     using _held = await this.#locks.acquire(name);
     if (force && this.#rows.get(name) === undefined) return;
     const row = this.#find(name);
-    const users = this.#rows.users(name);
+    const users = this.#rows.users(name).filter((id) => id !== user);
     if (users.length > 0) {
       throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
     }
     // Another's file system must be off before its mount point is deleted: rm would go into it.
     if (hasMount(row)) unmountOptions(this.#pathOf(name));
+    // The row last, so that no data is left which a new volume of this name would show again.
+    const grave = await bury(this.#root, name);
     this.#rows.delete(name);
     this.#mounted.delete(name);
-    const grave = join(this.#root, `${doomed}${randomId().slice(0, 12)}`);
-    try {
-      await rename(join(this.#root, name), grave);
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) throw error;
-    }
     await rm(grave, { recursive: true, force: true });
   }
 
@@ -148,7 +141,22 @@ class LocalVolumes implements Volumes {
   }
 
   detach(containerId: string): string[] {
-    return this.#rows.removeUser(containerId);
+    const anonymous = this.#rows.anonymousOf(containerId);
+    this.#rows.removeUser(containerId);
+    return anonymous;
+  }
+
+  anonymousOf(containerId: string): string[] {
+    return this.#rows.anonymousOf(containerId);
+  }
+
+  async recover(containers: ReadonlySet<string>): Promise<void> {
+    await recoverDirectories(this.#root, new Set(this.#rows.all().map(({ name }) => name)));
+    for (const id of this.#rows.allUsers()) {
+      if (containers.has(id)) continue;
+      for (const name of this.#rows.anonymousOf(id)) await this.remove(name, { force: true, user: id });
+      this.#rows.removeUser(id);
+    }
   }
 
   async mount(
@@ -223,21 +231,6 @@ class LocalVolumes implements Volumes {
       sizes.set(path, Number(size));
     }
     return rows.map(({ name }) => sizes.get(this.#pathOf(name)) ?? 0);
-  }
-
-  /** Once after a start: directories whose removal was cut short. */
-  async #sweep(): Promise<void> {
-    this.#swept ??= removeDoomed(this.#root);
-    await this.#swept;
-  }
-}
-
-async function removeDoomed(root: string): Promise<void> {
-  try {
-    const names = (await readdir(root)).filter((name) => name.startsWith(doomed));
-    await Promise.all(names.map((name) => rm(join(root, name), { recursive: true, force: true })));
-  } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error;
   }
 }
 

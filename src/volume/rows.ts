@@ -59,6 +59,7 @@ export class VolumeRows {
 
   delete(name: string): void {
     this.#metadata.transact((transaction) => {
+      transaction.db.prepare('DELETE FROM volume_users WHERE volume = ?').run(name);
       transaction.db.prepare('DELETE FROM volumes WHERE name = ?').run(name);
       transaction.record(event('destroy', name));
     });
@@ -75,10 +76,15 @@ export class VolumeRows {
       .run(name, containerId);
   }
 
-  /** Returns the anonymous volumes it used, and nobody else does. Joins the caller's transaction. */
-  removeUser(containerId: string): string[] {
-    const { db } = this.#metadata;
-    const anonymous = db
+  /** Every container that refers to a volume. */
+  allUsers(): string[] {
+    const rows = this.#metadata.db.prepare('SELECT DISTINCT container_id FROM volume_users').all();
+    return rows.map((row) => String(row['container_id']));
+  }
+
+  /** The anonymous volumes it uses, and nobody else does. */
+  anonymousOf(containerId: string): string[] {
+    return this.#metadata.db
       .prepare(
         `SELECT volume FROM volume_users JOIN volumes ON volumes.name = volume
          WHERE container_id = ? AND anonymous = 1
@@ -89,8 +95,11 @@ export class VolumeRows {
       )
       .all(containerId)
       .map((row) => String(row['volume']));
-    db.prepare('DELETE FROM volume_users WHERE container_id = ?').run(containerId);
-    return anonymous;
+  }
+
+  /** Joins the caller's transaction. */
+  removeUser(containerId: string): void {
+    this.#metadata.db.prepare('DELETE FROM volume_users WHERE container_id = ?').run(containerId);
   }
 
   recordUse(action: 'mount' | 'unmount', name: string, container: string): void {

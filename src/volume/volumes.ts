@@ -1,5 +1,12 @@
 import type { Filters, Volume, VolumeCreateRequest } from '../api/index.ts';
 
+export interface RemoveVolume {
+  /** An unknown volume is no error. */
+  readonly force: boolean;
+  /** A container whose own removal this is part of: its reference does not stand in the way and goes too. */
+  readonly user?: string;
+}
+
 /** Named and anonymous volumes of the `local` driver. */
 export interface Volumes {
   /** Makes a volume; the same name again returns the one there. A bad name is `invalidArgument` with Docker's text. */
@@ -8,7 +15,7 @@ export interface Volumes {
   inspect(name: string): Volume;
   list(filters: Filters): { readonly Volumes: readonly Volume[]; readonly Warnings: readonly string[] };
   /** `conflict` "remove X: volume is in use - [id]" while a container refers to it; force ignores an unknown one. */
-  remove(name: string, options: { readonly force: boolean }): Promise<void>;
+  remove(name: string, options: RemoveVolume): Promise<void>;
   prune(
     filters: Filters,
   ): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
@@ -16,8 +23,15 @@ export interface Volumes {
   usage(signal?: AbortSignal): Promise<Volume[]>;
   /** Records that a container uses the volume (same transaction as the container's row is the caller's business). */
   attach(name: string, containerId: string): void;
-  /** Forgets the container's volumes; returns the anonymous ones among them, for `rm -v` and `--rm`. */
+  /** Forgets the container's volumes; returns the anonymous ones among them that no other container uses. */
   detach(containerId: string): string[];
+  /** Anonymous volumes that only this container uses: what `rm -v` and `--rm` take along. */
+  anonymousOf(containerId: string): readonly string[];
+  /**
+   * Once at the start of an engine: finishes or undoes what an earlier one left half done, and forgets containers
+   * that are not among the given ids, with the anonymous volumes made for them.
+   */
+  recover(containers: ReadonlySet<string>): Promise<void>;
   /**
    * The host path to bind, mounted if the driver's options ask for it. With `seedFrom` (a directory in the image's tree)
    * an empty volume is filled from it first, with owner, mode and xattrs, exactly once.
