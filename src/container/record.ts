@@ -43,6 +43,8 @@ export interface RunState {
   readonly restarting: boolean;
   /** A removal has begun. */
   readonly removing: boolean;
+  /** The removal that has begun takes anonymous volumes along. */
+  readonly removingVolumes?: boolean;
   /** A removal failed. */
   readonly dead: boolean;
   readonly pid: number;

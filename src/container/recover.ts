@@ -80,7 +80,7 @@ async function settle(container: Container, deps: RecoverDeps): Promise<void> {
     if (current === undefined) return;
     const { AutoRemove } = current.record.hostConfig;
     if (current.state.removing || AutoRemove) {
-      await remover.remove(id, { volumes: AutoRemove });
+      await remover.remove(id, { volumes: AutoRemove || current.state.removingVolumes === true });
     } else if (!current.state.running) {
       // What a start left that was cut off before its row was written.
       await runtime.delete(id, { force: true });

@@ -34,7 +34,12 @@ export class Remover {
   /** The container does not run and the caller holds its lock. A failure leaves it `dead`, to be removed again. */
   async remove(id: string, options: { readonly volumes: boolean }): Promise<void> {
     const { store, launcher, storage, waiters } = this.#deps;
-    const { record, state } = store.transition(id, (before) => ({ ...before, removing: true, dead: false }));
+    const { record, state } = store.transition(id, (before) => ({
+      ...before,
+      removing: true,
+      removingVolumes: options.volumes,
+      dead: false,
+    }));
     try {
       await launcher.tearDown(store.current(id));
       await Promise.all([

@@ -52,7 +52,7 @@ export class TestDaemon {
     this.#process = child;
     const deadline = Date.now() + 20_000;
     while (!(await answers(this.host.slice('unix://'.length)))) {
-      if (child.exitCode !== null || Date.now() > deadline) {
+      if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
         throw new Error(`the daemon did not start:\n${this.log()}`);
       }
       await sleep(20);
