@@ -79,6 +79,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const execs = new Execs({
     store,
     runtime,
+    logger,
     processOf: (container, request) => specs.exec(container, request),
   });
   const remover = new Remover({

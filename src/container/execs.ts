@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { ExecCreateRequest, ExecInspect } from '../api/index.ts';
 import { EngineError, isAbortError, messageOf } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
@@ -22,6 +23,7 @@ interface Exec {
 export interface ExecsDeps {
   readonly store: ContainerStore;
   readonly runtime: OciRuntime;
+  readonly logger: Logger;
   /** What to run, from the container's settings and the request. */
   readonly processOf: (container: Container, request: ExecCreateRequest) => Promise<ProcessSpec>;
 }
@@ -194,8 +196,11 @@ export class Execs {
         attributes: { execID: exec.id, exitCode: String(exec.exitCode) },
       });
     }
-    await runtime.deleteExec(exec.containerId, exec.id);
     this.#forgetLater(exec.id);
+    // Nobody waits for its files to go.
+    runtime.deleteExec(exec.containerId, exec.id).catch((error: unknown) => {
+      this.#deps.logger.warn({ exec: exec.id, err: error }, 'cannot remove the files of an ended exec');
+    });
   }
 
   #forgetLater(id: string): void {

@@ -1,11 +1,18 @@
 import { EngineError } from '../errors/index.ts';
-import type { Metadata, Transaction } from '../metadata/index.ts';
+import type { Metadata, Transaction, TransactOptions } from '../metadata/index.ts';
 import type { Container, ContainerRecord, RunState } from './record.ts';
 
 /** What happened to a container, for the journal. */
 export interface Happening {
   readonly action: string;
   readonly attributes?: Readonly<Record<string, string>>;
+}
+
+const unsynced = { durable: false };
+
+/** A container of `--rm` does not outlive the engine's next start: a power cut can take nothing that stays. */
+function durabilityOf({ record }: Container): TransactOptions {
+  return record.hostConfig.AutoRemove ? unsynced : {};
 }
 
 /**
@@ -87,7 +94,7 @@ export class ContainerStore {
         );
       also?.(transaction);
       this.#record(transaction, container, { action: 'create' });
-    });
+    }, durabilityOf(container));
     this.#remember(container);
   }
 
@@ -101,7 +108,7 @@ export class ContainerStore {
         .prepare('UPDATE containers SET name = ?, record = ?, state = ? WHERE id = ?')
         .run(record.name, JSON.stringify(record), JSON.stringify(state), record.id);
       for (const happening of happenings) this.#record(transaction, container, happening);
-    });
+    }, durabilityOf(container));
     this.#idByName.delete(before.record.name);
     this.#remember(container);
     return container;
@@ -121,7 +128,7 @@ export class ContainerStore {
   note(container: Container, ...happenings: readonly Happening[]): void {
     this.#metadata.transact((transaction) => {
       for (const happening of happenings) this.#record(transaction, container, happening);
-    });
+    }, unsynced);
   }
 
   delete(id: string, also?: (transaction: Transaction) => void): void {
@@ -130,7 +137,7 @@ export class ContainerStore {
       also?.(transaction);
       transaction.db.prepare('DELETE FROM containers WHERE id = ?').run(id);
       this.#record(transaction, container, { action: 'destroy' });
-    });
+    }, durabilityOf(container));
     this.#byId.delete(id);
     this.#idByName.delete(container.record.name);
   }

@@ -23,6 +23,14 @@ export interface Transaction {
   record(entry: JournalEntry): void;
 }
 
+export interface TransactOptions {
+  /**
+   * False: not synced by itself. It outlives a killed process, and a power cut once any later durable transaction is
+   * done. For what nobody has been told of yet, or what recovery would do again. Default true.
+   */
+  readonly durable?: boolean;
+}
+
 /**
  * The one database of an engine (`ROOT/gantry.db`, SQLite, WAL, synchronous=FULL).
  *
@@ -30,8 +38,8 @@ export interface Transaction {
  */
 export interface Metadata extends AsyncDisposable {
   readonly db: DatabaseSync;
-  /** Runs `change` in one durable transaction; a throw rolls it back. Synchronous: no await can hold it open. */
-  transact<T>(change: (transaction: Transaction) => T): T;
+  /** Runs `change` in one transaction; a throw rolls it back. Synchronous: no await can hold it open. */
+  transact<T>(change: (transaction: Transaction) => T, options?: TransactOptions): T;
   readonly journal: Journal;
   readonly leases: Leases;
 }

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { EngineError } from '../errors/index.ts';
 import { openJournal } from './journal.ts';
 import { openLeases } from './leases.ts';
-import type { JournalEntry, JournalRow, Metadata, Transaction } from './metadata.ts';
+import type { JournalEntry, JournalRow, Metadata, Transaction, TransactOptions } from './metadata.ts';
 import { migrations } from './schema.ts';
 
 /** Opens (and makes or migrates) the database at `path`. Rejects with `internal` if a newer Gantry wrote it. */
@@ -13,9 +13,11 @@ export function openMetadata(path: string): Metadata {
   const journal = openJournal(db);
   let depth = 0;
 
-  const transact = <T>(change: (transaction: Transaction) => T): T => {
+  const transact = <T>(change: (transaction: Transaction) => T, options: TransactOptions = {}): T => {
     if (depth > 0) throw new EngineError('internal', 'a transaction is already open');
     const rows: JournalRow[] = [];
+    const unsynced = options.durable === false;
+    if (unsynced) db.exec('PRAGMA synchronous = NORMAL');
     db.exec('BEGIN IMMEDIATE');
     depth += 1;
     let result: T;
@@ -34,6 +36,7 @@ export function openMetadata(path: string): Metadata {
         : error;
     } finally {
       depth -= 1;
+      if (unsynced) db.exec('PRAGMA synchronous = FULL');
     }
     journal.publish(rows);
     return result;

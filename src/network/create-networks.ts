@@ -52,7 +52,7 @@ class BridgeNetworks implements Networks {
   #firewallCheckedMs = 0;
   #isOpen = false;
 
-  constructor({ config, metadata, poolSize = 4, onWarning = () => undefined }: NetworksOptions) {
+  constructor({ config, metadata, poolSize = 8, onWarning = () => undefined }: NetworksOptions) {
     this.#config = config;
     this.#records = new NetworkRecords(metadata);
     ensureBuiltins(this.#records);

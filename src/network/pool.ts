@@ -58,11 +58,11 @@ export class Pool<T> {
   /** The taker's own work goes first while there are some left. */
   #refillSoon(): void {
     if (this.#closed || this.#timer !== undefined || this.#refill !== undefined) return;
-    if (this.#ready.length <= 1) {
+    if (this.#ready.length <= 2) {
       void this.fill();
       return;
     }
-    this.#timer = setTimeout(() => void this.fill(), 60);
+    this.#timer = setTimeout(() => void this.fill(), 250);
     this.#timer.unref();
   }
 

@@ -2,6 +2,8 @@ import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import type { Metadata } from '../metadata/index.ts';
 
+const unsynced = { durable: false };
+
 /** A network as it is stored. `host` and `null` ones have no bridge. */
 export interface NetworkRecord {
   readonly id: string;
@@ -101,7 +103,7 @@ export class NetworkRecords {
     this.#records.delete(record.id);
   }
 
-  /** One journal row for each network a container joined or left. */
+  /** One journal row for each network a container joined or left; the container's own rows make it durable. */
   recordUse(action: 'connect' | 'disconnect', containerId: string, networkIds: readonly string[]): void {
     const records = networkIds.flatMap((id) => this.#records.get(id) ?? []);
     if (records.length === 0) return;
@@ -110,7 +112,7 @@ export class NetworkRecords {
         const entry = eventOf(record, action);
         transaction.record({ ...entry, attributes: { ...entry.attributes, container: containerId } });
       }
-    });
+    }, unsynced);
   }
 }
 

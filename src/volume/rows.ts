@@ -103,9 +103,12 @@ export class VolumeRows {
   }
 
   recordUse(action: 'mount' | 'unmount', name: string, container: string): void {
-    this.#metadata.transact((transaction) => {
-      transaction.record(event(action, name, { container }));
-    });
+    this.#metadata.transact(
+      (transaction) => {
+        transaction.record(event(action, name, { container }));
+      },
+      { durable: false },
+    );
   }
 }
 

@@ -298,9 +298,13 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   #insert(row: SnapshotRow): void {
     try {
-      this.#metadata.transact(() => {
-        this.#table.insert(row);
-      });
+      // Whatever is going to use it writes a row of its own, which makes this one durable.
+      this.#metadata.transact(
+        () => {
+          this.#table.insert(row);
+        },
+        { durable: false },
+      );
     } catch (error) {
       if (row.parent !== null && this.#table.get(row.parent) === undefined) {
         throw new EngineError('notFound', `No such snapshot: ${row.parent}`, { cause: error });
@@ -317,10 +321,14 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   }
 
   #removeRow(row: SnapshotRow, check?: () => void): void {
-    this.#metadata.transact(() => {
-      check?.();
-      this.#table.delete(row.name);
-    });
+    // An active tree whose row came back after a power cut has no owner any more, and goes again.
+    this.#metadata.transact(
+      () => {
+        check?.();
+        this.#table.delete(row.name);
+      },
+      { durable: row.kind === 'committed' },
+    );
     if (row.kind === 'committed') {
       unlinkSync(join(this.#layout.links, row.directory));
       this.#trash.discard(this.#initDirectory(row.name));

@@ -5,7 +5,7 @@ import { hasErrno } from '../../errors/index.ts';
 import { run } from '../../lib/process.ts';
 
 /** Removals that come in a burst (`docker rm $(...)`) share one `rm`. */
-const gatherMs = 50;
+const gatherMs = 250;
 
 /** Takes trees out of sight at once and deletes them in the background; disposing waits for the last. */
 export class Trash implements AsyncDisposable {
