@@ -4,6 +4,7 @@ import { availableParallelism, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
 import { hostPlatform } from '../oci/index.ts';
+import { type AppArmorFacts, probeAppArmor } from './apparmor.ts';
 import { capabilitiesInMask } from './spec/capabilities.ts';
 import { kernelAtLeast } from './spec/seccomp.ts';
 
@@ -26,8 +27,7 @@ export interface HostFacts {
   /** Those a container may have at most: what this process holds itself. */
   readonly capabilities: readonly string[];
   readonly seccomp: boolean;
-  /** The profile containers get, `undefined` where the kernel or the profile is missing. */
-  readonly apparmor: { readonly enabled: boolean; readonly defaultProfileLoaded: boolean };
+  readonly apparmor: AppArmorFacts;
   /** A limit on swap can be set. */
   readonly swapLimit: boolean;
   readonly swappiness: boolean;
@@ -45,9 +45,6 @@ export interface HostFacts {
   readonly initPath: string | undefined;
 }
 
-/** AppArmor profile of a container that names none. */
-export const defaultAppArmorProfile = 'docker-default';
-
 const cgroupRoot = '/sys/fs/cgroup';
 const cgroup2Magic = 0x63677270;
 // Only static ones: the dynamic /usr/bin/tini finds no libc in most images.
@@ -63,7 +60,7 @@ const wantedSysctls: Readonly<Record<string, string>> = {
 };
 
 export async function probeHost(): Promise<HostFacts> {
-  const [filesystem, status, possible, online, nodes, meminfo, mounts, profiles] = await Promise.all([
+  const [filesystem, status, possible, online, nodes, meminfo, mounts, apparmor] = await Promise.all([
     statfs(cgroupRoot),
     readFile('/proc/self/status', 'utf8'),
     readOr('/sys/devices/system/cpu/possible', '0'),
@@ -71,7 +68,7 @@ export async function probeHost(): Promise<HostFacts> {
     readOr('/sys/devices/system/node/online', '0'),
     readFile('/proc/meminfo', 'utf8'),
     readFile('/proc/self/mountinfo', 'utf8'),
-    readOr('/sys/kernel/security/apparmor/profiles', ''),
+    probeAppArmor(),
   ]);
   const cgroupVersion = filesystem.type === cgroup2Magic ? 2 : 1;
   const cgroupPaths = cgroupVersion === 2 ? { unified: cgroupRoot } : cgroupMounts(mounts);
@@ -80,7 +77,6 @@ export async function probeHost(): Promise<HostFacts> {
     const directory = cgroupPaths[controller];
     return directory !== undefined && existsSync(join(directory, file));
   };
-  const apparmorEnabled = (await readOr('/sys/module/apparmor/parameters/enabled', 'N')).startsWith('Y');
   const v1 = cgroupVersion === 1;
   return Object.freeze({
     cgroupVersion,
@@ -94,12 +90,7 @@ export async function probeHost(): Promise<HostFacts> {
     memoryTotal: Number(/^MemTotal:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0) * 1024,
     capabilities: capabilitiesInMask(/^CapEff:\s+([0-9a-f]+)/m.exec(status)?.[1] ?? '0'),
     seccomp: /^Seccomp:/m.test(status),
-    apparmor: {
-      enabled: apparmorEnabled,
-      defaultProfileLoaded: profiles
-        .split('\n')
-        .some((line) => line.startsWith(`${defaultAppArmorProfile} `)),
-    },
+    apparmor,
     swapLimit: v1 ? has('memory', 'memory.memsw.limit_in_bytes') : await unifiedSwapLimit(),
     swappiness: v1 && has('memory', 'memory.swappiness'),
     oomKillDisable: v1 && has('memory', 'memory.oom_control'),

@@ -38,6 +38,7 @@ import { joinNetwork, leaveNetwork } from './membership.ts';
 import { parseContainerName } from './names.ts';
 import { pruneContainers } from './prune.ts';
 import type { Container } from './record.ts';
+import { apparmorProfileOf } from './spec/index.ts';
 import { containerStats } from './stats.ts';
 import type { Stopper } from './stop.ts';
 import type { ContainerStore } from './store.ts';
@@ -216,6 +217,7 @@ export class Operations implements Containers {
     return inspectView(container, {
       paths: { directory: join(this.#deps.directory, id), snapshot: this.#deps.services.snapshots.paths(id) },
       execIds: this.#deps.execs.of(id),
+      apparmorProfile: apparmorProfileOf(container.record.hostConfig, this.#deps.host),
       ...(sizes === undefined ? {} : { sizes }),
     });
   }

@@ -59,6 +59,8 @@ export function inspectView(
     readonly paths: ContainerPaths;
     readonly sizes?: ContainerSizes;
     readonly execIds: readonly string[];
+    /** `undefined` where the host has no AppArmor. */
+    readonly apparmorProfile: string | undefined;
   },
 ): ContainerInspect {
   const { record, state } = container;
@@ -81,7 +83,7 @@ export function inspectView(
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: context.apparmorProfile ?? '',
     ExecIDs: context.execIds.length === 0 ? null : context.execIds,
     HostConfig: record.hostConfig,
     GraphDriver: { Name: 'overlay2', Data: { ...context.paths.snapshot } },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createBuilder } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
-import { createContainers, openContainerStore, probeHost } from '../container/index.ts';
+import { createContainers, openContainerStore } from '../container/index.ts';
 import { openContentStore } from '../content/index.ts';
 import { createImages } from '../image/index.ts';
 import { openMetadata } from '../metadata/index.ts';
@@ -12,6 +12,7 @@ import { createLogReader, createRuncRuntime } from '../runtime/index.ts';
 import { openSnapshots } from '../snapshot/index.ts';
 import { createVolumes } from '../volume/index.ts';
 import type { Engine } from './engine.ts';
+import { prepareHost } from './prepare-host.ts';
 import { lockRoot } from './root-lock.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { createSystem } from './system.ts';
@@ -28,7 +29,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
   await mkdir(join(config.root, 'containers'), { recursive: true, mode: 0o710 });
 
   const runtime = stack.use(createRuncRuntime({ run: config.run, program: config.runtime }));
-  const [runtimeInfo, host] = await Promise.all([runtime.probe(), probeHost()]);
+  const [runtimeInfo, host] = await Promise.all([runtime.probe(), prepareHost(logger)]);
   const metadata = stack.use(openMetadata(join(config.root, 'gantry.db')));
   const content = await openContentStore({ directory: join(config.root, 'content') });
   const { snapshots, layers } = stack.use(await openSnapshots({ root: config.root, metadata }));

@@ -12,6 +12,7 @@ const packageOf: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   tar: 'tar',
   ps: 'procps',
+  apparmor_parser: 'apparmor',
   xz: 'xz-utils',
   bzip2: 'bzip2',
 };

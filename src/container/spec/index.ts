@@ -1,7 +1,7 @@
 export { hostDevices, resolveDevices } from './devices.ts';
 export { assertPropagation, type ContainerFiles } from './mounts.ts';
 export { joinedContainer, type NamespacePaths } from './namespaces.ts';
-export { createExecProcess } from './process.ts';
+export { apparmorProfileOf, createExecProcess } from './process.ts';
 export { createResources, resolveBlockIo } from './resources.ts';
 export { SeccompProfiles } from './seccomp.ts';
 export { createSpec, type SpecInput } from './spec.ts';

@@ -1,6 +1,7 @@
 import type { ContainerConfig, ExecCreateRequest, HostConfig, Ulimit } from '../../api/index.ts';
 import type { ProcessSpec } from '../../runtime/index.ts';
-import { defaultAppArmorProfile, type HostFacts } from '../host-facts.ts';
+import { defaultAppArmorProfile } from '../apparmor.ts';
+import type { HostFacts } from '../host-facts.ts';
 import type { ResolvedUser } from '../user.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { createEnvironment } from './environment.ts';
@@ -59,7 +60,7 @@ function commonProcess(input: Omit<ProcessInput, 'init'>, privileged: boolean): 
     available: host.capabilities,
   });
   const options = securityOptions(hostConfig.SecurityOpt ?? []);
-  const apparmorProfile = apparmorProfileOf(options.apparmor, privileged, host);
+  const apparmorProfile = apparmorProfileOf({ ...hostConfig, Privileged: privileged }, host);
   const rlimits = (hostConfig.Ulimits ?? []).map(toRlimit);
   return {
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
@@ -73,13 +74,13 @@ function commonProcess(input: Omit<ProcessInput, 'init'>, privileged: boolean): 
 
 /** The profile to name, `undefined` where the kernel has no AppArmor or Docker's profile is not loaded. */
 export function apparmorProfileOf(
-  wanted: string | undefined,
-  privileged: boolean,
+  { SecurityOpt, Privileged }: Pick<HostConfig, 'SecurityOpt' | 'Privileged'>,
   { apparmor }: Pick<HostFacts, 'apparmor'>,
 ): string | undefined {
   if (!apparmor.enabled) return undefined;
+  const wanted = securityOptions(SecurityOpt ?? []).apparmor;
   if (wanted !== undefined && wanted !== '') return wanted;
-  if (privileged) return 'unconfined';
+  if (Privileged) return 'unconfined';
   return apparmor.defaultProfileLoaded ? defaultAppArmorProfile : undefined;
 }
 
