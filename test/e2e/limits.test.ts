@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import test, { after, before, describe } from 'node:test';
+import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+
+// cgroup limits and confinement, on either version of cgroups and with or without AppArmor.
+
+let engine: TestDaemon;
+const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
+
+before(async () => {
+  engine = await openDaemon();
+});
+after(async () => {
+  await engine.destroy();
+});
+
+const docker = (...args: string[]) => engine.ok(args);
+/** The first of two files of a container's own cgroup: v2's name, then v1's. */
+const limit = (options: string[], v2: string, v1: string) =>
+  docker('run', '--rm', ...options, 'base:1', 'cat', `/sys/fs/cgroup/${unified ? v2 : v1}`);
+
+describe('limits', () => {
+  test('are what the container sees in its cgroup', () => {
+    assert.equal(limit(['-m', '64m'], 'memory.max', 'memory/memory.limit_in_bytes'), '67108864');
+    assert.equal(limit(['--pids-limit', '50'], 'pids.max', 'pids/pids.max'), '50');
+    assert.equal(
+      limit(['--cpus', '0.5'], 'cpu.max', 'cpu/cpu.cfs_quota_us'),
+      unified ? '50000 100000' : '50000',
+    );
+    assert.equal(limit(['--cpuset-cpus', '0'], 'cpuset.cpus', 'cpuset/cpuset.cpus'), '0');
+  });
+
+  test('can be changed while it runs', () => {
+    docker('run', '-d', '--name', 'grows', '-m', '64m', 'base:1', 'sleep', '1000');
+    docker('update', '-m', '96m', '--memory-swap', '192m', '--pids-limit', '77', 'grows');
+    const read = (v2: string, v1: string) =>
+      docker('exec', 'grows', 'cat', `/sys/fs/cgroup/${unified ? v2 : v1}`);
+    assert.equal(read('memory.max', 'memory/memory.limit_in_bytes'), String(96 << 20));
+    assert.equal(read('pids.max', 'pids/pids.max'), '77');
+    docker('rm', '-f', 'grows');
+  });
+
+  test('a container over its memory is killed and says so', () => {
+    const args = ['-m', '16m', '--memory-swap', '16m', 'base:1', 'sh', '-c'];
+    const result = engine.docker(['run', '--name', 'big', ...args, 'exec tail /dev/zero']);
+    assert.equal(result.code, 137, result.stderr);
+    assert.equal(docker('inspect', '-f', '{{.State.OOMKilled}} {{.State.ExitCode}}', 'big'), 'true 137');
+    docker('rm', 'big');
+    docker('run', '--name', 'small', ...args, 'true');
+    assert.equal(docker('inspect', '-f', '{{.State.OOMKilled}}', 'small'), 'false');
+    docker('rm', 'small');
+  });
+
+  test('stats tell what it uses of them', () => {
+    docker('run', '-d', '--name', 'used', '-m', '64m', 'base:1', 'sleep', '1000');
+    const format = '{{.PIDs}} {{.MemUsage}} {{.CPUPerc}}';
+    const stats = docker('stats', '--no-stream', '--format', format, 'used');
+    assert.match(stats, /^1 [\d.]+(KiB|MiB|B) \/ 64MiB [\d.]+%$/);
+    assert.doesNotMatch(stats, / 0B \/ /);
+    docker('rm', '-f', 'used');
+  });
+});
+
+test('exec works in a container that moved its processes into nested cgroups', () => {
+  const directory = unified ? '/sys/fs/cgroup' : '/sys/fs/cgroup/memory';
+  const nest = [
+    `mkdir ${directory}/inner && echo 1 > ${directory}/inner/cgroup.procs`,
+    unified ? `echo +memory > ${directory}/cgroup.subtree_control` : 'true',
+    'echo nested; exec sleep 1000',
+  ].join(' && ');
+  docker('run', '-d', '--name', 'nests', '--privileged', '--cgroupns', 'private', 'base:1', 'sh', '-c', nest);
+  assert.equal(
+    docker(
+      'exec',
+      'nests',
+      'sh',
+      '-c',
+      'while ! [ -d "$1" ]; do sleep 0.1; done; echo in',
+      'sh',
+      `${directory}/inner`,
+    ),
+    'in',
+  );
+  assert.equal(docker('exec', 'nests', 'echo', 'again'), 'again');
+  assert.equal(docker('logs', 'nests'), 'nested');
+  docker('pause', 'nests');
+  docker('unpause', 'nests');
+  docker('rm', '-f', 'nests');
+});
+
+test('a health check runs under the same limits', () => {
+  docker(
+    'run',
+    '-d',
+    '--name',
+    'healthy',
+    '-m',
+    '64m',
+    '--health-cmd',
+    'true',
+    '--health-interval',
+    '200ms',
+    'base:1',
+    'sleep',
+    '1000',
+  );
+  const status = () => docker('inspect', '-f', '{{.State.Health.Status}}', 'healthy');
+  const deadline = Date.now() + 60_000;
+  while (status() === 'starting') assert.ok(Date.now() < deadline, 'no health check ran');
+  assert.equal(status(), 'healthy');
+  docker('rm', '-f', 'healthy');
+});
+
+describe('AppArmor', () => {
+  const enabled = existsSync('/sys/kernel/security/apparmor') && existsSync('/sbin/apparmor_parser');
+  const profileOf = (...options: string[]) => {
+    const id = docker('create', ...options, 'base:1', 'cat', '/proc/self/attr/current');
+    const named = docker('inspect', '-f', '{{.AppArmorProfile}}', id);
+    const result = engine.docker(['start', '-a', id]);
+    docker('rm', id);
+    return [named, result.code === 0 ? result.stdout.trim() : ''];
+  };
+
+  test('confines a container with docker-default where the host has it', () => {
+    const expected = enabled ? ['docker-default', 'docker-default (enforce)'] : ['', ''];
+    assert.deepEqual(profileOf(), expected);
+  });
+
+  test('leaves a privileged one alone, and one that asks', () => {
+    const expected = enabled ? ['unconfined', 'unconfined'] : ['', ''];
+    assert.deepEqual(profileOf('--privileged'), expected);
+    assert.deepEqual(profileOf('--security-opt', 'apparmor=unconfined'), expected);
+  });
+
+  test('denies mounting, and lets signals and work through', () => {
+    const script =
+      'mkdir /m; mount -t tmpfs none /m 2>/dev/null && echo mounted; sleep 100 & kill $! && echo killed';
+
+    assert.equal(
+      docker('run', '--rm', '--cap-add', 'SYS_ADMIN', 'base:1', 'sh', '-c', script),
+      enabled ? 'killed' : 'mounted\nkilled',
+    );
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'confined',
+      'base:1',
+      'sh',
+      '-c',
+      'trap "exit 4" TERM; while :; do sleep 0.1; done',
+    );
+    docker('stop', '-t', '60', 'confined');
+    assert.equal(docker('inspect', '-f', '{{.State.ExitCode}}', 'confined'), '4');
+    docker('rm', 'confined');
+  });
+});
