@@ -143,8 +143,9 @@ function summaryFor(image: ImageSummary, api: number): object {
 }
 
 function inspectFor(image: ImageInspect, api: number): object {
-  if (api >= 50) return image;
+  // Gone from API 1.45 on, but Compose 1 speaks the newest version and reads it when it recreates a container.
+  if (api >= 50) return { ...image, ContainerConfig: legacyConfig };
   const older = { ...image, Config: { ...legacyConfig, ...image.Config } };
   const sized = api < 44 ? { ...older, VirtualSize: image.Size } : older;
-  return api < 45 ? { ...sized, Container: '', ContainerConfig: legacyConfig } : sized;
+  return { ...sized, ContainerConfig: legacyConfig, ...(api < 45 ? { Container: '' } : {}) };
 }
