@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Networks } from '../network/index.ts';
@@ -34,6 +34,8 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   const alive: Container[] = [];
   const gone: Container[] = [];
   for (const container of store.all()) {
+    // Its making was not synced: after a power loss it may be gone.
+    await mkdir(join(deps.storage.directory, container.record.id), { recursive: true, mode: 0o710 });
     const status = await runtime.state(container.record.id);
     const runs = status !== undefined && (status.status === 'running' || status.status === 'paused');
     if (container.state.running && !container.state.restarting && runs) alive.push(container);

@@ -9,6 +9,7 @@ import { keepLayoutIndex } from './layout-index.ts';
 import { imageHistory, inspectImage, layersSize, listImages } from './list-images.ts';
 import { addImage, commitImage, importRootfs, recordTag, tagOf } from './make-image.ts';
 import { pruneImages, removeImage } from './remove-image.ts';
+import { repairImages } from './repair-images.ts';
 import { resolveImage } from './resolve-image.ts';
 
 /** The images of an engine. The caller owns the stores it passes in and disposes the result before them. */
@@ -69,6 +70,7 @@ export function createImages(dependencies: ImageDependencies): Images {
     },
     save: (names, signal) => saveImages(parts, names, signal),
     layersSize: () => layersSize(parts),
+    repair: () => repairImages(parts),
     collectGarbage: collect,
     [Symbol.asyncDispose]: () => index[Symbol.asyncDispose](),
   };

@@ -55,6 +55,12 @@ export interface ImageUser {
   readonly running: boolean;
 }
 
+/** An image that cannot be used, since a layer of it is lost. */
+export interface DamagedImage {
+  readonly id: ImageId;
+  readonly reason: string;
+}
+
 /** Disposing it brings the content store's `index.json` up to date. */
 export interface Images extends AsyncDisposable {
   /** By id, reference or id prefix. `notFound` "No such image: repo:tag"; `invalidArgument` for a bad reference. */
@@ -105,6 +111,8 @@ export interface Images extends AsyncDisposable {
   save(names: readonly string[], signal?: AbortSignal): Promise<Readable>;
   /** Bytes of layers stored, each once. */
   layersSize(): number;
+  /** Makes images whole whose layer trees a power loss took; once, at the start. Returns those that it could not. */
+  repair(): Promise<readonly DamagedImage[]>;
   /** Removes blobs and snapshots that no image, container or lease needs; returns the bytes freed. */
   collectGarbage(): Promise<number>;
 }

@@ -49,6 +49,7 @@ export interface Snapshotter {
    * A `usage` known already saves walking the tree.
    */
   commit(key: string, name: ChainId, options?: { readonly usage?: Usage }): Promise<void>;
+  /** `undefined` also for one that a power loss may have torn: to apply or commit it again makes it whole. */
   stat(name: ChainId): CommittedSnapshot | undefined;
   usage(key: string): Promise<Usage>;
   /** Removes an active or committed snapshot, unmounting first. Absent: succeeds. `conflict` when it has children. */

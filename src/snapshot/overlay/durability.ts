@@ -17,6 +17,8 @@ export interface DurabilityOptions {
   readonly root: string;
   readonly metadata: Metadata;
   readonly table: SnapshotTable;
+  /** This boot's id; trees of an earlier one are past saving. */
+  readonly boot: string;
 }
 
 /**
@@ -50,10 +52,10 @@ export class Durability implements AsyncDisposable {
   }
 
   async #sync(): Promise<void> {
-    const { root, metadata, table } = this.#options;
+    const { root, metadata, table, boot } = this.#options;
     // A root that was deleted whole, or closed before, has nothing to keep.
     if (!metadata.db.isOpen || !existsSync(root)) return;
-    const names = table.unsynced().map((row) => row.name);
+    const names = table.unsynced().flatMap((row) => (row.unsynced_boot === boot ? [row.name] : []));
     if (names.length === 0) return;
     const directory = await open(root, 'r');
     try {

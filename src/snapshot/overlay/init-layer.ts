@@ -1,10 +1,16 @@
 import { chmodSync, closeSync, mkdirSync, openSync, symlinkSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
+import type { ChainId } from '../../oci/index.ts';
 
 const directories = ['/dev/pts', '/dev/shm', '/proc', '/sys'];
 const files = ['/.dockerenv', '/etc/resolv.conf', '/etc/hosts', '/etc/hostname', '/dev/console'];
 const links = [['/etc/mtab', '/proc/mounts']] as const;
+
+/** The directory name of the init layer over `parent`, made in the boot of this id. */
+export function initName(boot: string, parent: ChainId | undefined): string {
+  return `${boot.slice(0, 8)}-${parent === undefined ? 'scratch' : parent.replace(':', '-')}`;
+}
 
 /**
  * Fills a mounted overlay over an image with what the runtime mounts on: afterwards its upper tree is the init layer.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -124,11 +126,18 @@ test('openSnapshots() drops trees without a row and undoes an interrupted commit
   assert.ok(!existsSync(join(first.root, 'snapshots/deadbeef')));
 });
 
-test('mount() makes the directories of a new snapshot again if a power loss took them', async (t) => {
-  const { snapshots } = await open(t);
-  await snapshots.prepare('c', await layer(snapshots, 'base'));
-  rmSync(join(snapshots.paths('c').UpperDir, '..'), { recursive: true });
-  assert.deepEqual(readdirSync(await snapshots.mount('c')), ['base']);
+test('openSnapshots() makes the directories of an active snapshot again if a power loss took them', async (t) => {
+  const first = await open(t);
+  const base = await layer(first.snapshots, 'base');
+  await first.snapshots.prepare('c', base);
+  await first.snapshots.prepare('d', base);
+  rmSync(join(first.snapshots.paths('c').UpperDir, '..'), { recursive: true });
+  chmodSync(first.snapshots.paths('d').UpperDir, 0o700);
+  rmSync(first.snapshots.paths('d').WorkDir, { recursive: true });
+  await close(first);
+  const { snapshots } = await open(t, first.root);
+  for (const key of ['c', 'd']) assert.deepEqual(readdirSync(await snapshots.mount(key)), ['base']);
+  assert.equal(statSync(snapshots.paths('d').MergedDir).mode & 0o777, 0o700);
 });
 
 test('prepare() and remove() at the same time leave no directory behind', async (t) => {
@@ -176,5 +185,14 @@ test('openSnapshots() drops a layer that a power loss may have torn, and keeps t
       .sort(),
     [base, used].sort(),
   );
+  assert.equal(readdirSync(join(root, 'snapshots/l')).length, 2);
+  // A container stands on it, so it stays, but nobody may see it before it is unpacked again.
+  assert.equal(snapshots.stat(used), undefined);
+  await assert.rejects(snapshots.mount('c'), /lost when the machine lost power/);
+  const { UpperDir } = snapshots.paths('c');
+  assert.equal(await layer(snapshots, 'used', base), used);
+  assert.equal(snapshots.stat(used)?.name, used);
+  assert.deepEqual(readdirSync(await snapshots.mount('c')).sort(), ['base', 'used']);
+  assert.equal(snapshots.paths('c').UpperDir, UpperDir);
   assert.equal(readdirSync(join(root, 'snapshots/l')).length, 2);
 });

@@ -20,7 +20,7 @@ import type { CommittedSnapshot, SnapshotPaths, Snapshotter, Usage } from '../sn
 import { treeUsage } from '../tree-usage.ts';
 import { listChanges } from './changes.ts';
 import { currentBoot, Durability } from './durability.ts';
-import { fillInitLayer } from './init-layer.ts';
+import { fillInitLayer, initName } from './init-layer.ts';
 import { type Layout, openLayout } from './layout.ts';
 import { mountOverlay } from './mount-overlay.ts';
 import { isolate, openView, type View, withMounted } from './private-mounts.ts';
@@ -44,6 +44,8 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   readonly #durability: Durability;
   readonly #boot = currentBoot();
   readonly #locks = new KeyedLock();
+  /** Directory by name of committed snapshots that a power loss may have torn, but which something stands on. */
+  readonly #torn: Map<string, string>;
   /** Root by key. */
   readonly #mounted = new Map<string, string>();
   #ownMount = false;
@@ -53,12 +55,13 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     this.#metadata = metadata;
     this.#table = openTable(metadata.db);
     this.#trash = new Trash(this.#layout.trash);
-    this.#durability = new Durability({ root, metadata, table: this.#table });
-    dropTorn(metadata, this.#table);
+    this.#durability = new Durability({ root, metadata, table: this.#table, boot: this.#boot });
+    this.#torn = dropTorn(metadata, this.#table);
     if (this.#table.unsynced().length > 0) this.#durability.later();
     const mounted = recover(this.#layout, this.#table, this.#trash);
     for (const row of this.#table.all()) {
       if (mounted.has(row.directory)) this.#mounted.set(row.name, this.#layout.merged(row.directory));
+      else if (row.kind === 'active') this.#completeDirectory(row);
     }
     this.#ownMount = isolate(root);
   }
@@ -102,8 +105,6 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const target = layout.merged(row.directory);
     const lowers = this.#lowers(row.parent ?? undefined);
     const init = row.init_layer === 1 ? await this.#initLayer(row.parent ?? undefined) : undefined;
-    // The directory's making was not synced: after a power loss only its row may be left.
-    if (!existsSync(target)) this.#fillDirectory(row.directory, init ?? this.#topOf(lowers));
     const upper = { upper: layout.upper(row.directory), work: layout.work(row.directory) };
     mountOverlay(layout, { lowers, upper, target, ...(init === undefined ? {} : { init }) });
     this.#mounted.set(key, target);
@@ -126,7 +127,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   paths(key: string): SnapshotPaths {
     const row = this.#active(key);
-    const lowers = this.#lowers(row.parent ?? undefined).map((id) => this.#layout.fs(id));
+    const lowers = this.#chain(row.parent ?? undefined).map((id) => this.#layout.fs(id));
     if (row.init_layer === 1) lowers.unshift(this.#initPath(row.parent ?? undefined));
     return {
       ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(':') }),
@@ -140,7 +141,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     using _held = await this.#locks.acquire(key);
     const row = this.#active(key);
     this.#unmount(key);
-    if (this.#table.get(name) !== undefined) {
+    if (this.stat(name) !== undefined) {
       this.#removeRow(row);
       return;
     }
@@ -150,16 +151,10 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     this.#layout.link(row.directory);
     this.#metadata.transact(() => {
       this.#table.delete(key);
-      this.#table.insert({
-        ...row,
-        name,
-        kind: 'committed',
-        init_layer: 0,
-        bytes,
-        inodes,
-        unsynced_boot: this.#boot,
-      });
+      const committed = { ...row, name, kind: 'committed', init_layer: 0, bytes, inodes } as const;
+      this.#put({ ...committed, unsynced_boot: this.#boot });
     });
+    this.#dropTorn(name);
     this.#durability.later();
     rmSync(this.#layout.work(row.directory), { recursive: true, force: true });
     rmdirSync(this.#layout.merged(row.directory));
@@ -167,7 +162,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   stat(name: ChainId): CommittedSnapshot | undefined {
     const row = this.#table.get(name);
-    return row?.kind === 'committed' ? committed(row) : undefined;
+    return row?.kind === 'committed' && !this.#torn.has(name) ? committed(row) : undefined;
   }
 
   async usage(key: string): Promise<Usage> {
@@ -233,7 +228,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   async commitTree(tree: LayerTree, snapshot: CommittedSnapshot): Promise<void> {
     const { name, parent = null, usage } = snapshot;
     using _held = await this.#locks.acquire(name);
-    if (this.#table.get(name) !== undefined) {
+    if (this.stat(name) !== undefined) {
       this.dropTree(tree);
       return;
     }
@@ -247,6 +242,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
       ...usage,
       unsynced_boot: this.#boot,
     });
+    this.#dropTorn(name);
     this.#durability.later();
   }
 
@@ -268,8 +264,21 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     return row;
   }
 
-  /** Directories of `name` and what is below it, top first. */
+  /** Directories of `name` and what is below it, top first, all of them whole. */
   #lowers(name: ChainId | undefined): string[] {
+    const directories = this.#chain(name);
+    for (const [torn, directory] of this.#torn) {
+      if (directories.includes(directory)) {
+        throw new EngineError(
+          'internal',
+          `layer ${torn} was lost when the machine lost power: load or build its image again`,
+        );
+      }
+    }
+    return directories;
+  }
+
+  #chain(name: ChainId | undefined): string[] {
     if (name === undefined) return [];
     const directories = this.#table.chain(name);
     if (directories.length === 0) throw new EngineError('notFound', `No such snapshot: ${name}`);
@@ -280,10 +289,19 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     return lowers[0] === undefined ? undefined : this.#layout.fs(lowers[0]);
   }
 
+  /** The making of its directories was not synced: after a power loss only the row of an active tree may be left. */
+  #completeDirectory({ directory, parent }: SnapshotRow): void {
+    const layout = this.#layout;
+    const parts = [layout.upper(directory), layout.work(directory), layout.merged(directory)];
+    if (parts.every((path) => existsSync(path))) return;
+    const below = parent === null ? undefined : this.#topOf(this.#chain(parent));
+    this.#fillDirectory(directory, below !== undefined && existsSync(below) ? below : undefined);
+  }
+
   #fillDirectory(directory: string, like: string | undefined): void {
     const layout = this.#layout;
     mkdirSync(layout.directory(directory), { recursive: true, mode: 0o710 });
-    this.#makeRoot(layout.upper(directory), like);
+    if (!existsSync(layout.upper(directory))) this.#makeRoot(layout.upper(directory), like);
     mkdirSync(layout.work(directory), { recursive: true, mode: 0o700 });
     mkdirSync(layout.merged(directory), { recursive: true, mode: 0o700 });
   }
@@ -296,12 +314,26 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     chmodSync(path, mode & 0o7777);
   }
 
+  /** Inserts a row, or gives a torn snapshot its new tree. Only inside a transaction; then `#dropTorn`. */
+  #put(row: SnapshotRow): void {
+    if (this.#torn.has(row.name)) this.#table.replace(row);
+    else this.#table.insert(row);
+  }
+
+  #dropTorn(name: string): void {
+    const directory = this.#torn.get(name);
+    if (directory === undefined) return;
+    this.#torn.delete(name);
+    unlinkSync(join(this.#layout.links, directory));
+    this.#trash.discard(this.#layout.directory(directory));
+  }
+
   #insert(row: SnapshotRow): void {
     try {
       // Whatever is going to use it writes a row of its own, which makes this one durable.
       this.#metadata.transact(
         () => {
-          this.#table.insert(row);
+          this.#put(row);
         },
         { durable: false },
       );
@@ -331,13 +363,13 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     );
     if (row.kind === 'committed') {
       unlinkSync(join(this.#layout.links, row.directory));
-      this.#trash.discard(this.#initDirectory(row.name));
+      this.#trash.discard(this.#initDirectory(row.name as ChainId));
     }
     this.#trash.discard(this.#layout.directory(row.directory));
   }
 
-  #initDirectory(parent: string | undefined): string {
-    return join(this.#layout.init, parent === undefined ? 'scratch' : parent.replace(':', '-'));
+  #initDirectory(parent: ChainId | undefined): string {
+    return join(this.#layout.init, initName(this.#boot, parent));
   }
 
   #initPath(parent: ChainId | undefined): string {

@@ -3,16 +3,18 @@ import { join } from 'node:path';
 import { readMounts } from '../../lib/mount-info.ts';
 import { unmount } from '../../lib/native.ts';
 import type { Metadata } from '../../metadata/index.ts';
+import type { ChainId } from '../../oci/index.ts';
 import { currentBoot } from './durability.ts';
+import { initName } from './init-layer.ts';
 import { type Layout, reserved } from './layout.ts';
 import type { SnapshotTable } from './table.ts';
 import type { Trash } from './trash.ts';
 
 /**
- * Drops committed trees that a power loss may have torn, top first. Those that a container still stands on stay.
- * What needs one again finds it missing and unpacks or builds it anew.
+ * Drops committed trees that a power loss may have torn, top first. Returns those that a container or a whole tree
+ * stands on, names to directories: they stay until they are unpacked again.
  */
-export function dropTorn(metadata: Metadata, table: SnapshotTable): void {
+export function dropTorn(metadata: Metadata, table: SnapshotTable): Map<string, string> {
   const boot = currentBoot();
   metadata.transact(() => {
     for (let dropped = true; dropped; ) {
@@ -23,6 +25,8 @@ export function dropTorn(metadata: Metadata, table: SnapshotTable): void {
       dropped = torn.length > 0;
     }
   });
+  const left = table.unsynced().filter((row) => row.unsynced_boot !== boot);
+  return new Map(left.map(({ name, directory }) => [name, directory]));
 }
 
 /**
@@ -56,9 +60,11 @@ export function recover(layout: Layout, table: SnapshotTable, trash: Trash): Set
     const committed = rows.get(name)?.kind === 'committed';
     if (!committed || readlinkSync(link) !== `../${name}/fs`) unlinkSync(link);
   }
-  const chains = new Set([...rows.values()].map((row) => row.name.replace(':', '-')));
+  // An init layer is never synced: one of an earlier boot may be torn, and is made anew when it is wanted.
+  const boot = currentBoot();
+  const chains = new Set([...rows.values()].map((row) => initName(boot, row.name as ChainId)));
   for (const name of readdirSync(layout.init)) {
-    if (!chains.has(name)) trash.discard(join(layout.init, name));
+    if (name !== initName(boot, undefined) && !chains.has(name)) trash.discard(join(layout.init, name));
   }
   return mounted;
 }

@@ -30,6 +30,9 @@ export function openTable(db: DatabaseSync) {
     VALUES (:name, :kind, :directory, :parent, :init_layer, :bytes, :inodes, :unsynced_boot)`);
   const unsynced = db.prepare('SELECT * FROM snapshots WHERE unsynced_boot IS NOT NULL');
   const synced = db.prepare('UPDATE snapshots SET unsynced_boot = NULL WHERE name = ?');
+  const replace = db.prepare(`
+    UPDATE snapshots SET directory = :directory, bytes = :bytes, inodes = :inodes, unsynced_boot = :unsynced_boot
+    WHERE name = :name`);
   const remove = db.prepare('DELETE FROM snapshots WHERE name = ?');
   return {
     get: (name: string) => one.get(name) as SnapshotRow | undefined,
@@ -40,6 +43,10 @@ export function openTable(db: DatabaseSync) {
     /** Only inside a transaction. */
     insert: (row: SnapshotRow) => {
       insert.run({ ...row });
+    },
+    /** Another tree for a committed snapshot. Only inside a transaction. */
+    replace: ({ name, directory, bytes, inodes, unsynced_boot }: SnapshotRow) => {
+      replace.run({ name, directory, bytes, inodes, unsynced_boot });
     },
     unsynced: () => unsynced.all() as unknown as SnapshotRow[],
     /** Only inside a transaction. */
