@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createBuilder } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
-import { createContainers, openContainerStore } from '../container/index.ts';
+import { type ContainerStore, createContainers, openContainerStore } from '../container/index.ts';
 import { openContentStore } from '../content/index.ts';
 import { createImages } from '../image/index.ts';
 import { openMetadata } from '../metadata/index.ts';
@@ -11,11 +11,15 @@ import { createNetworks } from '../network/index.ts';
 import { createLogReader, createRuncRuntime } from '../runtime/index.ts';
 import { openSnapshots } from '../snapshot/index.ts';
 import { createVolumes } from '../volume/index.ts';
+import { removeCgroups } from './cgroup-parent.ts';
 import type { Engine } from './engine.ts';
 import { prepareHost } from './prepare-host.ts';
 import { lockRoot } from './root-lock.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { createSystem } from './system.ts';
+
+/** Rows of the journal kept over a start. */
+const journalRows = 100_000;
 
 /**
  * Starts an engine on `config.root`: checks what it needs of the host, opens its stores, finds the containers of an
@@ -25,28 +29,43 @@ import { createSystem } from './system.ts';
 export async function startEngine(config: EngineConfig, logger: Logger): Promise<Engine> {
   await using stack = new AsyncDisposableStack();
   stack.use(await lockRoot(config.root));
+  let idle = false;
+  stack.defer(async () => {
+    // Before the lock goes: the next engine on this root makes it anew.
+    if (idle) await rm(config.run, { recursive: true, force: true });
+  });
   await openRunDirectory(config.run);
   await mkdir(join(config.root, 'containers'), { recursive: true, mode: 0o710 });
+  // Contexts of builds that a killed engine ran.
+  await rm(join(config.root, 'build'), { recursive: true, force: true });
 
   const runtime = stack.use(createRuncRuntime({ run: config.run, program: config.runtime }));
   const [runtimeInfo, host] = await Promise.all([runtime.probe(), prepareHost(logger)]);
   const metadata = stack.use(openMetadata(join(config.root, 'gantry.db')));
+  // The lock says that nobody else works on this root: a lease left over guards nothing.
+  metadata.leases.endAll();
+  metadata.journal.prune(journalRows);
   const content = await openContentStore({ directory: join(config.root, 'content') });
   const { snapshots, layers } = stack.use(await openSnapshots({ root: config.root, metadata }));
   const store = openContainerStore(metadata);
-  const images = createImages({
-    metadata,
-    content,
-    snapshots,
-    layers,
-    users: () =>
-      store.all().map(({ record, state }) => ({
-        containerId: record.id,
-        imageId: record.imageId,
-        running: state.running,
-      })),
-  });
-  const networks = stack.use(createNetworks({ config, metadata }));
+  const images = stack.use(
+    createImages({
+      metadata,
+      content,
+      snapshots,
+      layers,
+      users: () =>
+        store.all().map(({ record, state }) => ({
+          containerId: record.id,
+          imageId: record.imageId,
+          running: state.running,
+        })),
+    }),
+  );
+  const onWarning = (message: string, error: unknown) => {
+    logger.warn({ err: error }, message);
+  };
+  const networks = stack.use(createNetworks({ config, metadata, onWarning }));
   const volumes = createVolumes({ config, metadata });
   const side = createContainers({
     config,
@@ -63,7 +82,18 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     steps: side.steps,
   });
   const system = createSystem({ config, metadata, containers, images, volumes, builder, host, runtimeInfo });
+  for (const { id, reason } of await images.repair()) {
+    logger.error(
+      { image: id, reason },
+      'the image lost a layer when the machine lost power: load or build it again',
+    );
+  }
   await side.recover();
+  await removeCgroups(config.cgroupParent, runningIds(store));
+  side.applyPolicies();
+  const tidying = images.collectGarbage().catch((error: unknown) => {
+    logger.warn({ err: error }, 'cannot remove what no image needs any more');
+  });
 
   const resources = stack.move();
   return {
@@ -77,9 +107,15 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     journal: metadata.journal,
     [Symbol.asyncDispose]: async () => {
       if (config.shutdown === 'stop') await side.stopAll();
-      await side.close();
-      await networks.shutdown({ keep: store.all().some(({ state }) => state.running) });
+      await Promise.all([side.close(), tidying]);
+      idle = !store.all().some(({ state }) => state.running);
+      await networks.shutdown({ keep: !idle });
+      await removeCgroups(config.cgroupParent, runningIds(store));
       await resources.disposeAsync();
     },
   };
+}
+
+function runningIds(store: ContainerStore): Set<string> {
+  return new Set(store.all().flatMap(({ record, state }) => (state.running ? [record.id] : [])));
 }
