@@ -7,7 +7,8 @@ import { defaultRoot } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { exitOf, start } from '../lib/process.ts';
 
-const patienceMs = 10_000;
+/** A daemon that ends is seen at once; this is for a slow machine. */
+const patienceMs = 60_000;
 
 /**
  * Starts a daemon of the default root in the background and waits until it answers. It outlives this command; its log
