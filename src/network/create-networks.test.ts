@@ -9,7 +9,7 @@ const isolated = '--isolated';
 if (process.argv.includes(isolated)) {
   await import('../../test/integration/networks-suite.ts');
 } else {
-  test('the networks suite passes in a network namespace of its own', { timeout: 120_000 }, () => {
+  test('the networks suite passes in a network namespace of its own', { timeout: 600_000 }, () => {
     const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"';
     const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
     const { status, stdout, stderr } = spawnSync(

@@ -293,7 +293,7 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       await runtime.start(id);
       await delay(300);
       await runtime.kill(id, 9);
-      assert.equal((await runtime.wait(id, AbortSignal.timeout(10_000))).exitCode, 137);
+      assert.equal((await runtime.wait(id, AbortSignal.timeout(60_000))).exitCode, 137);
     });
 
     test('disposing an attachment leaves the process alone', async (t) => {
@@ -392,7 +392,7 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       assert.equal((await runtime.state(id))?.status, 'running');
       await runtime.pause(id);
       await runtime.kill(id, 9);
-      assert.equal((await runtime.wait(id, AbortSignal.timeout(5000))).exitCode, 137);
+      assert.equal((await runtime.wait(id, AbortSignal.timeout(60_000))).exitCode, 137);
     });
 
     test('update() changes a limit of a running container', async (t) => {
@@ -416,7 +416,7 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
 
     test('a container whose monitor was killed ends with 137', async (t) => {
       const { id } = await started(t, { args: ['sleep', '100'] });
-      const waiting = runtime.wait(id, AbortSignal.timeout(5000));
+      const waiting = runtime.wait(id, AbortSignal.timeout(60_000));
       await killMonitors(run, id);
       assert.equal((await waiting).exitCode, 137);
       assert.equal((await runtime.exit(id))?.exitCode, 137);
@@ -465,7 +465,7 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       const execId = randomId();
       const { process } = runtimeSpec({ args: ['sleep', '100'], rootfs: '', cgroup: '' });
       await runtime.exec(id, { execId, process, terminal: false, stdin: false, attach: false });
-      const waiting = runtime.waitExec(id, execId, AbortSignal.timeout(5000));
+      const waiting = runtime.waitExec(id, execId, AbortSignal.timeout(60_000));
       await killMonitors(run, execId);
       assert.equal((await waiting).exitCode, 137);
       assert.equal((await runtime.state(id))?.status, 'running');

@@ -495,7 +495,7 @@ describe('a build that is cancelled', () => {
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     while (sleeping() || state().snapshots !== before.snapshots) {
       assert.ok(Date.now() < deadline, JSON.stringify({ before, now: state(), sleeping: sleeping() }));
       await sleep(50);

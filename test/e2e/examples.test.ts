@@ -54,7 +54,7 @@ function addressOf(container: string, port: number): string {
 
 /** A page, as soon as it is served. */
 async function fetchSoon(url: string): Promise<Response> {
-  for (const deadline = Date.now() + 10_000; ; await sleep(50)) {
+  for (const deadline = Date.now() + 60_000; ; await sleep(50)) {
     try {
       return await fetch(url);
     } catch (error) {

@@ -50,7 +50,7 @@ export class TestDaemon {
     const child = spawn(gantryPath, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#process = child;
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 120_000;
     while (!(await answers(this.host.slice('unix://'.length)))) {
       if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
         throw new Error(`the daemon did not start:\n${this.log()}`);
@@ -117,7 +117,7 @@ export function runCommand(
   const result = spawnSync(program, args, {
     encoding: 'utf8',
     maxBuffer: 256 << 20,
-    timeout: options.timeoutMs ?? 120_000,
+    timeout: options.timeoutMs ?? 300_000,
     env: { ...process.env, ...options.env },
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.stdin === undefined ? {} : { stdio: [options.stdin, 'pipe', 'pipe'] as const }),
