@@ -175,8 +175,13 @@ export function endpointsView({ record, state }: Container): Record<string, Endp
   const mode = record.hostConfig.NetworkMode;
   if (mode.startsWith('container:')) return {};
   const asked = Object.keys(record.endpoints);
-  const names = asked.length > 0 ? asked : [mode === 'default' ? 'bridge' : mode];
-  return Object.fromEntries(names.map((name) => [name, { ...unconnected, ...record.endpoints[name] }]));
+  const names = asked.length > 0 ? asked : [mode];
+  return Object.fromEntries(
+    names.map((name) => [
+      name === 'default' ? 'bridge' : name,
+      { ...unconnected, ...record.endpoints[name] },
+    ]),
+  );
 }
 
 function networkView(container: Container): ContainerNetworkSettings {
