@@ -31,13 +31,15 @@ export class TestDaemon {
   readonly root: string;
   readonly host: string;
   readonly #arguments: readonly string[];
+  readonly #wrapper: readonly string[];
   #process: ChildProcess | undefined;
 
-  constructor(directory: string, args: readonly string[]) {
+  constructor(directory: string, { args = [], wrapper = [], root }: DaemonOptions = {}) {
     this.directory = directory;
-    this.root = join(directory, 'root');
+    this.root = root ?? join(directory, 'root');
     this.host = `unix://${join(directory, 'gantry.sock')}`;
     this.#arguments = args;
+    this.#wrapper = wrapper;
   }
 
   get pid(): number {
@@ -47,7 +49,8 @@ export class TestDaemon {
   async start(extra: readonly string[] = []): Promise<void> {
     const log = openSync(join(this.directory, 'daemon.log'), 'a');
     const args = ['daemon', '--root', this.root, '--host', this.host, ...this.#arguments, ...extra];
-    const child = spawn(gantryPath, args, { stdio: ['ignore', log, log] });
+    const [program = gantryPath, ...rest] = [...this.#wrapper, gantryPath, ...args];
+    const child = spawn(program, rest, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#process = child;
     const deadline = Date.now() + 120_000;
@@ -131,11 +134,15 @@ export interface DaemonOptions {
   readonly args?: readonly string[];
   /** Import busybox as `base:1`. Default true. */
   readonly base?: boolean;
+  /** A command that runs the daemon, e.g. in another network namespace. */
+  readonly wrapper?: readonly string[];
+  /** Default: a directory of the daemon's own. */
+  readonly root?: string;
 }
 
 /** A running daemon that the caller destroys; for the tests of a whole file. */
 export async function openDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
-  const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'gantry-test-')), options.args ?? []);
+  const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'gantry-test-')), options);
   try {
     await daemon.start();
     if (options.base !== false) daemon.ok(['import', '-', 'base:1'], { input: busyboxTar() });

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import test, { after, describe } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CommandResult, runCommand, startDaemon } from '../support/daemon.ts';
+
+// The default network. The engine runs on a host of its own, a network namespace whose firewall drops what it
+// forwards, as dockerd leaves it; a client stands on a wire beside it.
+
+const names = { engine: `gantrytest-${process.pid}`, client: `gantrytest-${process.pid}-c` };
+const engineAddress = '198.51.100.1';
+const clientAddress = '198.51.100.2';
+
+function ip(...args: string[]): void {
+  const result = runCommand('ip', args);
+  assert.equal(result.code, 0, `ip ${args.join(' ')}: ${result.stderr}`);
+}
+
+const within = (where: keyof typeof names, args: readonly string[], input?: string): CommandResult =>
+  runCommand('nsenter', [`--net=/run/netns/${names[where]}`, ...args], {
+    timeoutMs: 20_000,
+    ...(input === undefined ? {} : { input }),
+  });
+const inside = (...args: string[]) => {
+  const result = within('engine', args);
+  assert.equal(result.code, 0, `${args.join(' ')}: ${result.stderr}`);
+  return result.stdout;
+};
+
+// Last of all, also when setting up fails.
+process.once('exit', () => {
+  for (const name of Object.values(names)) runCommand('ip', ['netns', 'del', name]);
+});
+for (const name of Object.values(names)) ip('netns', 'add', name);
+ip(
+  'link',
+  'add',
+  'wire',
+  'netns',
+  names.engine,
+  'type',
+  'veth',
+  'peer',
+  'name',
+  'wire',
+  'netns',
+  names.client,
+);
+for (const [name, address] of [
+  [names.engine, engineAddress],
+  [names.client, clientAddress],
+] as const) {
+  ip('-n', name, 'address', 'add', `${address}/24`, 'dev', 'wire');
+  for (const link of ['lo', 'wire']) ip('-n', name, 'link', 'set', link, 'up');
+}
+const dropping = `
+  table ip filter {
+    chain FORWARD {
+      type filter hook forward priority filter; policy drop;
+    }
+    chain OTHER {
+      counter
+    }
+  }
+`;
+assert.deepEqual(within('engine', ['nft', '-f', '-'], dropping), { code: 0, stdout: '', stderr: '' });
+
+const rulesBefore = inside('nft', 'list', 'ruleset');
+const linksBefore = inside('ip', '-o', 'link');
+const engine = await startDaemon({ after }, { wrapper: ['nsenter', `--net=/run/netns/${names.engine}`] });
+const docker = (...args: string[]) => engine.ok(args);
+
+/** Busybox's own timeout of wget crashes where it is built statically. */
+const get = (url: string) => ['timeout', '2', 'wget', '-q', '-O', '-', url];
+
+/** What a web server answers, as somebody in a namespace sees it; '' when it cannot be reached. */
+function fetched(where: keyof typeof names, address: string): string {
+  return within(where, ['busybox', ...get(`http://${address}/`)]).stdout.trim();
+}
+
+async function eventually<T>(look: () => T, isRight: (value: T) => boolean): Promise<T> {
+  const deadline = Date.now() + 5000;
+  let value = look();
+  while (!isRight(value) && Date.now() < deadline) {
+    await sleep(50);
+    value = look();
+  }
+  return value;
+}
+
+/** Runs a web server that answers its own name. */
+async function serve(name: string, ...options: string[]): Promise<string> {
+  docker(
+    ...['run', '-d', '--name', name, ...options, 'base:1'],
+    ...['sh', '-c', `echo ${name} > /var/www/index.html; exec httpd -f -p 80 -h /var/www`],
+  );
+  const address = docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', name);
+  assert.equal(
+    await eventually(
+      () => fetched('engine', address),
+      (text) => text === name,
+    ),
+    name,
+  );
+  return address;
+}
+
+describe('published TCP', () => {
+  test('on all addresses: from the host by any of them, from outside, from containers', async () => {
+    const address = await serve('all', '-p', '8001:80');
+    const gateway = docker('inspect', '-f', '{{.NetworkSettings.Gateway}}', 'all');
+    for (const host of ['127.0.0.1', engineAddress, gateway]) {
+      assert.equal(fetched('engine', `${host}:8001`), 'all', host);
+    }
+    assert.equal(fetched('client', `${engineAddress}:8001`), 'all');
+    for (const target of [address, `${gateway}:8001`, `${engineAddress}:8001`]) {
+      assert.equal(docker('run', '--rm', 'base:1', ...get(`http://${target}/`)), 'all', target);
+    }
+    // Its own published port, by the host's address.
+    assert.equal(docker('exec', 'all', ...get(`http://${engineAddress}:8001/`)), 'all');
+  });
+
+  test('on localhost only: not from outside', async () => {
+    await serve('local', '-p', '127.0.0.1:8002:80');
+    assert.equal(fetched('engine', '127.0.0.1:8002'), 'local');
+    assert.equal(fetched('engine', `${engineAddress}:8002`), '');
+    assert.equal(fetched('client', `${engineAddress}:8002`), '');
+  });
+
+  test('on one given address', async () => {
+    await serve('given', '-p', `${engineAddress}:8003:80`);
+    assert.equal(fetched('client', `${engineAddress}:8003`), 'given');
+    assert.equal(fetched('engine', `${engineAddress}:8003`), 'given');
+    assert.equal(fetched('engine', '127.0.0.1:8003'), '');
+  });
+
+  test('what is not published cannot be reached from outside', async () => {
+    const address = await serve('hidden');
+    ip('-n', names.client, 'route', 'add', `${address}/32`, 'via', engineAddress);
+    assert.equal(fetched('client', address), '');
+    assert.equal(fetched('engine', address), 'hidden');
+  });
+
+  test('a port is free again after rm, and after stop', async () => {
+    docker('rm', '-f', 'all');
+    assert.equal(fetched('engine', '127.0.0.1:8001'), '');
+    await serve('next', '-p', '8001:80');
+    docker('stop', '-t', '0', 'next');
+    await serve('third', '-p', '8001:80');
+    assert.equal(fetched('client', `${engineAddress}:8001`), 'third');
+    assert.match(engine.docker(['start', 'next']).stderr, /port is already allocated/);
+    docker('rm', '-f', 'third');
+    docker('start', 'next');
+    assert.equal(await eventually(() => fetched('client', `${engineAddress}:8001`), Boolean), 'next');
+  });
+
+  test('-P and a bare container port take free ports of the host', async () => {
+    await serve('chosen', '-p', '80');
+    const port = /:(\d+)$/m.exec(docker('port', 'chosen', '80'))?.[1] ?? '';
+    assert.equal(fetched('client', `${engineAddress}:${port}`), 'chosen');
+  });
+});
+
+test('published UDP, on all addresses and on localhost', async () => {
+  const node = process.execPath;
+  const echo =
+    "const s=require('dgram').createSocket('udp4');s.on('message',(m,r)=>s.send('got '+m,r.port,r.address));s.bind(53)";
+  docker(
+    ...['run', '-d', '--name', 'udp', '-p', '8053:53/udp', '-p', '127.0.0.1:8054:53/udp'],
+    ...[
+      '-v',
+      `${node}:/node:ro`,
+      '-v',
+      '/lib:/lib:ro',
+      '-v',
+      '/lib64:/lib64:ro',
+      '-v',
+      '/usr/lib:/usr/lib:ro',
+    ],
+    ...['base:1', '/node', '-e', echo],
+  );
+  const ask = (address: string, port: number) => `
+    const s=require('dgram').createSocket('udp4');
+    const send=()=>s.send('ping',${port},'${address}');
+    s.on('message',(m)=>{console.log(String(m));process.exit(0)});
+    setInterval(send,100);send();setTimeout(()=>process.exit(1),3000)`;
+  const answer = (where: keyof typeof names, address: string, port: number) =>
+    within(where, [node, '-e', ask(address, port)]).stdout.trim();
+  assert.equal(answer('client', engineAddress, 8053), 'got ping');
+  assert.equal(answer('engine', '127.0.0.1', 8053), 'got ping');
+  assert.equal(answer('engine', '127.0.0.1', 8054), 'got ping');
+  assert.equal(answer('client', engineAddress, 8054), '');
+});
+
+test('a container reaches the world outside, which sees the host', async () => {
+  const server = spawn(
+    'nsenter',
+    [`--net=/run/netns/${names.client}`, process.execPath, '-e', outsideServer],
+    { stdio: 'ignore' },
+  );
+  try {
+    const url = `http://${clientAddress}:8080/`;
+    assert.equal(
+      await eventually(() => engine.docker(['run', '--rm', 'base:1', ...get(url)]).stdout.trim(), Boolean),
+      engineAddress,
+    );
+  } finally {
+    server.kill();
+  }
+});
+
+const outsideServer =
+  "require('http').createServer((q,r)=>r.end(q.socket.remoteAddress.replace('::ffff:',''))).listen(8080)";
+
+test('a container that does not run can change its networks', () => {
+  docker('network', 'create', 'other');
+  docker('create', '--name', 'member', 'base:1', 'sleep', '1000');
+  docker('network', 'connect', 'other', 'member');
+  docker('start', 'member');
+  const networks = () =>
+    Object.keys(
+      JSON.parse(docker('inspect', '-f', '{{json .NetworkSettings.Networks}}', 'member')) as object,
+    );
+  assert.deepEqual(networks().sort(), ['bridge', 'other']);
+  assert.equal(docker('exec', 'member', 'sh', '-c', 'ls /sys/class/net | grep -c eth'), '2');
+  docker('stop', '-t', '0', 'member');
+  docker('network', 'disconnect', 'bridge', 'member');
+  docker('start', 'member');
+  assert.deepEqual(networks(), ['other']);
+  assert.equal(docker('exec', 'member', 'sh', '-c', 'ls /sys/class/net | grep -c eth'), '1');
+  docker('rm', '-f', 'member');
+  docker('network', 'rm', 'other');
+});
+
+test('the firewall of others has our rules while the engine runs, and nothing is left after', async () => {
+  assert.match(inside('nft', 'list', 'table', 'ip', 'filter'), /comment "gantry/);
+  const bridge = docker(
+    ...['network', 'inspect', '-f', '{{index .Options "com.docker.network.bridge.name"}}', 'bridge'],
+  );
+  const instance = bridge.replace(/^gty/, '');
+  assert.match(instance, /^[0-9a-f]{8}$/);
+  await engine.end('SIGTERM');
+  await engine.start(['--shutdown', 'stop']);
+  assert.equal(await engine.end('SIGTERM'), 0);
+  assert.equal(inside('nft', 'list', 'ruleset'), rulesBefore);
+  assert.equal(inside('ip', '-o', 'link'), linksBefore);
+  assert.deepEqual(
+    readdirSync('/run/netns').filter((name) => name.includes(instance)),
+    [],
+  );
+});
