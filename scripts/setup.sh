@@ -33,7 +33,6 @@ if [ -n "$missing" ]; then
   printf 'Installing missing system packages:\n%s' "$reasons"
   export DEBIAN_FRONTEND=noninteractive
   log=$(mktemp)
-  # No service of theirs should start by itself.
   # shellcheck disable=SC2086
   if ! { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; } >"$log" 2>&1; then
     tail -n 5 "$log" >&2

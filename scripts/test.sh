@@ -8,13 +8,19 @@ if [ "$(id -u)" != 0 ]; then
   exit 1
 fi
 EXTRA_PACKAGES='docker:docker.io docker-compose:docker-compose skopeo:skopeo mmdebstrap:mmdebstrap xz:xz-utils zstd:zstd setfattr:attr setcap:libcap2-bin iptables:iptables unshare:util-linux'
-# Debian's docker.io brings the CLI that the tests drive us with; its daemon stays off.
+# Debian's docker.io brings the CLI that the tests drive us with; its daemon stays off, now and after a reboot.
 policy=/usr/sbin/policy-rc.d
-if ! command -v docker >/dev/null 2>&1 && [ ! -e "$policy" ]; then
-  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+units=''
+command -v docker >/dev/null 2>&1 || units='docker.service docker.socket'
+[ -z "$units" ] || command -v containerd >/dev/null 2>&1 || units="$units containerd.service"
+if [ -n "$units" ] && [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
 fi
 . scripts/setup.sh
+# shellcheck disable=SC2086
+if [ -n "$units" ] && [ -d /run/systemd/system ]; then systemctl disable --quiet --now $units; fi
 node=$PWD/node_modules/node/bin/node
 PATH=$PWD/node_modules/.bin:$PATH
 export PATH
