@@ -3,10 +3,9 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { hasErrno } from '../../errors/index.ts';
 import { type ByteString, bufferOf, byteString, xattrKey } from '../../lib/tar/index.ts';
-import { getXattr } from '../../lib/xattr.ts';
+import { getXattr, listXattrs } from '../../lib/xattr.ts';
 import { joinPath, type SourceTree, type TreeEntry } from './source-tree.ts';
 
-const capability = 'security.capability';
 const readSize = 256 << 10;
 
 /** A mounted, unchanging file system as a tree. Paths given to it must have no symlink but at their end. */
@@ -29,7 +28,6 @@ export class DirectoryTree implements SourceTree {
     }
     const type = typeOf(stats);
     if (type === undefined) return undefined;
-    const value = type === 'file' ? getXattr(full, capability) : undefined;
     return {
       path,
       type,
@@ -41,9 +39,7 @@ export class DirectoryTree implements SourceTree {
       linkPath: (type === 'symlink' ? (await readlink(full, 'buffer')).toString('latin1') : '') as ByteString,
       deviceMajor: Number(((stats.rdev >> 8n) & 0xfffn) | ((stats.rdev >> 32n) & ~0xfffn)),
       deviceMinor: Number((stats.rdev & 0xffn) | ((stats.rdev >> 12n) & ~0xffn)),
-      attributes: new Map(
-        value === undefined ? [] : [[xattrKey(capability), value.toString('latin1') as ByteString]],
-      ),
+      attributes: type === 'file' ? attributesOf(full) : noAttributes,
     };
   }
 
@@ -67,6 +63,20 @@ export class DirectoryTree implements SourceTree {
   #full(path: ByteString): Buffer {
     return bufferOf(path === '' ? this.#root : `${this.#root}/${path}`);
   }
+}
+
+const noAttributes: ReadonlyMap<string, ByteString> = new Map();
+
+/** What users and packages give a file; the rest (overlayfs's own, SELinux labels) belongs to this host. */
+function attributesOf(path: Buffer): ReadonlyMap<string, ByteString> {
+  const names = listXattrs(path).filter((name) => name === 'security.capability' || name.startsWith('user.'));
+  if (names.length === 0) return noAttributes;
+  return new Map(
+    names.flatMap((name) => {
+      const value = getXattr(path, name);
+      return value === undefined ? [] : [[xattrKey(name), value.toString('latin1') as ByteString] as const];
+    }),
+  );
 }
 
 function lstatBig(path: Buffer) {

@@ -7,7 +7,6 @@ import type { LayerEntry } from './layer-tar.ts';
 import type { Owner } from './owner.ts';
 import { type CopySource, walk } from './sources.ts';
 
-const secondNs = 1_000_000_000n;
 const whiteoutPrefix = '.wh.';
 const everyone = 0o755;
 
@@ -66,7 +65,7 @@ export async function* copyEntries(
         return;
       }
       files.delete(at);
-      const attributes = { mode: modeOf(entry, target), mtimeNs: wholeSeconds(entry.mtimeNs) };
+      const attributes = { mode: modeOf(entry, target), mtimeNs: entry.mtimeNs };
       directories.push(
         ...(await destination.directory(at, { ...attributes, owner: ownerOf(source.tree, entry, target) })),
       );
@@ -104,7 +103,7 @@ function copied(
     mode: modeOf(entry, target),
     ...ownerOf(tree, entry, target),
     size: entry.size,
-    mtimeNs: wholeSeconds(entry.mtimeNs),
+    mtimeNs: entry.mtimeNs,
     linkPath: entry.linkPath,
     deviceMajor: entry.deviceMajor,
     deviceMinor: entry.deviceMinor,
@@ -121,10 +120,6 @@ function ownerOf(tree: SourceTree, entry: TreeEntry, target: CopyTarget): Owner 
 function modeOf(entry: TreeEntry, { mode }: CopyTarget): number {
   if (mode === undefined || entry.type === 'symlink') return entry.mode;
   return mode(entry.mode, entry.type === 'directory');
-}
-
-function wholeSeconds(timeNs: bigint): bigint {
-  return (timeNs / secondNs) * secondNs;
 }
 
 export function parentOf(path: ByteString): ByteString {
