@@ -88,12 +88,15 @@ export async function exitOf(program: string, child: ChildProcess): Promise<numb
     return code ?? 128 + (signal === 'SIGKILL' ? 9 : signal === 'SIGTERM' ? 15 : 1);
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
-    const name = packageOf[program];
-    const hint = name === undefined ? '' : `: install the package "${name}"`;
-    throw new EngineError('unavailable', `Cannot run ${program}: the program is missing${hint}`, {
-      cause: error,
-    });
+    throw missingProgram(program, error);
   }
+}
+
+/** The error for a program that is not there, with the package that brings it. */
+export function missingProgram(program: string, cause?: unknown): EngineError {
+  const name = packageOf[program];
+  const hint = name === undefined ? '' : `: install the package "${name}"`;
+  return new EngineError('unavailable', `Cannot run ${program}: the program is missing${hint}`, { cause });
 }
 
 /** Ends a started program and everything in its process group. */

@@ -1,7 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { EngineError, hasErrno } from '../../errors/index.ts';
-import { exitOf, start } from '../../lib/process.ts';
+import { spawnFast } from '../../lib/spawn-fast.ts';
 
 /** What conmon says on its sync pipe, one JSON object a line. [conmon src/parent_pipe_fd.c] */
 export interface Report {
@@ -33,13 +32,12 @@ export interface Monitor {
   close(): void;
 }
 
-const syncFd = 3;
-const readyFd = 4;
-const releaseFd = 5;
+/** The monitor's descriptors after 0; both outputs are read, for it prints only when something is wrong. */
+const fds = { stdout: 1, stderr: 2, sync: 3, ready: 4, release: 5 } as const;
 
 /** Starts conmon, which leaves our process tree at once and outlives us. */
 export function startMonitor(options: MonitorOptions): Monitor {
-  const child = start('conmon', options.args, {
+  const child = spawnFast('conmon', options.args, {
     cwd: options.cwd,
     env: {
       PATH: options.path,
@@ -49,17 +47,17 @@ export function startMonitor(options: MonitorOptions): Monitor {
       GOGC: 'off',
       // conmon makes its console socket here, whose path has to fit 108 bytes.
       TMPDIR: options.temporary.length < 88 ? options.temporary : '/tmp',
-      _OCI_SYNCPIPE: String(syncFd),
-      ...(options.attach ? { _OCI_ATTACHPIPE: String(readyFd), _OCI_STARTPIPE: String(releaseFd) } : {}),
+      _OCI_SYNCPIPE: String(fds.sync),
+      ...(options.attach ? { _OCI_ATTACHPIPE: String(fds.ready), _OCI_STARTPIPE: String(fds.release) } : {}),
     },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(options.attach ? (['pipe', 'pipe'] as const) : [])],
+    pipes: ['write', 'write', 'write', ...(options.attach ? (['write', 'read'] as const) : [])],
   });
-  const ended = Promise.allSettled([exitOf('conmon', child)]);
-  const failure = failureOf(child, ended);
-  const reports = new Lines(child.stdio[syncFd] as Readable);
-  const attachable = options.attach ? new Lines(child.stdio[readyFd] as Readable) : undefined;
-  const streams: readonly unknown[] = child.stdio;
-  const release = options.attach ? (streams[releaseFd] as Writable) : undefined;
+  const [stdout, stderr, sync, ready, release] = child.pipes;
+  if (stdout === undefined || stderr === undefined || sync === undefined)
+    throw new TypeError('three pipes were asked for');
+  const failure = failureOf([stdout, stderr], child.exited);
+  const reports = new Lines(sync);
+  const attachable = ready === undefined ? undefined : new Lines(ready);
   release?.on('error', ignoreEpipe);
   // conmon reads this pipe twice: before it does anything, and before it runs the command (end of file will do).
   release?.write('\n');
@@ -74,28 +72,23 @@ export function startMonitor(options: MonitorOptions): Monitor {
     },
     release: () => release?.end(),
     detached: async () => {
-      await ended;
+      await child.exited;
     },
     close: () => {
-      for (const stream of child.stdio) stream?.destroy();
+      for (const pipe of child.pipes) pipe.destroy();
     },
   };
 }
 
 /** The error for a monitor that never reported: it prints only before it detaches. */
-function failureOf(
-  child: ChildProcess,
-  ended: Promise<[PromiseSettledResult<number>]>,
-): () => Promise<unknown> {
+function failureOf(streams: readonly Readable[], ended: Promise<number>): () => Promise<EngineError> {
   const output: Buffer[] = [];
   const keep = (chunk: Buffer) => {
     output.push(chunk);
   };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
+  for (const stream of streams) stream.on('data', keep);
   return async () => {
-    const [exit] = await ended;
-    if (exit.status === 'rejected') return exit.reason as unknown;
+    await ended;
     const detail = Buffer.concat(output).toString().trim() || 'it ended without a report';
     return new EngineError('internal', `Cannot start the container monitor: ${detail}`);
   };
