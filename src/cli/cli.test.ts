@@ -31,6 +31,7 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
     1,
     /^Cannot connect to the Gantry daemon at unix:\/\/\/nonexistent\.sock\. Is the gantry daemon running\?/,
   ],
+  [['version', '--format', '{{.Client.APIVersion}} {{.Client.ApiVersion}}'], 1, /^1\.\d+ 1\.\d+$/m],
   [['completion', 'bash'], 0, /complete -F _gantry gantry/],
   [['__complete', 'container', 'pr'], 0, /^prune$/m],
 ];

@@ -125,13 +125,19 @@ export const versionCommand = defineCommand({
       Context: 'default',
     };
     if (values.format !== '') {
-      context.stdout.write(renderValue({ Client: client, Server: server ?? null }, values.format));
+      const shown = { Client: fieldsOf(client), Server: server === undefined ? null : fieldsOf(server) };
+      context.stdout.write(renderValue(shown, values.format));
     } else context.stdout.write(versionText(client, server));
     if (problem === undefined) return 0;
     context.stderr.write(`${errorText(problem)}\n`);
     return 1;
   },
 });
+
+/** Templates know the API's version by the name of Docker's Go field, JSON by the wire's. */
+function fieldsOf(version: Wide): Wide {
+  return Object.defineProperty({ ...version }, 'APIVersion', { value: version['ApiVersion'] });
+}
 
 function versionText(client: Readonly<Record<string, string>>, server: Wide | undefined): string {
   const row = (label: string, value: unknown) => ` ${`${label}:`.padEnd(18)}${said(value)}`;
