@@ -58,7 +58,8 @@ export interface StepRunner {
   run(step: StepRun, signal: AbortSignal): Promise<number>;
 }
 
-export interface Builder {
+/** Disposing it cancels the builds under way and waits until nothing of them is left. */
+export interface Builder extends AsyncDisposable {
   /**
    * Builds an image; progress in Docker's classic words. Rejects with what `docker build` prints:
    * a failing RUN is "The command '/bin/sh -c x' returned a non-zero code: 3", and `buildExitCode(error)` is 3, for

@@ -35,30 +35,41 @@ type Listener = (message: ProgressMessage) => void;
 
 export function createBuilder(dependencies: BuilderDependencies): Builder {
   const cache = openBuildCache(dependencies.metadata);
-  const slots = new Slots(availableParallelism());
+  const parts = { ...dependencies, cache, slots: new Slots(availableParallelism()) };
+  const closing = new AbortController();
+  const running = new Set<Promise<ImageId>>();
   return {
     build: async (request, onProgress, signal) => {
       const tags = request.tags.map(checkedTag);
-      if (!request.quiet)
-        return build({ ...dependencies, cache, slots }, { request, tags, onProgress, signal });
-      // Quiet: only the id, or all that was said when it fails.
-      const unheard: ProgressMessage[] = [];
+      const job = { request, tags, onProgress, signal: AbortSignal.any([signal, closing.signal]) };
+      const building = request.quiet ? buildQuietly(parts, job) : build(parts, job);
+      running.add(building);
       try {
-        const onQuiet = (message: ProgressMessage) => void unheard.push(message);
-        const id = await build(
-          { ...dependencies, cache, slots },
-          { request, tags, onProgress: onQuiet, signal },
-        );
-        onProgress({ stream: `${id}\n` });
-        return id;
-      } catch (error) {
-        unheard.forEach(onProgress);
-        throw error;
+        return await building;
+      } finally {
+        running.delete(building);
       }
     },
     prune: async (options) => pruneCache(cache, dependencies.stores.images, options),
     usage: async () => ({ bytes: 0, inodes: 0 }),
+    [Symbol.asyncDispose]: async () => {
+      closing.abort(new EngineError('cancelled', 'the engine is shutting down'));
+      await Promise.allSettled(running);
+    },
   };
+}
+
+/** Tells only the id, or all that was said when it fails. */
+async function buildQuietly(parts: Parts, job: Job): Promise<ImageId> {
+  const unheard: ProgressMessage[] = [];
+  try {
+    const id = await build(parts, { ...job, onProgress: (message) => void unheard.push(message) });
+    job.onProgress({ stream: `${id}\n` });
+    return id;
+  } catch (error) {
+    unheard.forEach(job.onProgress);
+    throw error;
+  }
 }
 
 interface Parts extends BuilderDependencies {
@@ -122,6 +133,10 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
       onProgress({ stream: `Successfully tagged ${tag}\n` });
     }
     return image.id;
+  } catch (error) {
+    // The steps that were done are images; what the others left is not.
+    await parts.stores.images.collectGarbage();
+    throw error;
   } finally {
     request.context.destroy();
   }

@@ -107,6 +107,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     journal: metadata.journal,
     [Symbol.asyncDispose]: async () => {
       if (config.shutdown === 'stop') await side.stopAll();
+      await builder[Symbol.asyncDispose]();
       await Promise.all([side.close(), tidying]);
       idle = !store.all().some(({ state }) => state.running);
       await networks.shutdown({ keep: !idle });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -163,14 +163,15 @@ export async function startDaemon(
   return daemon;
 }
 
-async function answers(path: string): Promise<boolean> {
-  const socket = connect(path);
+/** A connection alone proves nothing: a child of a daemon just killed may hold its socket for a moment. */
+async function answers(socketPath: string): Promise<boolean> {
+  const ping = request({ socketPath, path: '/_ping', agent: false });
+  ping.end();
   try {
-    await once(socket, 'connect');
-    return true;
+    const [response] = (await once(ping, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode === 200;
   } catch {
     return false; // Not listening yet.
-  } finally {
-    socket.destroy();
   }
 }

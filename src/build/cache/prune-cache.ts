@@ -9,11 +9,11 @@ import type { BuildCache, CacheRecord } from './build-cache.ts';
  * Forgets records: those whose image is gone, with `all` every one. The filters `id` and `until` (unix seconds, or a
  * time as Date reads it, last use before it) narrow it down. Images stay: `image prune` removes dangling ones.
  */
-export function pruneCache(
+export async function pruneCache(
   cache: BuildCache,
   images: Images,
   options: { readonly all: boolean; readonly filters: Filters },
-): { readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number } {
+): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
   const { all, filters } = options;
   const ids = filters.get('id') ?? [];
   const until = (filters.get('until') ?? filters.get('unused-for') ?? []).map(timeOf);
@@ -26,7 +26,7 @@ export function pruneCache(
     .filter((record) => until.every((timeMs) => isBefore(record, timeMs)))
     .map(({ key }) => key);
   cache.remove(keys);
-  return { CachesDeleted: keys, SpaceReclaimed: 0 };
+  return { CachesDeleted: keys, SpaceReclaimed: await images.collectGarbage() };
 }
 
 function isBefore({ lastUsedAtMs }: CacheRecord, timeMs: number): boolean {

@@ -74,7 +74,7 @@ function attributesOf(path: Buffer): ReadonlyMap<string, ByteString> {
   return new Map(
     names.flatMap((name) => {
       const value = getXattr(path, name);
-      return value === undefined ? [] : [[xattrKey(name), value.toString('latin1') as ByteString] as const];
+      return value === undefined ? [] : [[xattrKey(name), value.toString('latin1')] as const];
     }),
   );
 }
