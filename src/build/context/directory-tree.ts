@@ -71,12 +71,12 @@ const noAttributes: ReadonlyMap<string, ByteString> = new Map();
 function attributesOf(path: Buffer): ReadonlyMap<string, ByteString> {
   const names = listXattrs(path).filter((name) => name === 'security.capability' || name.startsWith('user.'));
   if (names.length === 0) return noAttributes;
-  return new Map(
-    names.flatMap((name) => {
-      const value = getXattr(path, name);
-      return value === undefined ? [] : [[xattrKey(name), value.toString('latin1')] as const];
-    }),
-  );
+  const attributes = new Map<string, ByteString>();
+  for (const name of names) {
+    const value = getXattr(path, name);
+    if (value !== undefined) attributes.set(xattrKey(name), value.toString('latin1') as ByteString);
+  }
+  return attributes;
 }
 
 function lstatBig(path: Buffer) {
