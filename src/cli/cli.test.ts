@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 import { readTar, textOf } from '../lib/tar/index.ts';
 import { commands } from './commands.ts';
 import { commandHelp } from './help.ts';

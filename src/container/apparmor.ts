@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hasErrno } from '../errors/index.ts';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 
 /** AppArmor profile of a container that names none: Docker's name, so that both engines share one. */
 export const defaultAppArmorProfile = 'docker-default';

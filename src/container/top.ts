@@ -1,5 +1,5 @@
 import { EngineError, messageOf } from '../errors/index.ts';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 import type { TopResult } from './containers.ts';
 
 const defaultArgs = '-ef';

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import test from 'node:test';
-import { spawnFast } from './spawn-fast.ts';
+import { type Stdio, spawnFast } from './spawn-fast.ts';
 
 const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', GREETING: 'hello' };
 
@@ -14,18 +14,19 @@ function isInherited(fd: string): boolean {
   return (Number.parseInt(flags, 8) & 0o2000000) === 0;
 }
 
-function shell(script: string, pipes: readonly ('read' | 'write')[] = ['write', 'write']) {
-  return spawnFast('sh', ['-c', script], { cwd: '/tmp', env, pipes });
+function shell(script: string, stdio: readonly Stdio[] = ['null', 'write', 'write']) {
+  return spawnFast('sh', ['-c', script], { cwd: '/tmp', env, stdio });
 }
 
 test('spawnFast() gives the program its arguments, environment, directory and pipes', async () => {
   const child = shell('echo "$GREETING from $(pwd)"; echo err >&2; read line <&3; echo "$line"', [
+    'null',
     'write',
     'write',
     'read',
   ]);
-  const [stdout, stderr, stdin] = child.pipes;
-  stdin?.end('a line\n');
+  const [, stdout, stderr, input] = child.stdio;
+  input?.end('a line\n');
   assert.equal(await text(stdout as Readable), 'hello from /tmp\na line\n');
   assert.equal(await text(stderr as Readable), 'err\n');
   assert.equal(await child.exited, 0);
@@ -40,7 +41,7 @@ test('spawnFast() passes no other descriptor and no ignored signal, in a session
   const child = shell(
     'echo $$; ls /proc/self/fd; grep SigIgn /proc/self/status; cut -d" " -f6 /proc/$$/stat',
   );
-  const [stdout, stderr] = child.pipes;
+  const [, stdout, stderr] = child.stdio;
   stderr?.resume();
   const [pid, ...rest] = (await text(stdout as Readable)).trim().split('\n');
   const session = rest.pop();
@@ -59,15 +60,16 @@ test('spawnFast() leaves no descriptor open and no zombie', async () => {
   const before = readdirSync('/proc/self/fd').length;
   for (let i = 0; i < 20; i++) {
     const child = shell('true');
-    for (const pipe of child.pipes) pipe.resume();
-    await Promise.all([child.exited, ...child.pipes.map((pipe) => once(pipe, 'close'))]);
+    const pipes = child.stdio.flatMap((pipe) => pipe ?? []);
+    for (const pipe of pipes) pipe.resume();
+    await Promise.all([child.exited, ...pipes.map((pipe) => once(pipe, 'close'))]);
   }
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(readdirSync('/proc/self/fd').length <= before);
 });
 
 test('spawnFast() names the package of a missing program', () => {
-  assert.throws(() => spawnFast('conmon', [], { cwd: '/', env: { PATH: '/nonexistent' }, pipes: [] }), {
+  assert.throws(() => spawnFast('conmon', [], { cwd: '/', env: { PATH: '/nonexistent' }, stdio: [] }), {
     code: 'unavailable',
     message: 'Cannot run conmon: the program is missing: install the package "conmon"',
   });

@@ -42,39 +42,46 @@ const defaultSignals = 0x04;
 const ignoredByNode = [13, 25];
 
 export interface FastSpawnOptions {
-  readonly cwd: string;
-  /** All of it; also where the program is looked for (`PATH`). */
-  readonly env: Readonly<Record<string, string>>;
-  /** From descriptor 1 on: what the child does with each pipe. Descriptor 0 is /dev/null. */
-  readonly pipes: readonly ('write' | 'read')[];
+  /** Default: this process's directory. */
+  readonly cwd?: string;
+  /** All of it; default this process's. Its `PATH` is where the program is looked for. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What the child does with each of its descriptors, from 0 on: a pipe to us, or /dev/null. */
+  readonly stdio: readonly Stdio[];
 }
+
+export type Stdio = 'read' | 'write' | 'null';
 
 export interface FastChild {
   readonly pid: number;
-  /** Our ends, in the order of `pipes`. */
-  readonly pipes: readonly Socket[];
+  /** Our ends by the child's descriptor; nothing for /dev/null. */
+  readonly stdio: readonly (Socket | undefined)[];
   /** The exit code; 128 + n after signal n. */
   readonly exited: Promise<number>;
 }
 
 /** Starts a program in a session of its own. Throws `unavailable` if it is missing, else errors like Node's. */
 export function spawnFast(program: string, args: readonly string[], options: FastSpawnOptions): FastChild {
-  const path = findProgram(program, options.env['PATH'] ?? '');
-  const pipes: Pipe[] = [];
+  // eslint-disable-next-line no-restricted-properties -- passed on whole, as Node's own spawn does
+  const env = options.env ?? process.env;
+  const path = findProgram(program, env['PATH'] ?? '');
+  const pipes: (Pipe | undefined)[] = [];
   try {
-    for (const use of options.pipes) pipes.push(openPipe(use));
-    const pid = spawn(path, [program, ...args], { ...options, fds: pipes.map(({ theirs }) => theirs) });
+    for (const use of options.stdio) pipes.push(use === 'null' ? undefined : openPipe(use));
+    const fds = pipes.map((pipe) => pipe?.theirs);
+    const pid = spawn({ path, argv: [program, ...args], env, cwd: options.cwd, fds });
     const ended = watchProcess(pid)?.ended ?? Promise.resolve();
-    return { pid, pipes: pipes.map(({ take }) => take()), exited: ended.then(() => reap(pid)) };
+    return { pid, stdio: pipes.map((pipe) => pipe?.take()), exited: ended.then(() => reap(pid)) };
   } catch (error) {
-    for (const { ours } of pipes) closeSync(ours);
+    for (const pipe of pipes) if (pipe !== undefined) closeSync(pipe.ours);
     throw error;
   } finally {
-    for (const { theirs } of pipes) closeSync(theirs);
+    for (const pipe of pipes) if (pipe !== undefined) closeSync(pipe.theirs);
   }
 }
 
 function findProgram(program: string, searchPath: string): string {
+  if (program.includes('/')) return program;
   for (const directory of searchPath.split(delimiter)) {
     const path = join(directory, program);
     try {
@@ -108,11 +115,16 @@ function openPipe(use: 'write' | 'read'): Pipe {
   return { ours, theirs, take };
 }
 
-function spawn(
-  path: string,
-  argv: readonly string[],
-  options: FastSpawnOptions & { readonly fds: readonly number[] },
-): number {
+interface Start {
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string | undefined;
+  /** By the child's descriptor; `undefined` is /dev/null. */
+  readonly fds: readonly (number | undefined)[];
+}
+
+function spawn({ path, argv, env, cwd, fds }: Start): number {
   const actions = Buffer.alloc(structBytes);
   const attributes = Buffer.alloc(structBytes);
   const signals = Buffer.alloc(128);
@@ -125,12 +137,16 @@ function spawn(
     check(attributesInit(attributes), path);
     check(setFlags(attributes, newSession | defaultSignals), path);
     check(setDefaults(attributes, signals), path);
-    check(addChdir(actions, options.cwd), path);
-    check(addOpen(actions, 0, '/dev/null', constants.O_RDONLY, 0), path);
-    for (const [index, fd] of options.fds.entries()) check(addDup(actions, fd, index + 1), path);
-    const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+    if (cwd !== undefined) check(addChdir(actions, cwd), path);
+    for (const [target, fd] of fds.entries()) {
+      if (fd === undefined) check(addOpen(actions, target, '/dev/null', constants.O_RDWR, 0), path);
+      else check(addDup(actions, fd, target), path);
+    }
+    const envp = Object.entries(env).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${value}`],
+    );
     const pid = [0];
-    check(spawnCall(pid, path, actions, attributes, [...argv, null], [...env, null]), path);
+    check(spawnCall(pid, path, actions, attributes, [...argv, null], [...envp, null]), path);
     return pid[0] ?? 0;
   } finally {
     actionsDestroy(actions);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { EngineError, hasErrno, isCode } from '../errors/index.ts';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 import { nft } from './kernel.ts';
 
 /**

@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
 import { inNetworkNamespace } from '../lib/network-namespace.ts';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 import type { HostLink, HostRoute } from './addresses.ts';
 
 /** Where iproute2 keeps named network namespaces. */

@@ -5,7 +5,7 @@ import type { EngineConfig } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
 import { isTrue, matches } from './filters.ts';

@@ -1,7 +1,7 @@
 import { EngineError, messageOf } from '../errors/index.ts';
 import { readMounts } from '../lib/mount-info.ts';
 import { unmount } from '../lib/native.ts';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 
 /** `--opt type= o= device=` of the local driver: what mount(8) is to put at the volume's directory. */
 export type DriverOptions = Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
-import { run } from '../lib/process.ts';
+import { run } from '../lib/run.ts';
 
 /**
  * Fills an empty volume from a directory of the image: content, owners, modes, times, xattrs, and those of the

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../src/lib/process.ts';
+import { run } from '../../src/lib/run.ts';
 
 /** Fills `directory` (made if need be) with a root file system of busybox, its commands in /bin. */
 export async function makeBusyboxRootfs(directory: string): Promise<void> {

@@ -7,7 +7,7 @@ import test, { type TestContext } from 'node:test';
 import type { ContainerConfig, HostConfig } from '../../api/index.ts';
 import { hasErrno } from '../../errors/index.ts';
 import { randomId } from '../../lib/ids.ts';
-import { run } from '../../lib/process.ts';
+import { run } from '../../lib/run.ts';
 import { normalizeCreate } from '../create/index.ts';
 import { type HostFacts, probeHost } from '../host-facts.ts';
 import type { ContainerMount } from '../record.ts';

@@ -16,7 +16,7 @@ import {
   streamOf,
   tarOf,
 } from '../../../test/support/image-store.ts';
-import { run } from '../../lib/process.ts';
+import { run } from '../../lib/run.ts';
 import { digestOf, hexOf } from '../../oci/index.ts';
 import type { Image } from '../images.ts';
 

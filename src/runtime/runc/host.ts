@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
-import { run } from '../../lib/process.ts';
+import { run } from '../../lib/run.ts';
 import { runtimeMessage } from './errors.ts';
 import { Monitors } from './exits.ts';
 import { type Layout, layoutOf, monitorFiles } from './layout.ts';

@@ -32,8 +32,8 @@ export interface Monitor {
   close(): void;
 }
 
-/** The monitor's descriptors after 0; both outputs are read, for it prints only when something is wrong. */
-const fds = { stdout: 1, stderr: 2, sync: 3, ready: 4, release: 5 } as const;
+/** The monitor's descriptors beside the standard ones. */
+const fds = { sync: 3, ready: 4, release: 5 } as const;
 
 /** Starts conmon, which leaves our process tree at once and outlives us. */
 export function startMonitor(options: MonitorOptions): Monitor {
@@ -50,9 +50,9 @@ export function startMonitor(options: MonitorOptions): Monitor {
       _OCI_SYNCPIPE: String(fds.sync),
       ...(options.attach ? { _OCI_ATTACHPIPE: String(fds.ready), _OCI_STARTPIPE: String(fds.release) } : {}),
     },
-    pipes: ['write', 'write', 'write', ...(options.attach ? (['write', 'read'] as const) : [])],
+    stdio: ['null', 'write', 'write', 'write', ...(options.attach ? (['write', 'read'] as const) : [])],
   });
-  const [stdout, stderr, sync, ready, release] = child.pipes;
+  const [, stdout, stderr, sync, ready, release] = child.stdio;
   if (stdout === undefined || stderr === undefined || sync === undefined)
     throw new TypeError('three pipes were asked for');
   const failure = failureOf([stdout, stderr], child.exited);
@@ -75,7 +75,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
       await child.exited;
     },
     close: () => {
-      for (const pipe of child.pipes) pipe.destroy();
+      for (const pipe of child.stdio) pipe?.destroy();
     },
   };
 }

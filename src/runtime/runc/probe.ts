@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
-import { run } from '../../lib/process.ts';
+import { run } from '../../lib/run.ts';
 import type { RuntimeSpec } from '../spec.ts';
 import { runtimeMessage } from './errors.ts';
 import { findProgram, type RuntimeHost } from './host.ts';

@@ -21,7 +21,7 @@ import { codeOf, EngineError, hasErrno } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
 import { makeNode, setTimes, setTimesOf, setXattrOf } from '../../lib/file-calls.ts';
 import { type OpenFile, openInRoot, openPath } from '../../lib/open-in-root.ts';
-import { run } from '../../lib/process.ts';
+import { run } from '../../lib/run.ts';
 import {
   type ByteString,
   bufferOf,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
-import { run } from '../../lib/process.ts';
+import { run } from '../../lib/run.ts';
 
 /** Removals that come in a burst (`docker rm $(...)`) share one `rm`. */
 const gatherMs = 250;
