@@ -7,7 +7,7 @@ if [ "$(id -u)" != 0 ]; then
   echo 'The tests run real containers: run them as root' >&2
   exit 1
 fi
-EXTRA_PACKAGES='docker:docker.io docker-compose:docker-compose skopeo:skopeo mmdebstrap:mmdebstrap xz:xz-utils zstd:zstd setfattr:attr setcap:libcap2-bin iptables:iptables unshare:util-linux'
+EXTRA_PACKAGES='docker:docker.io docker-compose:docker-compose skopeo:skopeo mmdebstrap:mmdebstrap xz:xz-utils bzip2:bzip2 mkfs.ext4:e2fsprogs zstd:zstd setfattr:attr setcap:libcap2-bin iptables:iptables unshare:util-linux'
 # Debian's docker.io brings the CLI that the tests drive us with; its daemon stays off, now and after a reboot.
 policy=/usr/sbin/policy-rc.d
 units=''
