@@ -17,11 +17,11 @@ export function openMetadata(path: string): Metadata {
     if (depth > 0) throw new EngineError('internal', 'a transaction is already open');
     const rows: JournalRow[] = [];
     const unsynced = options.durable === false;
-    if (unsynced) db.exec('PRAGMA synchronous = NORMAL');
-    db.exec('BEGIN IMMEDIATE');
     depth += 1;
     let result: T;
     try {
+      if (unsynced) db.exec('PRAGMA synchronous = NORMAL');
+      db.exec('BEGIN IMMEDIATE');
       result = change({
         db,
         record: (entry: JournalEntry) => {

@@ -65,6 +65,7 @@ class World {
   readonly #removed = new Set<string>();
   readonly #images = new Set<string>();
   readonly #volumes = new Set<string>();
+  readonly #networks = new Set<string>();
   readonly #counts = new Map<string, number>();
   #count = 0;
   /** Ends of containers asked for so far. */
@@ -104,7 +105,8 @@ class World {
     else if (dice < 0.8) await this.#remove();
     else if (dice < 0.9) await this.#build();
     else if (dice < 0.96) await this.#load();
-    else await this.#removeImage();
+    else if (dice < 0.98) await this.#removeImage();
+    else await this.#network();
   }
 
   async #create(): Promise<void> {
@@ -187,6 +189,18 @@ class World {
     await this.#call('DELETE', `/images/${name}`);
   }
 
+  async #network(): Promise<void> {
+    const doomed = this.#random() < 0.3 ? this.#pick(this.#networks) : undefined;
+    if (doomed !== undefined) {
+      this.#networks.delete(doomed);
+      await this.#call('DELETE', `/networks/${doomed}`);
+      return;
+    }
+    const { status, body } = await this.#call('POST', '/networks/create', { Name: `n${(this.#count += 1)}` });
+    assert.equal(status, 201, body);
+    this.#networks.add((JSON.parse(body) as { Id: string }).Id);
+  }
+
   /** Rows, kernel, disk and what clients see agree, at the latest when what was just dying is dead. */
   async check(when: string): Promise<void> {
     for (let attempt = 0; attempt < 20; attempt += 1) {
@@ -207,21 +221,13 @@ class World {
     const running = new Set(listed.filter(({ State }) => State === 'running').map(({ Id }) => Id));
     const states = new Set(listed.map(({ State }) => State));
     for (const state of states) assert.match(state, /^(created|running|exited)$/, when);
-    assert.deepEqual(
-      [...this.#containers].filter((id) => !ids.has(id)),
-      [],
-      `${when}: containers lost`,
-    );
+    assert.deepEqual(lost(this.#containers, ids), [], `${when}: containers lost`);
     assert.deepEqual(
       [...this.#removed].filter((id) => ids.has(id)),
       [],
       `${when}: removed ones are back`,
     );
-    assert.deepEqual(
-      [...this.#running].filter((id) => !running.has(id)),
-      [],
-      `${when}: not running`,
-    );
+    assert.deepEqual(lost(this.#running, running), [], `${when}: not running`);
     const config = engineConfig({ root: this.#daemon.root });
     const kernel = readKernel(config);
     const sorted = [...running].sort();
@@ -230,6 +236,14 @@ class World {
     assert.equal(kernel.mounts, running.size, `${when}: mounts`);
     const spare = kernel.namespaces.length - running.size;
     assert.ok(spare >= 0 && spare <= poolSize, `${when}: ${spare} network namespaces too many`);
+    const networks = await this.#json<{ Id: string; Driver: string }[]>('/networks');
+    assert.deepEqual(
+      lost(this.#networks, new Set(networks.map(({ Id }) => Id))),
+      [],
+      `${when}: networks lost`,
+    );
+    const bridges = networks.filter(({ Driver }) => Driver === 'bridge');
+    assert.equal(kernel.bridges.length, bridges.length, `${when}: bridges`);
     const disk = readDisk(config);
     assert.deepEqual([...disk.containers].sort(), [...ids].sort(), `${when}: directories`);
     assert.deepEqual([...disk.active].sort(), [...ids].sort(), `${when}: snapshots`);
@@ -270,7 +284,10 @@ class World {
 
   /** How often each call was answered. */
   summary(): string {
-    return [...this.#counts].map(([what, count]) => `${what} ${count}`).join(', ');
+    return [...this.#counts]
+      .filter(([what]) => !what.startsWith('GET') && !what.includes(':'))
+      .map(([what, count]) => `${what} ${count}`)
+      .join(', ');
   }
 
   #pick(from: ReadonlySet<string>): string | undefined {
@@ -314,6 +331,10 @@ class World {
       call.end(isJson ? JSON.stringify(body) : body);
     });
   }
+}
+
+function lost(wanted: Iterable<string>, there: ReadonlySet<string>): string[] {
+  return [...wanted].filter((id) => !there.has(id));
 }
 
 /** The daemon was killed before it answered. */

@@ -9,6 +9,7 @@ export interface KernelState {
   readonly mounts: number;
   readonly namespaces: readonly string[];
   readonly cgroups: readonly string[];
+  readonly bridges: readonly string[];
 }
 
 export function readKernel(config: EngineConfig): KernelState {
@@ -19,6 +20,7 @@ export function readKernel(config: EngineConfig): KernelState {
       .length,
     namespaces: namesIn('/run/netns').filter((name) => name.startsWith(`gty-${config.instance}-`)),
     cgroups: cgroupsOf(config.cgroupParent),
+    bridges: namesIn('/sys/class/net').filter((name) => name.startsWith(`gty${config.instance}`)),
   };
 }
 
