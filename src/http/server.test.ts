@@ -183,9 +183,17 @@ test('server takes image names with slashes from the path', async (t) => {
 
 test('server shapes images for older clients', async (t) => {
   const image = { Id: 'sha256:1', Size: 7 };
-  const { path } = await serve(t, { images: { list: () => [image as never] } });
+  const names = { RepoTags: [], RepoDigests: [] };
+  const { path } = await serve(t, {
+    images: { list: ({ all }) => [{ ...image, ...(all ? names : {}) } as never] },
+  });
   assert.equal((await call(path, '/v1.43/images/json')).body, '[{"Id":"sha256:1","Size":7,"VirtualSize":7}]');
   assert.equal((await call(path, '/v1.44/images/json')).body, '[{"Id":"sha256:1","Size":7}]');
+  assert.match((await call(path, '/v1.43/images/json?all=1')).body, /"RepoTags":\[\],"RepoDigests":\[\]/);
+  assert.match(
+    (await call(path, '/v1.42/images/json?all=1')).body,
+    /"RepoTags":\["<none>:<none>"\],"RepoDigests":\["<none>@<none>"\]/,
+  );
 });
 
 test('server reports a bad filter, number and resize', async (t) => {

@@ -31,6 +31,9 @@ const legacyConfig = {
   WorkingDir: '',
 };
 
+/** How an image without names was listed before API 1.43. */
+const noNames = { RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
+
 /** An image's name may hold slashes, so `/images/NAME/ACTION` arrives as one wildcard, split here. */
 type Action = (name: string, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 
@@ -139,7 +142,10 @@ function onlyResults(onProgress: (message: ProgressMessage) => void): (message: 
 }
 
 function summaryFor(image: ImageSummary, api: number): object {
-  return api < 44 ? { ...image, VirtualSize: image.Size } : image;
+  if (api >= 44) return image;
+  const sized = { ...image, VirtualSize: image.Size };
+  if (api >= 43 || image.RepoTags.length + image.RepoDigests.length > 0) return sized;
+  return { ...sized, ...noNames };
 }
 
 function inspectFor(image: ImageInspect, api: number): object {
