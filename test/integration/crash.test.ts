@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineConfig } from '../../src/config/index.ts';
-import { readDisk, readKernel } from '../support/crash-kernel.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
+import { readDisk, readKernel } from '../support/engine-state.ts';
 
 /** Kills of the daemon; GANTRY_TEST_SEED repeats a run's choices (not its timing). */
 const kills = 24;

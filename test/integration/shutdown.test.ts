@@ -7,8 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineConfig } from '../../src/config/index.ts';
-import { readDisk, readKernel } from '../support/crash-kernel.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
+import { readDisk, readKernel } from '../support/engine-state.ts';
 
 const shutdownLimitMs = 5_000;
 

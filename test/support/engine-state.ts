@@ -47,6 +47,7 @@ function cgroupsOf(parent: string): string[] {
 export interface DiskState {
   readonly containers: readonly string[];
   readonly active: readonly string[];
+  readonly committed: readonly string[];
   /** Directories of snapshots without a row, and rows without a directory. */
   readonly strays: readonly string[];
   readonly volumeUsers: readonly string[];
@@ -63,6 +64,8 @@ export function readDisk({ root }: EngineConfig): DiskState {
     const rows = db.prepare('SELECT name, kind, directory FROM snapshots').all();
     const known = new Set(rows.map((row) => String(row['directory'])));
     const reserved = ['l', 'init', 'views', 'trash', 'empty'];
+    const named = (kind: string) =>
+      rows.filter((row) => row['kind'] === kind).map((row) => String(row['name']));
     const directories = namesIn(join(root, 'snapshots')).filter((name) => !reserved.includes(name));
     const images = db.prepare('SELECT id, manifest_digest, layers FROM images').all();
     const used = new Set(
@@ -75,7 +78,8 @@ export function readDisk({ root }: EngineConfig): DiskState {
     const blobs = namesIn(join(root, 'content/blobs/sha256')).map((hex) => `sha256:${hex}`);
     return {
       containers: namesIn(join(root, 'containers')),
-      active: rows.filter((row) => row['kind'] === 'active').map((row) => String(row['name'])),
+      active: named('active'),
+      committed: named('committed'),
       strays: [
         ...directories.filter((name) => !known.has(name)),
         ...[...known].filter((name) => !directories.includes(name)),
