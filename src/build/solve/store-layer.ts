@@ -1,8 +1,8 @@
-import { once } from 'node:events';
-import { Readable, type Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { BlobWriter, ContentStore } from '../../content/index.ts';
 import type { ImageLayer } from '../../image/index.ts';
+import { tee } from '../../lib/tee.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { type ChainId, chainIdsOf, type DiffId, digestOf, MediaType } from '../../oci/index.ts';
 import type { Layers, Snapshotter } from '../../snapshot/index.ts';
@@ -38,7 +38,7 @@ export async function storeLayer(
   { parent, lease, signal }: LayerPlace,
 ): Promise<NewLayer> {
   await using blob = await stores.content.ingest(signal);
-  const copies = Readable.from(copyTo(blob.writable, tar), { objectMode: false, highWaterMark: readAhead });
+  const copies = Readable.from(tee(blob.writable, tar), { objectMode: false, highWaterMark: readAhead });
   const applied = await stores.layers.apply(copies, parent, { signal });
   lease.add({ kind: 'snapshot', id: applied.chainId });
   const layer = await commitBlob(blob, applied.diffId, lease);
@@ -53,7 +53,7 @@ export async function commitStep(
 ): Promise<NewLayer | undefined> {
   const { content, layers, snapshots } = stores;
   await using blob = await content.ingest(signal);
-  for await (const _chunk of copyTo(blob.writable, layers.pack(key, signal) as AsyncIterable<Buffer>)) {
+  for await (const _chunk of tee(blob.writable, layers.pack(key, signal) as AsyncIterable<Buffer>)) {
     signal.throwIfAborted();
   }
   const layer = await commitBlob(blob, undefined, lease);
@@ -71,16 +71,6 @@ async function commitBlob(blob: BlobWriter, digest: DiffId | undefined, lease: L
   await finished(blob.writable);
   const info = await blob.commit(digest === undefined ? undefined : { digest }, lease);
   return { digest: info.digest, size: info.size, mediaType: MediaType.ociLayer };
-}
-
-async function* copyTo(
-  writable: Writable,
-  source: AsyncIterable<Buffer>,
-): AsyncGenerator<Buffer, void, undefined> {
-  for await (const chunk of source) {
-    if (!writable.write(chunk)) await once(writable, 'drain');
-    yield chunk;
-  }
 }
 
 /** chainIdsOf wants all diffIDs; here the parent's chainID stands for those before. */

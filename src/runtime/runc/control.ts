@@ -9,8 +9,12 @@ export interface Size {
   readonly width: number;
 }
 
-/** conmon, woken for two lines at once, takes the first one twice: it gets one at a time. [conmon src/ctrl.c] */
+/**
+ * conmon, woken for two lines at once, takes the first one twice: it gets one at a time. On a machine too busy for
+ * that gap the last line of several is told again a while later. [conmon src/ctrl.c]
+ */
 const gapMs = 15;
+const againMs = 200;
 
 /** Resizes terminals through their monitors' control fifos. The last size asked for always arrives. */
 export class Resizer {
@@ -27,10 +31,14 @@ export class Resizer {
   }
 
   async #work(directory: string, what: string): Promise<void> {
+    let lines = 0;
+    let last: Size | undefined;
     try {
       for (;;) {
         const size = this.#wanted.get(directory);
-        if (size === undefined) return;
+        if (size === undefined) break;
+        last = size;
+        lines += 1;
         this.#wanted.delete(directory);
         await writeControl(directory, `1 ${size.height} ${size.width}\n`, what);
         await delay(gapMs);
@@ -39,6 +47,16 @@ export class Resizer {
       this.#running.delete(directory);
       this.#wanted.delete(directory);
     }
+    if (lines > 1 && last !== undefined) this.#again(directory, last, what);
+  }
+
+  #again(directory: string, size: Size, what: string): void {
+    const timer = setTimeout(() => {
+      // A newer size is on its way, or the terminal is gone.
+      if (this.#running.has(directory)) return;
+      this.resize(directory, size, what).catch(() => undefined);
+    }, againMs);
+    timer.unref();
   }
 }
 
