@@ -371,7 +371,7 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
     });
 
     test('a log with a limit is started anew, and a follower goes along', async (t) => {
-      const script = 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.03; done';
+      const script = 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.2; done';
       const container = await create(t, { args: ['sh', '-c', script], maxLogBytes: 200 });
       const ended = new AbortController();
       const query = { stdout: true, stderr: true, follow: { ended: ended.signal } };
