@@ -14,6 +14,7 @@ units=''
 command -v docker >/dev/null 2>&1 || units='docker.service docker.socket'
 [ -z "$units" ] || command -v containerd >/dev/null 2>&1 || units="$units containerd.service"
 if [ -n "$units" ] && [ ! -e "$policy" ]; then
+  made_policy=$policy
   trap 'rm -f "$policy"' EXIT
   trap 'exit 130' INT TERM
   printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
@@ -30,6 +31,10 @@ if [ $# -eq 0 ]; then
 else
   leaks=''
 fi
+GANTRY_TEST_BEFORE=$(mktemp)
+export GANTRY_TEST_BEFORE
+trap 'rm -f "$GANTRY_TEST_BEFORE" ${made_policy:+"$made_policy"}' EXIT
+"$node" --disable-warning=ExperimentalWarning test/support/kernel-state.ts >"$GANTRY_TEST_BEFORE"
 code=0
 "$node" --disable-warning=ExperimentalWarning --test --test-concurrency=2 --test-timeout=600000 "$@" || code=$?
 # Last and alone: nothing may be left behind.

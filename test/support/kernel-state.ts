@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+/** What engines hold in the kernel, each thing named by its engine: the root's path, or the 8 digits of its digest. */
+export interface KernelState {
+  readonly mounts: readonly string[];
+  readonly processes: readonly string[];
+  readonly links: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly tables: readonly string[];
+  readonly cgroups: readonly string[];
+}
+
+export function readKernelState(): KernelState {
+  return {
+    mounts: matches(
+      readFileSync('/proc/self/mountinfo', 'utf8'),
+      / (\/\S*gantry\S*)\/(?:snapshots|volumes|containers)/,
+    ),
+    processes: commands().flatMap((command) =>
+      matches(command, /^\S*conmon .* -b (\/\S*gantry\S*)\/containers\//),
+    ),
+    links: matches(output('ip', '-o', 'link'), /: gt[yv]([0-9a-f]{8})/),
+    namespaces: matches(names('/run/netns').join('\n'), /^gty-([0-9a-f]{8})/),
+    tables: matches(output('nft', 'list', 'tables'), /gantry-([0-9a-f]{8})/),
+    cgroups: matches(cgroupNames().join('\n'), /^gantry-([0-9a-f]{8})$/),
+  };
+}
+
+function matches(text: string, pattern: RegExp): string[] {
+  const found = text.split('\n').flatMap((line) => pattern.exec(line)?.[1] ?? []);
+  return [...new Set(found)].sort();
+}
+
+function output(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8' });
+}
+
+function names(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+function cgroupNames(): string[] {
+  const root = '/sys/fs/cgroup';
+  const controllers = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...names(root), ...controllers.flatMap(({ name }) => names(`${root}/${name}`))];
+}
+
+function commands(): string[] {
+  return names('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return ''; // It ended while we looked.
+      }
+    });
+}
+
+// Run by itself it prints the state, for the test that compares it with the one after all tests.
+if (import.meta.main) process.stdout.write(JSON.stringify(readKernelState()));
