@@ -4,6 +4,7 @@ import type { RequestListener, Server, ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Engine } from '../engine/index.ts';
+import { MemoryTrimmer } from '../lib/trim-memory.ts';
 import { createApp } from './app.ts';
 import { Calls } from './calls.ts';
 import { bind, parseHost, type TlsFiles } from './listen.ts';
@@ -42,9 +43,11 @@ export function createHttpServer(options: { readonly engine: Engine; readonly lo
   const calls = new Calls();
   const app = createApp({ engine: options.engine, calls }, log);
   const servers = new Set<Server>();
+  const trimmer = new MemoryTrimmer();
   let closing = false;
   const route: RequestListener = (request, response) => {
     response.once('close', () => {
+      trimmer.used();
       // A connection kept alive for a next request is in the way of closing.
       if (closing) for (const server of servers) server.closeIdleConnections();
     });
