@@ -130,6 +130,9 @@ export function createContainers({ config, host, store, services, logger }: Cont
       health.close();
       execs.close();
       await lifecycle.close();
+      // `docker cp` left the trees of stopped containers mounted for the next one.
+      const stopped = store.all().filter(({ state }) => !state.running);
+      await Promise.all(stopped.map(({ record }) => snapshots.unmount(record.id)));
     },
   };
 }

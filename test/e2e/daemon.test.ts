@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -119,4 +119,18 @@ test('no daemon: the CLI says so and exits 1', () => {
   const result = runCommand(gantry, ['ps'], { env: { GANTRY_HOST: 'unix:///nonexistent/gantry.sock' } });
   assert.equal(result.code, 1);
   assert.match(result.stderr, /Cannot connect to the Gantry daemon at unix:\/\/\/nonexistent\/gantry\.sock/);
+});
+
+test('the end of the daemon leaves no tree of a stopped container mounted', async (t) => {
+  const engine = await startDaemon(t);
+  engine.ok(['create', '--name', 'copied', 'base:1', 'true']);
+  assert.equal(engine.docker(['cp', 'copied:/etc/passwd', '-']).code, 0);
+  const mounts = () =>
+    readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(engine.root));
+  assert.equal(mounts().length, 1);
+  await engine.end('SIGTERM');
+  assert.deepEqual(mounts(), []);
+  await engine.start();
 });
