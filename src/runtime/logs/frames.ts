@@ -5,6 +5,8 @@ import { headerBytes, lineFeed, timeBytes } from './format.ts';
 const frameHeaderBytes = 8;
 /** Up to here a loop over bytes beats a call into native code. */
 const shortBytes = 96;
+/** Longest frame that records are joined into. */
+const joinedBytes = 32 << 10;
 
 export interface FrameOptions extends LogQuery {
   readonly framed: boolean;
@@ -12,13 +14,15 @@ export interface FrameOptions extends LogQuery {
 }
 
 /**
- * Turns blocks of records into what Docker sends: a frame a record (8 bytes of header: stream, three zeroes, length),
- * or bare bytes for a terminal; with `timestamps` a time before each line. What goes out is never longer than what came
- * in, so that each block needs one buffer and no object a line.
+ * Turns blocks of records into what Docker sends: frames (8 bytes of header: stream, three zeroes, length), or bare
+ * bytes for a terminal; with `timestamps` a time before each line. Following, a record is a frame, as clients that
+ * take frames for lines expect; else records of one stream are joined, for a client reads each frame with two system
+ * calls. What goes out is never longer than what came in, so that each block needs one buffer and no object a line.
  */
 export class Framer {
   readonly #framed: boolean;
   readonly #timestamps: boolean;
+  readonly #joins: boolean;
   readonly #filter: Filter;
   /** Whether the last record of stdout, of stderr left its line open. */
   readonly #open = [false, false];
@@ -26,6 +30,7 @@ export class Framer {
   constructor(options: FrameOptions) {
     this.#framed = options.framed;
     this.#timestamps = options.timestamps;
+    this.#joins = options.follow === undefined;
     this.#filter = new Filter(options);
   }
 
@@ -36,6 +41,8 @@ export class Framer {
   frames(block: Buffer): Buffer {
     const out = Buffer.allocUnsafe(block.length);
     let written = 0;
+    let frame = 0;
+    let frameOf = -1;
     for (let start = 0; start < block.length && !this.finished; ) {
       if (!isRecord(block, start) || !this.#filter.wants(block, start)) {
         start = endOf(block, start) + 1;
@@ -43,8 +50,11 @@ export class Framer {
       }
       const stderr = isStderr(block, start) ? 1 : 0;
       const partial = isPartial(block, start);
-      const frame = written;
-      if (this.#framed) written += frameHeaderBytes;
+      if (this.#framed && !(this.#joins && frameOf === stderr && written - frame < joinedBytes)) {
+        frame = written;
+        frameOf = stderr;
+        written += frameHeaderBytes;
+      }
       if (this.#timestamps && this.#open[stderr] !== true)
         written = writeTime(block, start, { out, at: written });
       this.#open[stderr] = partial;

@@ -114,6 +114,23 @@ describe('createLogReader()', () => {
     }
   });
 
+  test('stream() joins records of one stream, up to 32 KiB, unless it follows', async () => {
+    const line = `${'x'.repeat(1023)}\n`;
+    const records = Array.from({ length: 40 }, (_, n) => record(n % 60, 'stdout', line));
+    await writeFile(path, `${records.join('')}${record(59, 'stderr', 'err\n')}`);
+    const lengthsOf = async (follow: object) => {
+      const stream = reader.stream(path, { ...both, ...follow, framed: true, timestamps: false });
+      const bytes = Buffer.concat((await stream.toArray()) as Buffer[]);
+      const lengths: number[] = [];
+      for (let at = 0; at < bytes.length; at += 8 + (lengths.at(-1) ?? 0))
+        lengths.push(bytes.readUInt32BE(at + 4));
+      return lengths;
+    };
+    assert.deepEqual(await lengthsOf({}), [32 * 1024, 8 * 1024, 4]);
+    const followed = await lengthsOf({ follow: { ended: AbortSignal.abort() } });
+    assert.deepEqual(followed, [...Array.from({ length: 40 }, () => 1024), 4]);
+  });
+
   test('stream() gives lines of every length exactly, over many blocks', async () => {
     const contents = Array.from({ length: 3000 }, (_, n) => `${'abcdefg'.repeat(n % 700)}${n}\n`);
     await writeFile(path, contents.map((content) => record(1, 'stdout', content)).join(''));
