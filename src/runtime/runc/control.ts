@@ -13,7 +13,7 @@ export interface Size {
  * conmon, woken for two lines at once, takes the first one twice: it gets one at a time. On a machine too busy for
  * that gap the last line of several is told again a while later. [conmon src/ctrl.c]
  */
-const gapMs = 15;
+const gapMs = 100;
 const againMs = 200;
 
 /** Resizes terminals through their monitors' control fifos. The last size asked for always arrives. */
