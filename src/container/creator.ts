@@ -84,7 +84,8 @@ export class Creator {
     const { storage, launcher } = this.#deps;
     await storage.snapshots.remove(id);
     await launcher.removeDirectory(id);
-    for (const volume of storage.volumes.detach(id)) await storage.volumes.remove(volume, { force: true });
+    await storage.volumes.removeAnonymous(id);
+    storage.volumes.detach(id);
   }
 }
 

@@ -1,8 +1,8 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import type { ContainerConfig, HostConfig, MountSpec } from '../api/index.ts';
+import type { ContainerConfig, HostConfig, MountSpec, Volume } from '../api/index.ts';
 import { EngineError, hasErrno } from '../errors/index.ts';
-import { parseBind, type Volumes } from '../volume/index.ts';
+import { type CreateVolume, parseBind, type Volumes } from '../volume/index.ts';
 import type { ContainerMount } from './record.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -28,14 +28,16 @@ export async function makeMountPoints(
 ): Promise<ContainerMount[]> {
   const { hostConfig, config } = request;
   const byDestination = new Map<string, ContainerMount>();
-  const put = (mount: ContainerMount) => {
-    byDestination.set(mount.Destination, mount);
-    if (mount.Type === 'volume' && mount.Name !== undefined)
-      deps.volumes.attach(mount.Name, request.containerId);
-  };
+  const put = (mount: ContainerMount) => byDestination.set(mount.Destination, mount);
+  const create: VolumeMaker = (volume) => deps.volumes.create({ ...volume, user: request.containerId });
 
-  for (const from of hostConfig.VolumesFrom ?? [])
-    for (const mount of mountsFrom(from, deps.store)) put(mount);
+  for (const from of hostConfig.VolumesFrom ?? []) {
+    for (const mount of mountsFrom(from, deps.store)) {
+      put(mount);
+      if (mount.Type === 'volume' && mount.Name !== undefined)
+        deps.volumes.attach(mount.Name, request.containerId);
+    }
+  }
   const given = new Set<string>();
   const once = (mount: ContainerMount) => {
     if (given.has(mount.Destination)) {
@@ -44,16 +46,17 @@ export async function makeMountPoints(
     given.add(mount.Destination);
     put(mount);
   };
-  for (const bind of hostConfig.Binds ?? [])
-    once(await fromBind(bind, hostConfig.VolumeDriver, deps.volumes));
-  for (const mount of hostConfig.Mounts ?? []) once(await fromMount(mount, deps.volumes));
+  for (const bind of hostConfig.Binds ?? []) once(await fromBind(bind, hostConfig.VolumeDriver, create));
+  for (const mount of hostConfig.Mounts ?? []) once(await fromMount(mount, create));
   for (const path of Object.keys(config.Volumes ?? {})) {
     const destination = posix.resolve('/', path);
     if (byDestination.has(destination) || hostConfig.Tmpfs?.[destination] !== undefined) continue;
-    put(await newVolume({ destination, readOnly: false, mode: '' }, { anonymous: true }, deps.volumes));
+    put(await newVolume({ destination, readOnly: false, mode: '' }, { anonymous: true }, create));
   }
   return [...byDestination.values()];
 }
+
+type VolumeMaker = (request: CreateVolume) => Promise<Volume>;
 
 /** `container[:ro|rw]` */
 function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
@@ -87,10 +90,10 @@ interface VolumeChoice {
 async function newVolume(
   mount: VolumeMount,
   choice: VolumeChoice,
-  volumes: Volumes,
+  create: VolumeMaker,
 ): Promise<ContainerMount> {
   const anonymous = choice.name === undefined || choice.name === '';
-  const volume = await volumes.create({
+  const volume = await create({
     ...(anonymous ? { anonymous: true } : { Name: choice.name }),
     ...(choice.driver === undefined || choice.driver === '' ? {} : { Driver: choice.driver }),
     ...(choice.driverOptions === undefined ? {} : { DriverOpts: choice.driverOptions }),
@@ -111,10 +114,10 @@ async function newVolume(
   };
 }
 
-async function fromBind(text: string, driver: string, volumes: Volumes): Promise<ContainerMount> {
+async function fromBind(text: string, driver: string, create: VolumeMaker): Promise<ContainerMount> {
   const bind = parseBind(text);
   if (bind.type === 'volume') {
-    return newVolume(bind, { ...(bind.source === undefined ? {} : { name: bind.source }), driver }, volumes);
+    return newVolume(bind, { ...(bind.source === undefined ? {} : { name: bind.source }), driver }, create);
   }
   // As Docker's -v: a missing host directory is made.
   await mkdir(bind.source, { recursive: true }).catch((error: unknown) => {
@@ -142,7 +145,7 @@ function bindMount(bind: {
   };
 }
 
-async function fromMount(mount: MountSpec, volumes: Volumes): Promise<ContainerMount> {
+async function fromMount(mount: MountSpec, create: VolumeMaker): Promise<ContainerMount> {
   const destination = posix.resolve('/', mount.Target);
   const readOnly = mount.ReadOnly === true;
   switch (mount.Type) {
@@ -174,7 +177,7 @@ async function fromMount(mount: MountSpec, volumes: Volumes): Promise<ContainerM
             : { driverOptions: options.DriverConfig.Options }),
           ...(options?.Labels === undefined ? {} : { labels: options.Labels }),
         },
-        volumes,
+        create,
       );
     }
     case 'tmpfs':

@@ -46,8 +46,10 @@ export class Remover {
         storage.snapshots.remove(id),
         rm(join(storage.directory, id), { recursive: true, force: true }),
       ]);
-      if (options.volumes) await this.#removeVolumes(id);
-      store.delete(id, () => storage.volumes.detach(id));
+      if (options.volumes) await storage.volumes.removeAnonymous(id);
+      store.delete(id, () => {
+        storage.volumes.detach(id);
+      });
     } catch (error) {
       store.transition(id, (before) => ({ ...before, removing: false, dead: true, error: messageOf(error) }));
       waiters.removed(id, state.exitCode, messageOf(error));
@@ -67,19 +69,6 @@ export class Remover {
       storage.images.collectGarbage().catch((failure: unknown) => {
         logger.warn({ image: imageId, err: failure }, 'cannot remove the layers of an image that is gone');
       });
-    }
-  }
-
-  async #removeVolumes(id: string): Promise<void> {
-    const { volumes } = this.#deps.storage;
-    for (const name of volumes.anonymousOf(id)) {
-      try {
-        await volumes.remove(name, { force: true, user: id });
-      } catch (error) {
-        // Another container mounts it too (--volumes-from): it goes with that one.
-        if (!isCode(error, 'conflict')) throw error;
-        this.#deps.logger.debug({ volume: name }, 'an anonymous volume is still in use');
-      }
     }
   }
 }

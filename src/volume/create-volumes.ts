@@ -1,8 +1,8 @@
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Filters, Volume, VolumeCreateRequest } from '../api/index.ts';
+import type { Filters, Volume } from '../api/index.ts';
 import type { EngineConfig } from '../config/index.ts';
-import { EngineError } from '../errors/index.ts';
+import { EngineError, isCode } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { run } from '../lib/run.ts';
@@ -12,7 +12,7 @@ import { isTrue, matches } from './filters.ts';
 import { bury, recoverDirectories } from './recover.ts';
 import { type VolumeRow, VolumeRows } from './rows.ts';
 import { seedVolume } from './seed.ts';
-import type { RemoveVolume, Volumes } from './volumes.ts';
+import type { CreateVolume, RemoveVolume, Volumes } from './volumes.ts';
 
 export interface VolumesOptions {
   readonly config: EngineConfig;
@@ -38,7 +38,7 @@ class LocalVolumes implements Volumes {
     this.#rows = new VolumeRows(metadata);
   }
 
-  async create(request: VolumeCreateRequest & { readonly anonymous?: boolean }): Promise<Volume> {
+  async create(request: CreateVolume): Promise<Volume> {
     const isNamed = request.Name !== undefined && request.Name !== '';
     const name = isNamed ? (request.Name ?? '') : randomId();
     const anonymous = request.anonymous ?? !isNamed;
@@ -59,7 +59,10 @@ class LocalVolumes implements Volumes {
     checkDriverOptions(name, options);
     using _held = await this.#locks.acquire(name);
     const existing = this.#rows.get(name);
-    if (existing !== undefined) return this.#show(existing);
+    if (existing !== undefined) {
+      if (request.user !== undefined) this.#rows.addUser(name, request.user);
+      return this.#show(existing);
+    }
     await mkdir(this.#root, { recursive: true, mode: 0o711 });
     await mkdir(join(this.#root, name), { recursive: true, mode: 0o711 });
     await mkdir(this.#pathOf(name), { recursive: true, mode: 0o755 });
@@ -71,7 +74,7 @@ class LocalVolumes implements Volumes {
       labels: { ...request.Labels, ...(anonymous ? { [anonymousLabel]: '' } : {}) },
       options,
     };
-    this.#rows.insert(row);
+    this.#rows.insert(row, request.user);
     return this.#show(row);
   }
 
@@ -117,7 +120,7 @@ class LocalVolumes implements Volumes {
         await this.remove(row.name, { force: true });
       } catch (error) {
         // A container took it since: it is not unused any more.
-        if (error instanceof EngineError && error.code === 'conflict') continue;
+        if (isCode(error, 'conflict')) continue;
         throw error;
       }
       VolumesDeleted.push(row.name);
@@ -140,22 +143,27 @@ class LocalVolumes implements Volumes {
     this.#rows.addUser(name, containerId);
   }
 
-  detach(containerId: string): string[] {
-    const anonymous = this.#rows.anonymousOf(containerId);
+  detach(containerId: string): void {
     this.#rows.removeUser(containerId);
-    return anonymous;
   }
 
-  anonymousOf(containerId: string): string[] {
-    return this.#rows.anonymousOf(containerId);
+  async removeAnonymous(containerId: string): Promise<void> {
+    for (const name of this.#rows.anonymousOf(containerId)) {
+      try {
+        await this.remove(name, { force: true, user: containerId });
+      } catch (error) {
+        // Another container came to mount it too (--volumes-from): it goes with that one.
+        if (!isCode(error, 'conflict')) throw error;
+      }
+    }
   }
 
   async recover(containers: ReadonlySet<string>): Promise<void> {
     await recoverDirectories(this.#root, new Set(this.#rows.all().map(({ name }) => name)));
     for (const id of this.#rows.allUsers()) {
       if (containers.has(id)) continue;
-      for (const name of this.#rows.anonymousOf(id)) await this.remove(name, { force: true, user: id });
-      this.#rows.removeUser(id);
+      await this.removeAnonymous(id);
+      this.detach(id);
     }
   }
 

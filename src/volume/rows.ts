@@ -40,7 +40,7 @@ export class VolumeRows {
     return this.#selectUsers.all(name).map((row) => String(row['container_id']));
   }
 
-  insert(row: VolumeRow): void {
+  insert(row: VolumeRow, user?: string): void {
     this.#metadata.transact((transaction) => {
       transaction.db
         .prepare(
@@ -53,6 +53,7 @@ export class VolumeRows {
           JSON.stringify(row.labels),
           JSON.stringify(row.options),
         );
+      if (user !== undefined) this.addUser(row.name, user);
       transaction.record(event('create', row.name));
     });
   }

@@ -1,5 +1,12 @@
 import type { Filters, Volume, VolumeCreateRequest } from '../api/index.ts';
 
+export type CreateVolume = VolumeCreateRequest & {
+  /** Goes with its container. Default: whether it has no name. */
+  readonly anonymous?: boolean;
+  /** A container that uses the volume from its first moment on, whatever happens to the engine. */
+  readonly user?: string;
+};
+
 export interface RemoveVolume {
   /** An unknown volume is no error. */
   readonly force: boolean;
@@ -10,7 +17,7 @@ export interface RemoveVolume {
 /** Named and anonymous volumes of the `local` driver. */
 export interface Volumes {
   /** Makes a volume; the same name again returns the one there. A bad name is `invalidArgument` with Docker's text. */
-  create(request: VolumeCreateRequest & { readonly anonymous?: boolean }): Promise<Volume>;
+  create(request: CreateVolume): Promise<Volume>;
   /** `notFound` "get X: no such volume". */
   inspect(name: string): Volume;
   list(filters: Filters): { readonly Volumes: readonly Volume[]; readonly Warnings: readonly string[] };
@@ -23,10 +30,10 @@ export interface Volumes {
   usage(signal?: AbortSignal): Promise<Volume[]>;
   /** Records that a container uses the volume (same transaction as the container's row is the caller's business). */
   attach(name: string, containerId: string): void;
-  /** Forgets the container's volumes; returns the anonymous ones among them that no other container uses. */
-  detach(containerId: string): string[];
-  /** Anonymous volumes that only this container uses: what `rm -v` and `--rm` take along. */
-  anonymousOf(containerId: string): readonly string[];
+  /** Forgets which volumes the container uses. */
+  detach(containerId: string): void;
+  /** Removes the anonymous volumes that only this container uses: what `rm -v` and `--rm` take along. */
+  removeAnonymous(containerId: string): Promise<void>;
   /**
    * Once at the start of an engine: finishes or undoes what an earlier one left half done, and forgets containers
    * that are not among the given ids, with the anonymous volumes made for them.

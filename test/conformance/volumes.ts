@@ -57,20 +57,42 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
       volumes.remove('data', { force: true }),
       new EngineError('conflict', 'remove data: volume is in use - [c1]'),
     );
-    assert.deepEqual(volumes.detach('c1'), []);
+    volumes.detach('c1');
     await volumes.remove('data', { force: false });
     await assert.rejects(lstat(Mountpoint), { code: 'ENOENT' });
   });
 
-  test('detach() returns the anonymous volumes nobody else uses', async (t) => {
+  test('create() for a container is undone by the next start if the container never came to be', async (t) => {
     const { volumes } = await make(t);
-    const own = (await volumes.create({})).Name;
-    const shared = (await volumes.create({})).Name;
-    await volumes.create({ Name: 'named' });
-    for (const name of [own, shared, 'named']) volumes.attach(name, 'c1');
+    await volumes.create({ user: 'c1' });
+    const kept = (await volumes.create({ user: 'c2' })).Name;
+    await volumes.create({ Name: 'named', user: 'c1' });
+    await volumes.recover(new Set(['c2']));
+    assert.deepEqual(
+      volumes.list(none).Volumes.map(({ Name }) => Name),
+      [kept, 'named'].sort(),
+    );
+    await volumes.remove('named', { force: false });
+  });
+
+  test('create() makes a container a user of a volume that is there', async (t) => {
+    const { volumes } = await make(t);
+    await volumes.create({ Name: 'data' });
+    await volumes.create({ Name: 'data', user: 'c1' });
+    await assert.rejects(volumes.remove('data', { force: true }), /in use - \[c1\]/);
+  });
+
+  test('removeAnonymous() takes the anonymous volumes nobody else uses', async (t) => {
+    const { volumes } = await make(t);
+    await volumes.create({ user: 'c1' });
+    const shared = (await volumes.create({ user: 'c1' })).Name;
+    await volumes.create({ Name: 'named', user: 'c1' });
     volumes.attach(shared, 'c2');
-    assert.deepEqual(volumes.detach('c1'), [own]);
-    assert.deepEqual(volumes.detach('c1'), []);
+    await volumes.removeAnonymous('c1');
+    assert.deepEqual(
+      volumes.list(none).Volumes.map(({ Name }) => Name),
+      ['named', shared].sort(),
+    );
   });
 
   test('mount() fills an empty volume once, with owner and mode', async (t) => {
