@@ -19,6 +19,7 @@ need ip iproute2 'container networks'
 need tar tar 'packs and unpacks layers'
 need ps procps 'gantry top'
 need busybox busybox-static 'the built-in base image'
+need tini-static tini 'run --init'
 for word in ${EXTRA_PACKAGES:-}; do need "${word%%:*}" "${word#*:}" 'the tests'; done
 
 if [ -n "$missing" ]; then

@@ -7,11 +7,12 @@ if [ "$(id -u)" != 0 ]; then
   echo 'The tests run real containers: run them as root' >&2
   exit 1
 fi
-EXTRA_PACKAGES='docker:docker.io docker-compose:docker-compose skopeo:skopeo mmdebstrap:mmdebstrap xz:xz-utils bzip2:bzip2 mkfs.ext4:e2fsprogs zstd:zstd setfattr:attr setcap:libcap2-bin iptables:iptables unshare:util-linux'
+# Debian's docker CLI is a client of its own beside the docker that comes first on the PATH.
+EXTRA_PACKAGES='/usr/bin/docker:docker.io docker-compose:docker-compose skopeo:skopeo mmdebstrap:mmdebstrap xz:xz-utils bzip2:bzip2 mkfs.ext4:e2fsprogs zstd:zstd setfattr:attr setcap:libcap2-bin iptables:iptables unshare:util-linux'
 # Debian's docker.io brings the CLI that the tests drive us with; its daemon stays off, now and after a reboot.
 policy=/usr/sbin/policy-rc.d
 units=''
-command -v docker >/dev/null 2>&1 || units='docker.service docker.socket'
+[ -e /usr/bin/docker ] || units='docker.service docker.socket'
 [ -z "$units" ] || command -v containerd >/dev/null 2>&1 || units="$units containerd.service"
 if [ -n "$units" ] && [ ! -e "$policy" ]; then
   made_policy=$policy
