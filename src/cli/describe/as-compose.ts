@@ -1,0 +1,162 @@
+import type { MountSpec } from '../../api/index.ts';
+import { parseMount } from '../run/mounts.ts';
+import { type NetworkAttachment, parseNetwork } from '../run/network-option.ts';
+import { parseUlimit } from '../run/resources.ts';
+import { type ComposeWord, composeWords } from './compose-words.ts';
+import type { Description, Setting } from './setting.ts';
+
+type Node = Record<string, unknown>;
+
+/** A file of the Compose specification, and the flags it has no words for. */
+export interface ComposeFile {
+  readonly document: Readonly<Node>;
+  readonly unsaid: readonly string[];
+}
+
+/** A Compose project of one service that makes the container again, with the networks and volumes that are there. */
+export function asCompose({ settings, image, args }: Description): ComposeFile {
+  const service: Node = { image };
+  const networks: Node = {};
+  const volumes: Node = {};
+  const unsaid: string[] = [];
+  const attached: NetworkAttachment[] = [];
+  for (const setting of settings) {
+    const word = composeWords[setting.flag];
+    const value = String(setting.value);
+    if (word !== undefined) copy(service, word, setting);
+    else if (setting.flag === 'network') attached.push(parseNetwork(value));
+    else if (isOfEndpoint(setting)) extend(attached, setting);
+    else if (setting.flag === 'mount') push(service, ['volumes'], mountNode(parseMount(value, '/'), volumes));
+    else if (setting.flag === 'ulimit') setUlimit(service, value);
+    else if (setting.flag === 'entrypoint') set(service, ['entrypoint'], [value]);
+    else if (setting.flag === 'volumes-from') push(service, ['volumes_from'], `container:${value}`);
+    else if (mapFlags[setting.flag] !== undefined) setPair(service, mapFlags[setting.flag] ?? [], value);
+    else unsaid.push(`--${setting.flag}${setting.value === true ? '' : ` ${value}`}`);
+    if (setting.flag === 'volume') declareVolume(value, volumes);
+  }
+  if (args.length > 0) set(service, ['command'], args);
+  setNetworks(service, attached, networks);
+  const name = settings.find(({ flag }) => flag === 'name')?.value ?? 'service';
+  return {
+    document: escaped({
+      services: { [String(name).replaceAll(/[^\w.-]/g, '_')]: service },
+      ...(Object.keys(networks).length === 0 ? {} : { networks }),
+      ...(Object.keys(volumes).length === 0 ? {} : { volumes }),
+    }) as Node,
+    unsaid,
+  };
+}
+
+/** Flags of `KEY=VALUE` that become maps. */
+const mapFlags: Readonly<Record<string, readonly string[]>> = {
+  annotation: ['annotations'],
+  'log-opt': ['logging', 'options'],
+  sysctl: ['sysctls'],
+};
+
+function copy(service: Node, word: ComposeWord, { value }: Setting): void {
+  switch (word.kind) {
+    case 'implied':
+      return;
+    case 'text':
+      set(service, word.path, value);
+      return;
+    case 'seconds':
+      set(service, word.path, `${String(value)}s`);
+      return;
+    case 'number':
+      set(service, word.path, Number(value));
+      return;
+    case 'bool':
+      set(service, word.path, value === true);
+      return;
+    case 'list':
+      push(service, word.path, value);
+  }
+}
+
+function set(node: Node, [key = '', ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) node[key] = value;
+  else set((node[key] ??= {}) as Node, rest, value);
+}
+
+function push(node: Node, [key = '']: readonly string[], value: unknown): void {
+  ((node[key] ??= []) as unknown[]).push(value);
+}
+
+function setPair(service: Node, path: readonly string[], pair: string): void {
+  const [key = '', ...rest] = pair.split('=');
+  set(service, [...path, key], rest.join('='));
+}
+
+function setUlimit(service: Node, text: string): void {
+  const { Name, Soft, Hard } = parseUlimit(text);
+  set(service, ['ulimits', Name], Soft === Hard ? Soft : { soft: Soft, hard: Hard });
+}
+
+function mountNode(mount: MountSpec, volumes: Node): Node {
+  if (mount.Type === 'volume' && mount.Source !== undefined) volumes[mount.Source] = { external: true };
+  const bind = {
+    ...(mount.BindOptions?.Propagation === undefined ? {} : { propagation: mount.BindOptions.Propagation }),
+    ...(mount.BindOptions?.CreateMountpoint === true ? { create_host_path: true } : {}),
+  };
+  const tmpfs = mount.TmpfsOptions?.SizeBytes;
+  return {
+    type: mount.Type,
+    ...(mount.Source === undefined ? {} : { source: mount.Source }),
+    target: mount.Target,
+    ...(mount.ReadOnly === true ? { read_only: true } : {}),
+    ...(Object.keys(bind).length === 0 ? {} : { bind }),
+    ...(mount.VolumeOptions?.NoCopy === true ? { volume: { nocopy: true } } : {}),
+    ...(tmpfs === undefined ? {} : { tmpfs: { size: tmpfs } }),
+  };
+}
+
+/** A volume of `name:/path`: it is there already, so Compose must not make one of the project's own. */
+function declareVolume(bind: string, volumes: Node): void {
+  const [source = '', target] = bind.split(':');
+  if (target !== undefined && !/^[/.~]/.test(source)) volumes[source] = { external: true };
+}
+
+function isOfEndpoint({ flag }: Setting): boolean {
+  return ['network-alias', 'ip', 'ip6', 'link-local-ip'].includes(flag);
+}
+
+function extend(attached: NetworkAttachment[], { flag, value }: Setting): void {
+  const text = String(value);
+  const first = attached[0] ?? parseNetwork('bridge');
+  const changes = {
+    'network-alias': { aliases: [...first.aliases, text] },
+    ip: { ip: text },
+    ip6: { ip6: text },
+    'link-local-ip': { linkLocalIps: [...first.linkLocalIps, text] },
+  }[flag];
+  attached[0] = { ...first, ...changes };
+}
+
+function setNetworks(service: Node, attached: readonly NetworkAttachment[], networks: Node): void {
+  const [first] = attached;
+  const mode = first?.name ?? 'bridge';
+  if (['bridge', 'host', 'none'].includes(mode) || mode.startsWith('container:')) {
+    service['network_mode'] = mode;
+    return;
+  }
+  for (const { name, aliases, ip, ip6, linkLocalIps } of attached) {
+    const node = {
+      ...(aliases.length === 0 ? {} : { aliases }),
+      ...(ip === undefined ? {} : { ipv4_address: ip }),
+      ...(ip6 === undefined ? {} : { ipv6_address: ip6 }),
+      ...(linkLocalIps.length === 0 ? {} : { link_local_ips: linkLocalIps }),
+    };
+    set(service, ['networks', name], node);
+    networks[name] = { external: true };
+  }
+}
+
+/** Compose takes `$` for a variable of its own. */
+function escaped(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('$', '$$$$');
+  if (Array.isArray(value)) return value.map(escaped);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, escaped(one)]));
+}

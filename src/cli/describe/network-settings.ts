@@ -1,0 +1,66 @@
+import type { EndpointSettings } from '../../api/index.ts';
+import { each, on, one, type Setting, type Subject } from './setting.ts';
+
+/** Networks with what was asked of them, published ports, names and resolvers. */
+export function networkSettings({ container, image }: Subject): Setting[] {
+  const { HostConfig: hostConfig, Config: config } = container;
+  const bindings = hostConfig.PortBindings;
+  const exposed = Object.keys(config.ExposedPorts ?? {}).filter(
+    (port) => bindings[port] === undefined && image.ExposedPorts?.[port] === undefined,
+  );
+  return [
+    ...networks(container),
+    ...each('publish', published(bindings)),
+    ...on('publish-all', hostConfig.PublishAllPorts),
+    ...each(
+      'expose',
+      exposed.map((port) => port.replace(/\/tcp$/, '')),
+    ),
+    ...each('dns', hostConfig.Dns),
+    ...each('dns-option', hostConfig.DnsOptions),
+    ...each('dns-search', hostConfig.DnsSearch),
+    ...each('add-host', hostConfig.ExtraHosts),
+    ...each('link', hostConfig.Links),
+  ];
+}
+
+function published(bindings: Subject['container']['HostConfig']['PortBindings']): string[] {
+  return Object.entries(bindings).flatMap(([port, hosts]) => {
+    const inside = port.replace(/\/tcp$/, '');
+    return (hosts ?? []).map(({ HostIp, HostPort }) => {
+      if (HostIp === '') return HostPort === '' ? inside : `${HostPort}:${inside}`;
+      return `${HostIp.includes(':') ? `[${HostIp}]` : HostIp}:${HostPort}:${inside}`;
+    });
+  });
+}
+
+function networks({ HostConfig, NetworkSettings, Id }: Subject['container']): Setting[] {
+  const mode = HostConfig.NetworkMode;
+  const isDefault = mode === 'default' || mode === 'bridge';
+  const { [isDefault ? 'bridge' : mode]: first, ...others } = NetworkSettings.Networks;
+  return [
+    ...one('network', isDefault ? '' : mode),
+    ...(first === undefined ? [] : endpoint(first, Id)),
+    ...Object.entries(others).map(([name, settings]) => ({
+      flag: 'network',
+      value: [`name=${name}`, ...endpoint(settings, Id).map(asField)].join(','),
+    })),
+  ];
+}
+
+function endpoint(settings: EndpointSettings, id: string): Setting[] {
+  // The engine's own alias is the container's short ID.
+  const aliases = settings.Aliases?.filter((alias) => alias !== id.slice(0, 12));
+  return [
+    ...each('network-alias', aliases),
+    ...one('ip', settings.IPAMConfig?.IPv4Address),
+    ...one('ip6', settings.IPAMConfig?.IPv6Address),
+    ...each('link-local-ip', settings.IPAMConfig?.LinkLocalIPs),
+    ...each('link', settings.Links),
+  ];
+}
+
+/** Inside of a long `--network` the alias has a shorter name. */
+function asField({ flag, value }: Setting): string {
+  return `${flag === 'network-alias' ? 'alias' : flag}=${String(value)}`;
+}
