@@ -308,7 +308,7 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
 
     test('a terminal has the size asked for at create, and the last one asked for later', async (t) => {
       const { id } = await create(t, {
-        args: ['sh', '-c', 'stty size; echo ready; while [ "$(stty size)" != "33 44" ]; do sleep 0.02; done'],
+        args: ['sh', '-c', 'stty size; echo ready; read line; stty size'],
         terminal: true,
         stdin: true,
         consoleSize: { height: 11, width: 22 },
@@ -320,13 +320,15 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
         assert.equal(stream, 'stdout');
         text += data.toString();
         if (text.endsWith('ready\r\n')) {
-          await Promise.all([
-            runtime.resize(id, { height: 20, width: 20 }),
-            runtime.resize(id, { height: 33, width: 44 }),
-          ]);
+          // All at once: a drag of a window's corner.
+          const sizes = Array.from({ length: 20 }, (_, index) => ({ height: 14 + index, width: 25 + index }));
+          await Promise.all(sizes.map((size) => runtime.resize(id, size)));
+          attachment.input.write('\n');
         }
       }
-      assert.equal(text, '11 22\r\nready\r\n');
+      assert.equal(text, '11 22\r\nready\r\n\r\n33 44\r\n');
+      await runtime.wait(id);
+      await assert.rejects(runtime.resize(id, { height: 1, width: 1 }), conflict);
     });
 
     test('a terminal takes input', async (t) => {

@@ -4,13 +4,13 @@ import { EngineError, hasErrno } from '../../errors/index.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
 import type { Attachment, ExecOptions, Exit } from '../oci-runtime.ts';
 import { attachTo } from './attachment.ts';
-import type { Resizer, Size } from './control.ts';
 import { execError, runtimeMessage } from './errors.ts';
 import { killMonitor, readExit, writeExit } from './exits.ts';
 import { notRunning, type RuntimeHost } from './host.ts';
-import { type MonitorMeta, monitorFiles } from './layout.ts';
+import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { type Monitor, startMonitor } from './monitor.ts';
 import { exists, readOptional } from './state.ts';
+import type { Size, Terminals } from './terminals.ts';
 
 export interface StartedExec {
   readonly pid: number;
@@ -20,11 +20,11 @@ export interface StartedExec {
 /** Further processes in running containers, each with a monitor of its own. */
 export class Execs {
   readonly #host: RuntimeHost;
-  readonly #resizer: Resizer;
+  readonly #terminals: Terminals;
 
-  constructor(host: RuntimeHost, resizer: Resizer) {
+  constructor(host: RuntimeHost, terminals: Terminals) {
     this.#host = host;
-    this.#resizer = resizer;
+    this.#terminals = terminals;
   }
 
   async start(
@@ -90,9 +90,8 @@ export class Execs {
 
   async resize(id: string, execId: string, size: Size): Promise<void> {
     const directory = this.#host.layout.exec(id, execId);
-    const meta = await readMeta(directory);
-    if (meta === undefined) throw noSuchExec(execId);
-    if (meta.terminal) await this.#resizer.resize(directory, size, `exec ${execId}`);
+    const target = { directory, what: `exec ${execId}`, missing: () => noSuchExec(execId) };
+    await this.#terminals.resize(target, size);
   }
 
   async forget(id: string, execId: string): Promise<void> {
@@ -128,11 +127,6 @@ export class Execs {
       if (!hasErrno(error, 'ESRCH')) throw error;
     }
   }
-}
-
-export async function readMeta(directory: string): Promise<MonitorMeta | undefined> {
-  const text = await readOptional(join(directory, monitorFiles.meta));
-  return text === undefined ? undefined : (JSON.parse(text) as MonitorMeta);
 }
 
 async function pidOf(directory: string): Promise<number> {

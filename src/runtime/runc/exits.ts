@@ -87,7 +87,8 @@ export async function killMonitor(directory: string): Promise<void> {
   await watch.ended;
 }
 
-async function monitorPid(directory: string): Promise<number> {
+/** 0 or NaN when there is none yet. */
+export async function monitorPid(directory: string): Promise<number> {
   return Number(await readOptional(join(directory, monitorFiles.monitorPid)));
 }
 
@@ -101,7 +102,8 @@ async function watchMonitor(directory: string): Promise<ProcessWatch | undefined
   return undefined;
 }
 
-async function isMonitorOf(pid: number, directory: string): Promise<boolean> {
+/** Tells a monitor from a later process with its pid. */
+export async function isMonitorOf(pid: number, directory: string): Promise<boolean> {
   const commandLine = (await readOptional(`/proc/${pid}/cmdline`)) ?? '';
   return commandLine.split('\0').includes(directory);
 }

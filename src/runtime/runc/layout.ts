@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { readOptional } from './state.ts';
 
 /** The names of everything the runtime keeps below its directory, which is on a tmpfs. */
 export interface Layout {
@@ -36,8 +37,14 @@ export const monitorFiles = {
 
 /** What a later engine process has to know to talk to a monitor it did not start. */
 export interface MonitorMeta {
-  /** Where the attach socket and the control fifo are. */
+  /** Where the attach socket is. */
   readonly sockets: string;
   readonly stdin: boolean;
   readonly terminal: boolean;
+}
+
+/** `undefined` where there is no monitor's directory. */
+export async function readMeta(directory: string): Promise<MonitorMeta | undefined> {
+  const text = await readOptional(join(directory, monitorFiles.meta));
+  return text === undefined ? undefined : (JSON.parse(text) as MonitorMeta);
 }

@@ -7,16 +7,16 @@ import type { Attachment, CreateOptions, Exit, OciRuntime, RuntimeStatus } from 
 import type { RuntimeResources } from '../spec.ts';
 import { attachTo } from './attachment.ts';
 import { hadOomKill, processesOf, removeCgroups, thawForKill } from './cgroup.ts';
-import { Resizer, type Size } from './control.ts';
 import { createError } from './errors.ts';
-import { Execs, readMeta } from './execs.ts';
+import { Execs } from './execs.ts';
 import { killMonitor, readExit, writeExit } from './exits.ts';
 import { notFound, notRunning, RuntimeHost } from './host.ts';
-import { type MonitorMeta, monitorFiles } from './layout.ts';
+import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { startMonitor } from './monitor.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
 import { type ContainerState, exists, isAlive, readContainerState, statusOf } from './state.ts';
+import { type Size, Terminals } from './terminals.ts';
 
 export interface RuncRuntimeOptions {
   /** A directory on a tmpfs, made if it is not there. A later runtime on it finds the same containers. */
@@ -32,9 +32,9 @@ const sigkill = 9;
 /** The OCI runtime on runc (or crun) with conmon as monitor. */
 export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
   const host = new RuntimeHost({ ...options, path: options.path ?? defaultPath });
-  const resizer = new Resizer();
-  const containers = new Containers(host, resizer);
-  const execs = new Execs(host, resizer);
+  const terminals = new Terminals();
+  const containers = new Containers(host, terminals);
+  const execs = new Execs(host, terminals);
   return {
     name: options.program,
     probe: (signal) => probe(host, signal),
@@ -64,11 +64,11 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
 
 class Containers {
   readonly #host: RuntimeHost;
-  readonly #resizer: Resizer;
+  readonly #terminals: Terminals;
 
-  constructor(host: RuntimeHost, resizer: Resizer) {
+  constructor(host: RuntimeHost, terminals: Terminals) {
     this.#host = host;
-    this.#resizer = resizer;
+    this.#terminals = terminals;
   }
 
   async create(options: CreateOptions, signal?: AbortSignal): Promise<{ readonly pid: number }> {
@@ -199,9 +199,8 @@ class Containers {
   }
 
   async resize(id: string, size: Size): Promise<void> {
-    const meta = await readMeta(this.#host.layout.container(id));
-    if (meta === undefined) throw notRunning(id);
-    if (meta.terminal) await this.#resizer.resize(meta.sockets, size, `container ${id}`);
+    const directory = this.#host.layout.container(id);
+    await this.#terminals.resize({ directory, what: `container ${id}`, missing: () => notRunning(id) }, size);
   }
 
   /**
