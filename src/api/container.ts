@@ -293,6 +293,8 @@ export interface ContainerSummary {
 
 /** Body of `POST /containers/create` as clients send it: everything optional, names in Docker's case. */
 export interface ContainerCreateRequest extends Partial<ContainerConfig> {
+  /** Of the main network, from clients older than API 1.44. */
+  readonly MacAddress?: string;
   readonly HostConfig?: Partial<HostConfig>;
   readonly NetworkingConfig?: {
     readonly EndpointsConfig?: Readonly<Record<string, Partial<EndpointSettings>>>;

@@ -1,4 +1,5 @@
 import type { ContainerCreateRequest } from '../api/index.ts';
+import { isCode } from '../errors/index.ts';
 import { applyChanges, type Images } from '../image/index.ts';
 import type { ImageId, RunConfig } from '../oci/index.ts';
 import type { OciRuntime } from '../runtime/index.ts';
@@ -27,8 +28,8 @@ export async function commitContainer(
   { store, images, runtime }: CommitDeps,
 ): Promise<{ readonly Id: ImageId }> {
   const { id } = record;
-  const freeze = options.pause && state.running && !state.paused;
-  if (freeze) await runtime.pause(id);
+  const frozen =
+    options.pause && state.running && !state.paused && (await whileRunning(() => runtime.pause(id)));
   try {
     const image = await images.commit({
       containerId: id,
@@ -44,7 +45,7 @@ export async function commitContainer(
       store.note(current, { action: 'commit', attributes: { comment: options.comment ?? '' } });
     return { Id: image.id };
   } finally {
-    if (freeze) await runtime.resume(id);
+    if (frozen) await whileRunning(() => runtime.resume(id));
   }
 }
 
@@ -65,4 +66,15 @@ function runConfigOf({ record }: Container, override: ContainerCreateRequest | u
     ...(config.Shell === undefined ? {} : { Shell: config.Shell }),
     ...(config.OnBuild === undefined ? {} : { OnBuild: config.OnBuild }),
   };
+}
+
+/** False when the container has ended meanwhile: then there is nothing to freeze. */
+async function whileRunning(action: () => Promise<void>): Promise<boolean> {
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    if (isCode(error, 'conflict') || isCode(error, 'notFound')) return false;
+    throw error;
+  }
 }

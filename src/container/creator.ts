@@ -1,11 +1,11 @@
-import type { ContainerCreateRequest, ContainerCreateResponse, EndpointSettings } from '../api/index.ts';
+import type { ContainerCreateRequest, ContainerCreateResponse } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
 import { randomId, shortId } from '../lib/ids.ts';
 import { type Platform, platformMatches, platformString } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { type CreateContext, normalizeCreate } from './create/index.ts';
+import { type CreateContext, endpointsOf, normalizeCreate } from './create/index.ts';
 import type { Launcher } from './launch.ts';
 import { makeMountPoints } from './mount-points.ts';
 import { generateName, parseContainerName } from './names.ts';
@@ -62,7 +62,7 @@ export class Creator {
         imageId: image.id,
         config,
         hostConfig,
-        endpoints: endpointsOf(request),
+        endpoints: endpointsOf(request, hostConfig),
         mounts,
       };
       // Read again in the same transaction: the image may have been removed meanwhile.
@@ -94,10 +94,6 @@ export function newContainerId(): string {
   let id = randomId();
   while (/^\d+$/.test(shortId(id))) id = randomId();
   return id;
-}
-
-function endpointsOf(request: ContainerCreateRequest): Record<string, Partial<EndpointSettings>> {
-  return { ...request.NetworkingConfig?.EndpointsConfig };
 }
 
 function assertPlatform(name: string, image: Platform, wanted: Platform | undefined): void {

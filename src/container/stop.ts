@@ -1,4 +1,3 @@
-import { EngineError } from '../errors/index.ts';
 import type { StopOptions } from './containers.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Container } from './record.ts';
@@ -73,21 +72,23 @@ export class Stopper {
     const { id } = container.record;
     if (!options.force) assertCan('remove', container);
     else if (container.state.removing) assertCan('remove', container);
-    restarts.cancel(id);
-    if (options.force && container.state.running && !container.state.restarting) {
-      await lifecycle.end(container, { signalNumber: 9, timeoutMs: 10_000 });
+    for (;;) {
+      restarts.cancel(id);
+      const before = store.get(id);
+      if (options.force && before !== undefined && isUp(before)) {
+        await lifecycle.end(before, { signalNumber: 9, timeoutMs: 10_000 });
+      }
+      using _held = await lifecycle.locks.acquire(id);
+      const current = store.get(id);
+      // A container of `--rm` went by itself when it ended.
+      if (current === undefined) return;
+      if (!isUp(current)) {
+        await remover.remove(id, { volumes: options.volumes });
+        return;
+      }
+      // Its policy, or a client, was starting it at this very moment.
+      if (!options.force) assertCan('remove', current);
     }
-    using _held = await lifecycle.locks.acquire(id);
-    const current = store.get(id);
-    // A container of `--rm` went by itself when it ended.
-    if (current === undefined) return;
-    if (current.state.running && !current.state.restarting) {
-      throw new EngineError(
-        'conflict',
-        `cannot remove container "${current.record.name.slice(1)}": it was started again`,
-      );
-    }
-    await remover.remove(id, { volumes: options.volumes });
   }
 
   /** Ends the wait of a container that its policy is about to start again; false when it is not such a one. */
@@ -105,4 +106,8 @@ export class Stopper {
     waiters.exited(id, state.exitCode);
     return true;
   }
+}
+
+function isUp({ state }: Container): boolean {
+  return state.running && !state.restarting;
 }

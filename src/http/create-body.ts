@@ -26,6 +26,7 @@ const configKinds: Kinds = {
   WorkingDir: 'string',
   Entrypoint: 'command',
   NetworkDisabled: 'boolean',
+  MacAddress: 'string',
   OnBuild: 'strings',
   Labels: 'labels',
   StopSignal: 'string',
@@ -158,16 +159,26 @@ export function toExecRequest(body: Fields): ExecCreateRequest {
   return readFields(body, execKinds, 'ExecConfig');
 }
 
-/** The known fields of the right kind, other fields as they are. A null is as if the field were not there. */
+/**
+ * The known fields of the right kind, other fields as they are. A null is as if the field were not there. The case of
+ * a known name does not matter, as in Go: docker-py sends `detachKeys`.
+ */
 function readFields(body: Fields, kinds: Kinds, name: string): Fields {
   const fields: Fields = {};
-  for (const [key, value] of Object.entries(body)) {
+  for (const [given, value] of Object.entries(body)) {
     if (value === null || value === undefined) continue;
+    const key = Object.hasOwn(kinds, given) ? given : (knownName(given, kinds) ?? given);
+    if (key !== given && key in body) continue;
     const kind = kinds[key];
     if (kind !== undefined && !isOfKind(value, kind)) throw mismatch(value, `${name}.${key}`, kind);
     fields[key] = kind === 'command' && typeof value === 'string' ? [value] : value;
   }
   return fields;
+}
+
+function knownName(given: string, kinds: Kinds): string | undefined {
+  const lower = given.toLowerCase();
+  return Object.keys(kinds).find((key) => key.toLowerCase() === lower);
 }
 
 function isOfKind(value: unknown, kind: Kind): boolean {

@@ -19,6 +19,8 @@ export interface Connection {
   /** `undefined` where the client cannot send (a plain request without a body). */
   readonly input: Readable | undefined;
   readonly output: Writable;
+  /** The output goes as it is; otherwise in frames that name its streams. */
+  readonly raw: boolean;
   /** Aborts when the connection is gone. */
   readonly closed: AbortSignal;
   /** The socket itself, where it has left HTTP. */
@@ -26,6 +28,7 @@ export interface Connection {
 }
 
 export interface TakeOverOptions {
+  /** Whether the client expects a terminal's output, which is not framed. */
   readonly tty: boolean;
   readonly api: number;
   readonly calls: Calls;
@@ -48,7 +51,7 @@ export function takeOver(request: FastifyRequest, reply: FastifyReply, options: 
     raw.writeHead(200, headersOf(reply, { 'Content-Type': ContentType.raw }));
     raw.flushHeaders();
     const input = !options.bodyRead && bodyExpected(request.raw) ? request.raw : undefined;
-    return { input, output: raw, closed };
+    return { input, output: raw, raw: options.tty, closed };
   }
   const { socket } = upgrade;
   reply.raw.removeAllListeners('finish');
@@ -61,7 +64,7 @@ export function takeOver(request: FastifyRequest, reply: FastifyReply, options: 
   });
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}\r\n`);
   socket.write(`HTTP/1.1 101 UPGRADED\r\n${lines.join('')}\r\n`);
-  return { input: socket, output: socket, closed, socket };
+  return { input: socket, output: socket, raw: options.tty, closed, socket };
 }
 
 export interface ServeOptions {
@@ -97,27 +100,27 @@ async function relay(connection: Connection, session: Session, options: ServeOpt
     options.log.debug({ err: error }, 'input of an attached client ended early');
   });
   try {
-    await raceAbort(pumpOutput(session, connection.output, gone), gone);
+    await raceAbort(pumpOutput(session, connection, gone), gone);
   } catch (error) {
     if (gone.aborted || isCode(error, 'cancelled')) return;
     options.log.warn({ err: error }, 'output of an attached client ended early');
     const text = Buffer.from(`${messageOf(error)}\r\n`);
-    connection.output.write(session.tty ? text : frame('error', text));
+    connection.output.write(connection.raw ? text : frame('error', text));
   }
 }
 
 /** Ends a taken-over connection with a text where the process's output would be. */
-export function endWithText(connection: Connection, text: string, tty: boolean): void {
+export function endWithText(connection: Connection, text: string): void {
   const line = Buffer.from(`${text}\r\n`);
-  connection.output.write(tty ? line : frame('stdout', line));
+  connection.output.write(connection.raw ? line : frame('stdout', line));
   connection.input?.resume();
   closeConnection(connection);
 }
 
-async function pumpOutput(session: Session, output: Writable, gone: AbortSignal): Promise<void> {
+async function pumpOutput(session: Session, { output, raw }: Connection, gone: AbortSignal): Promise<void> {
   for await (const { stream, data } of session.output) {
     if (gone.aborted) return;
-    const room = output.write(session.tty ? data : frame(stream, data));
+    const room = output.write(raw ? data : frame(stream, data));
     if (!room) await drained(output, gone);
   }
 }

@@ -46,6 +46,7 @@ export function recordOf(
     labels: request.Labels ?? {},
     internal: request.Internal ?? false,
     attachable: request.Attachable ?? false,
+    ...(request.IPAM?.Options ? { ipamOptions: request.IPAM.Options } : {}),
   });
   return { ...record, bridge: { device: device(record.id), ...addressing(request, subnets) } };
 }

@@ -15,7 +15,7 @@ export function inspectOf(record: NetworkRecord, endpoints: readonly Endpoint[])
     EnableIPv6: false,
     IPAM: {
       Driver: 'default',
-      Options: record.name === 'bridge' || record.driver !== 'bridge' ? null : {},
+      Options: record.ipamOptions ?? null,
       Config: poolsOf(record),
     },
     Internal: record.internal,

@@ -15,6 +15,8 @@ export interface NetworkRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly internal: boolean;
   readonly attachable: boolean;
+  /** The address driver's options, as the client gave them. */
+  readonly ipamOptions?: Readonly<Record<string, string>>;
 }
 
 export interface BridgeRecord {

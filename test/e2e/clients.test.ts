@@ -91,6 +91,8 @@ test('python3-docker: run, logs, exec, archives, build, events, attach', () => {
     exec: ['out\n', 'err\n'],
     'exec code': 4,
     'exec user': 'nobody\n',
+    'exec terminal': ['framed\r\n', null],
+    'detach keys': 'ctrl-a',
     'exec stream': 'a\nb\n',
     archive: ['abc', 'put', 3],
     build: [['python:1'], 'Successfully tagged python:1\n'],
@@ -100,7 +102,9 @@ test('python3-docker: run, logs, exec, archives, build, events, attach', () => {
     wait: 137,
     events: ['create', 'start', 'die', 'stop', 'destroy'],
     'half-close': 'through\n',
+    mac: '02:42:ac:11:00:0a',
     volumes: ['pyvolume'],
+    'address driver options': null,
     network: 'bridge',
     missing: 'No such container: nosuch',
   });
@@ -286,6 +290,7 @@ describe('raw HTTP', () => {
         .join(''),
       '10\nafter\n',
     );
+    docker('wait', 'half');
     docker('rm', 'half');
   });
 

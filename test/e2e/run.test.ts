@@ -210,6 +210,23 @@ describe('names and listing', () => {
   });
 });
 
+describe('a container that starts or ends at this very moment', () => {
+  test('rm -f removes it, whatever its restart policy is doing', () => {
+    const ids = [1, 2, 3, 4].map(() => docker('run', '-d', '--restart', 'always', 'base:1', 'sleep', '0.1'));
+    for (const id of ids) docker('rm', '-f', id);
+    assert.equal(docker('ps', '-aq'), '');
+  });
+
+  test('commit takes it as it is', () => {
+    for (let round = 0; round < 3; round += 1) {
+      const id = docker('run', '-d', 'base:1', 'sh', '-c', 'echo kept >/kept');
+      docker('commit', id, 'ended:1');
+      docker('rm', '-f', id);
+    }
+    docker('rmi', 'ended:1');
+  });
+});
+
 describe('exec', () => {
   before(() => {
     docker('run', '-d', '--name', 'ex', '-e', 'A=1', 'base:1', 'sleep', '1000');

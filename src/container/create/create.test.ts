@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { ContainerCreateRequest } from '../../api/index.ts';
 import type { RunConfig } from '../../oci/index.ts';
 import type { HostFacts } from '../host-facts.ts';
-import { normalizeCreate } from './index.ts';
+import { endpointsOf, normalizeCreate } from './index.ts';
 
 const id = '0123456789ab'.padEnd(64, 'f');
 
@@ -321,6 +321,24 @@ for (const [hostConfig, message] of refused) {
     assert.throws(() => withHost(hostConfig), { code: 'invalidArgument', message });
   });
 }
+
+test('endpointsOf() gives the container-wide MAC address to the main network', () => {
+  const mac = '02:42:ac:11:00:0a';
+  const of = (mode: string, endpoints: Record<string, object> = {}, MacAddress = mac) => {
+    const { hostConfig } = withHost({ NetworkMode: mode });
+    return endpointsOf({ MacAddress, NetworkingConfig: { EndpointsConfig: endpoints } }, hostConfig);
+  };
+  assert.deepEqual(of('bridge'), { bridge: { MacAddress: mac } });
+  assert.deepEqual(of('a', { a: { Aliases: ['x'] }, b: {} }), {
+    a: { Aliases: ['x'], MacAddress: mac },
+    b: {},
+  });
+  assert.deepEqual(of('none'), {});
+  assert.throws(() => of('a', { b: {} }), { code: 'invalidArgument', message: /^unable to migrate/ });
+  assert.throws(() => of('a', { a: { MacAddress: '02:42:ac:11:00:0b' } }), /must match/);
+  assert.throws(() => of('host'), { message: 'conflicting options: mac-address and the network mode' });
+  assert.throws(() => of('bridge', {}, 'x'), { message: 'invalid MAC address: address x' });
+});
 
 test('normalizeCreate() takes what compose and the CLI send', () => {
   const { hostConfig } = withHost({

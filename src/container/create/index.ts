@@ -14,6 +14,7 @@ import { dropUnsupported } from './unsupported.ts';
 
 export { assertRestartPolicy } from './check-policies.ts';
 export { assertResources } from './check-resources.ts';
+export { endpointsOf } from './endpoints.ts';
 
 export interface CreateInput {
   readonly request: ContainerCreateRequest;

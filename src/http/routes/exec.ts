@@ -37,6 +37,7 @@ export function execRoutes(app: FastifyInstance, { engine, calls }: RouteContext
     const consoleSize = tty && request.api >= 42 ? consoleSizeOf(body['ConsoleSize']) : undefined;
     const options = { detach, tty, ...(consoleSize === undefined ? {} : { consoleSize }) };
     const exec = containers.execInspect(request.params.id);
+    // Docker frames the output unless the client says at the start that there is a terminal.
     const startOver = { tty, api: request.api, calls, bodyRead: true };
 
     let taken: Connection | undefined;
@@ -51,7 +52,7 @@ export function execRoutes(app: FastifyInstance, { engine, calls }: RouteContext
     } catch (error) {
       // Docker has taken the connection over by the time the command fails to start; clients then read its exit code.
       if (taken === undefined && (detach || !startedTrying(error))) throw error;
-      endWithText(connect(), messageOf(error), tty);
+      endWithText(connect(), messageOf(error));
       return;
     }
     if (session === undefined) {

@@ -44,6 +44,7 @@ export class RuntimeHost implements Disposable {
     if (result.exitCode === 0) return;
     const message = runtimeMessage(result.stderr);
     if (message.includes('does not exist')) throw notFound(id);
+    if (/container (is )?not running|cannot pause a stopped/.test(message)) throw notRunning(id);
     const action = `Cannot ${args[0] ?? 'reach'} container ${id}`;
     throw new EngineError('internal', `${action}: ${message || `exit code ${result.exitCode}`}`);
   }
