@@ -1,8 +1,9 @@
 import type { Ulimit } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { parseDuration } from '../lib/duration.ts';
 import { type Flag, parsed, text } from './flags.ts';
 import { parseUlimit } from './run/resources.ts';
-import { parseDuration, parseSize, parseSwapSize } from './run/sizes.ts';
+import { parseSize, parseSwapSize } from './run/sizes.ts';
 
 interface Options {
   readonly short?: string;

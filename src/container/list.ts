@@ -1,6 +1,7 @@
 import type { Filters } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
+import { hasLabel } from '../lib/object-filters.ts';
 import type { ListOptions } from './containers.ts';
 import { type Container, statusOf } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -86,12 +87,6 @@ function matchesName(name: string, value: string): boolean {
     if (error instanceof SyntaxError) return false;
     throw error;
   }
-}
-
-export function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
-  const split = wanted.indexOf('=');
-  if (split < 0) return Object.hasOwn(labels, wanted);
-  return labels[wanted.slice(0, split)] === wanted.slice(split + 1);
 }
 
 function exitedWith(values: readonly string[]): Test {

@@ -1,8 +1,7 @@
 import type { Filters } from '../api/index.ts';
 import { isCode } from '../errors/index.ts';
-import { parseUntil } from '../image/index.ts';
+import { passesLabels, passesUntil } from '../lib/object-filters.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
-import { hasLabel } from './list.ts';
 import type { Container } from './record.ts';
 import type { Stopper } from './stop.ts';
 import type { ContainerStore } from './store.ts';
@@ -38,11 +37,5 @@ export async function pruneContainers(
 
 function isPrunable({ record, state }: Container, filters: Filters): boolean {
   if (state.running || state.removing) return false;
-  const labels = record.config.Labels;
-  const until = filters.get('until')?.[0];
-  if (until !== undefined && Date.parse(record.created) >= parseUntil(until)) return false;
-  return (
-    (filters.get('label') ?? []).every((wanted) => hasLabel(labels, wanted)) &&
-    !(filters.get('label!') ?? []).some((unwanted) => hasLabel(labels, unwanted))
-  );
+  return passesLabels(record.config.Labels, filters) && passesUntil(Date.parse(record.created), filters);
 }

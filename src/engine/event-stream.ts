@@ -1,5 +1,6 @@
 import type { EventMessage, Filters } from '../api/index.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
+import { hasLabel } from '../lib/object-filters.ts';
 import type { Journal, JournalRow } from '../metadata/index.ts';
 import type { EventQuery } from './engine.ts';
 
@@ -124,10 +125,4 @@ function matches(filters: Filters, row: JournalRow): boolean {
 function imageNames(row: JournalRow): readonly string[] {
   const name = row.attributes[row.type === 'image' ? 'name' : 'image'] ?? '';
   return [row.id, name, name.replace(/:[^:/]*$/, '')];
-}
-
-function hasLabel(attributes: Readonly<Record<string, string>>, label: string): boolean {
-  const equals = label.indexOf('=');
-  if (equals < 0) return attributes[label] !== undefined;
-  return attributes[label.slice(0, equals)] === label.slice(equals + 1);
 }

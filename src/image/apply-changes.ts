@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { EngineError } from '../errors/index.ts';
+import { parseDuration } from '../lib/duration.ts';
 import type { Healthcheck, RunConfig } from '../oci/index.ts';
-import { parseDurationNs, parseFlags, splitWords } from './change-words.ts';
+import { parseFlags, splitWords } from './change-words.ts';
 
 type Change = (config: RunConfig, rest: string) => RunConfig;
 
@@ -130,7 +131,7 @@ function healthcheckOf(rest: string): Healthcheck {
   const words = jsonWords(test);
   const duration = (flag: string) => {
     const value = flags.get(flag);
-    return value === undefined ? undefined : parseDurationNs(value);
+    return value === undefined ? undefined : parseDuration(value);
   };
   const retries = flags.get('retries');
   if (retries !== undefined && !/^\d+$/.test(retries))

@@ -59,29 +59,3 @@ export function parseFlags(
     rest = rest.slice(all.length);
   }
 }
-
-const unitNs: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 6e10,
-  h: 3.6e12,
-};
-
-export function isDuration(text: string): boolean {
-  return /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text);
-}
-
-/** A Go duration, `1m30s`, in nanoseconds. */
-export function parseDurationNs(text: string): number {
-  if (!isDuration(text) && text !== '0') {
-    throw new EngineError('invalidArgument', `time: invalid duration ${JSON.stringify(text)}`);
-  }
-  let total = 0;
-  for (const [, number, unit = 'ns'] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
-    total += Number(number) * (unitNs[unit] ?? 0);
-  }
-  return Math.round(total);
-}

@@ -1,7 +1,8 @@
 import type { Filters, ImageHistoryItem, ImageInspect, ImageSummary } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { booleanFilter } from '../lib/object-filters.ts';
 import { type ChainId, familiarString, type ImageId, type Reference } from '../oci/index.ts';
-import { booleanFilter, matchesReference, passes } from './image-filters.ts';
+import { matchesReference, passes } from './image-filters.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImageRow } from './image-rows.ts';
 import { resolveImage } from './resolve-image.ts';

@@ -1,9 +1,10 @@
 import type { Filters, ImageDeleteItem } from '../api/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
 import { shortId } from '../lib/ids.ts';
+import { booleanFilter } from '../lib/object-filters.ts';
 import type { Transaction } from '../metadata/index.ts';
 import { canonicalName, familiarString, type ImageId, type Reference } from '../oci/index.ts';
-import { booleanFilter, passes } from './image-filters.ts';
+import { passes } from './image-filters.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImageRow } from './image-rows.ts';
 import type { ImageUser } from './images.ts';

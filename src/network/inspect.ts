@@ -1,5 +1,6 @@
 import type { Filters, NetworkInspect } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { booleanFilter, passesLabels, passesUntil } from '../lib/object-filters.ts';
 import type { Endpoint } from './endpoints.ts';
 import { builtinNames, type NetworkRecord } from './records.ts';
 
@@ -52,9 +53,10 @@ function poolsOf({ bridge }: NetworkRecord): NetworkInspect['IPAM']['Config'] {
   ];
 }
 
-/** Docker's filters of `network ls`; unknown keys are the caller's to refuse. Throws `invalidArgument` for a bad type. */
+/** Docker's filters of `network ls` and `network prune`; unknown keys are the caller's to refuse. Throws `invalidArgument` for a bad type. */
 export function matches(record: NetworkRecord, filters: Filters, isUsed: boolean): boolean {
   const isBuiltin = builtinNames.includes(record.name);
+  const dangling = booleanFilter(filters, 'dangling');
   const any = (key: string, test: (value: string) => boolean) => {
     const values = filters.get(key);
     return values === undefined || values.length === 0 || values.some(test);
@@ -65,9 +67,9 @@ export function matches(record: NetworkRecord, filters: Filters, isUsed: boolean
     any('driver', (value) => record.driver === value) &&
     any('scope', (value) => value === 'local') &&
     any('type', (value) => isOfType(value, isBuiltin)) &&
-    any('dangling', (value) => isTrue(value) === (!isUsed && !isBuiltin)) &&
-    (filters.get('label') ?? []).every((label) => hasLabel(record.labels, label)) &&
-    (filters.get('label!') ?? []).every((label) => !hasLabel(record.labels, label))
+    (dangling === undefined || dangling === (!isUsed && !isBuiltin)) &&
+    passesLabels(record.labels, filters) &&
+    passesUntil(record.createdAtMs, filters)
   );
 }
 
@@ -76,17 +78,4 @@ function isOfType(value: string, isBuiltin: boolean): boolean {
     throw new EngineError('invalidArgument', `invalid filter: 'type'='${value}'`);
   }
   return (value === 'builtin') === isBuiltin;
-}
-
-function isTrue(value: string): boolean {
-  if (['1', 'true', 't', 'True', 'TRUE'].includes(value)) return true;
-  if (['0', 'false', 'f', 'False', 'FALSE'].includes(value)) return false;
-  throw new EngineError('invalidArgument', `invalid filter 'dangling=[${value}]'`);
-}
-
-/** `key` or `key=value`. */
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
-  const at = wanted.indexOf('=');
-  if (at === -1) return wanted in labels;
-  return labels[wanted.slice(0, at)] === wanted.slice(at + 1);
 }

@@ -5,10 +5,11 @@ import type { EngineConfig } from '../config/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
+import { booleanFilter } from '../lib/object-filters.ts';
 import { run } from '../lib/run.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
-import { isTrue, matches } from './filters.ts';
+import { matches } from './filters.ts';
 import { bury, recoverDirectories } from './recover.ts';
 import { type VolumeRow, VolumeRows } from './rows.ts';
 import { seedVolume } from './seed.ts';
@@ -109,7 +110,7 @@ class LocalVolumes implements Volumes {
   async prune(
     filters: Filters,
   ): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
-    const all = (filters.get('all') ?? []).some(isTrue);
+    const all = booleanFilter(filters, 'all') ?? false;
     const VolumesDeleted: string[] = [];
     let SpaceReclaimed = 0;
     for (const row of this.#rows.all()) {

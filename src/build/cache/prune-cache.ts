@@ -1,8 +1,8 @@
 import type { Filters } from '../../api/index.ts';
 import { isCode } from '../../errors/index.ts';
 import type { Images } from '../../image/index.ts';
+import { parseUntil } from '../../lib/object-filters.ts';
 import type { ImageId } from '../../oci/index.ts';
-import { parseDuration } from '../instructions/duration.ts';
 import type { BuildCache, CacheRecord } from './build-cache.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function pruneCache(
 ): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
   const { all, filters } = options;
   const ids = filters.get('id') ?? [];
-  const until = (filters.get('until') ?? filters.get('unused-for') ?? []).map(timeOf);
+  const until = (filters.get('until') ?? filters.get('unused-for') ?? []).map((text) => parseUntil(text));
   const keys = cache
     .list()
     .filter((record) => all || !isThere(images, record.image))
@@ -31,13 +31,6 @@ export async function pruneCache(
 
 function isBefore({ lastUsedAtMs }: CacheRecord, timeMs: number): boolean {
   return lastUsedAtMs < timeMs;
-}
-
-/** Unix milliseconds of `1700000000`, `2026-01-01T00:00:00Z`, or a Go duration before now (`24h`). */
-function timeOf(text: string): number {
-  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? Date.now() - parseDuration(text) / 1e6 : date;
 }
 
 function isThere(images: Images, id: ImageId): boolean {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseDockerfile } from '../parser/parse.ts';
-import { parseDuration } from './duration.ts';
 import type { Instruction } from './instruction.ts';
 import { parseInstruction } from './parse-instruction.ts';
 
@@ -77,11 +76,4 @@ test('parseInstruction() tells inline files of COPY from its sources', () => {
     ],
   );
   assert.equal(copy.destination, '/dst/');
-});
-
-test('parseDuration() reads what Go reads', () => {
-  assert.equal(parseDuration('1h2m3s4ms'), 3_723_004_000_000);
-  assert.equal(parseDuration('-1.5s'), -1.5e9);
-  assert.equal(parseDuration('0'), 0);
-  for (const text of ['', '1', 's', '1d', '1s ']) assert.throws(() => parseDuration(text), Error, text);
 });

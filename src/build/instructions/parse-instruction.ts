@@ -1,8 +1,8 @@
 import { EngineError, messageOf } from '../../errors/index.ts';
+import { parseDuration } from '../../lib/duration.ts';
 import type { Node } from '../parser/ast.ts';
 import { parseError } from '../parser/parse-error.ts';
 import { copyInstruction } from './copy-instruction.ts';
-import { parseDuration } from './duration.ts';
 import { type FlagKind, Flags } from './flags.ts';
 import type {
   ArgInstruction,

@@ -9,7 +9,7 @@ import { parseNetwork } from './network-option.ts';
 import { parsePorts } from './ports.ts';
 import { createRequest } from './request.ts';
 import { parseDevice, parseExtraHost, parseRestartPolicy, parseThrottle, parseUlimit } from './resources.ts';
-import { parseCpus, parseDuration, parseSize, parseSwapSize, parseTimestamp } from './sizes.ts';
+import { parseCpus, parseSize, parseSwapSize, parseTimestamp } from './sizes.ts';
 
 function refuses(read: () => unknown, message: string): void {
   assert.throws(read, { name: 'EngineError', code: 'invalidArgument', message });
@@ -32,17 +32,6 @@ test('parseCpus() gives billionths', () => {
   assert.equal(parseCpus('.5'), 500_000_000);
   assert.equal(parseCpus('1/2'), 500_000_000);
   refuses(() => parseCpus('x'), 'failed to parse x as a rational number');
-});
-
-test('parseDuration() reads Go durations', () => {
-  assert.equal(parseDuration('1m30s'), 90e9);
-  assert.equal(parseDuration('500ms'), 5e8);
-  assert.equal(parseDuration('1.5h'), 5400e9);
-  assert.equal(parseDuration('0'), 0);
-  assert.equal(parseDuration('-2s'), -2e9);
-  refuses(() => parseDuration('3'), 'time: missing unit in duration "3"');
-  refuses(() => parseDuration('3x'), 'time: unknown unit "x" in duration "3x"');
-  refuses(() => parseDuration('abc'), 'time: invalid duration "abc"');
 });
 
 test('parseTimestamp() takes durations, dates and unix seconds', () => {
