@@ -18,7 +18,15 @@ import { byteString, encodeTarEntry, type NewTarEntry, paddingOf, tarEnd } from 
 import { openMetadata } from '../metadata/index.ts';
 import type { ImageId } from '../oci/index.ts';
 import { openSnapshots, type Snapshots } from '../snapshot/index.ts';
-import { type Builder, type BuildRequest, buildExitCode, createBuilder, type StepRunner } from './index.ts';
+import {
+  type Builder,
+  type BuildRequest,
+  buildExitCode,
+  createBuilder,
+  openBuildCache,
+  type PruneCacheOptions,
+  type StepRunner,
+} from './index.ts';
 
 interface Bench {
   readonly builder: Builder;
@@ -39,7 +47,9 @@ async function openBench(t: TestContext): Promise<Bench> {
   const metadata = stack.use(openMetadata(join(root, 'gantry.db')));
   const content = await openContentStore({ directory: join(root, 'content') });
   const { snapshots, layers } = stack.use(await openSnapshots({ root, metadata }));
-  const images = stack.use(createImages({ metadata, content, snapshots, layers, users: () => [] }));
+  const cache = openBuildCache(metadata);
+  const cached = () => cache.stepImages();
+  const images = stack.use(createImages({ metadata, content, snapshots, layers, users: () => [], cached }));
   await importBusybox(images);
   let runs = 0;
   const chroot = chrootRunner(snapshots);
@@ -50,7 +60,7 @@ async function openBench(t: TestContext): Promise<Bench> {
     },
   };
   const stores = { content, snapshots, layers, images };
-  const withSteps = (runner: StepRunner) => createBuilder({ root, metadata, stores, steps: runner });
+  const withSteps = (runner: StepRunner) => createBuilder({ root, metadata, stores, cache, steps: runner });
   const builder = withSteps(steps);
   return {
     builder,
@@ -570,13 +580,60 @@ test('SOURCE_DATE_EPOCH makes equal builds equal', async (t) => {
   assert.equal(bench.images.resolve(first.id).config.created, '2023-11-14T22:13:20.000Z');
 });
 
+const pruning = (options: Partial<PruneCacheOptions> = {}): PruneCacheOptions => ({
+  all: false,
+  filters: new Map(),
+  keepBytes: 0,
+  ...options,
+});
+
 test('prune() forgets records', async (t) => {
   const bench = await openBench(t);
   const files = { Dockerfile: 'FROM busybox\nENV A=1\n' };
   await build(bench, files);
-  assert.deepEqual((await bench.builder.prune({ all: false, filters: new Map() })).CachesDeleted, []);
-  assert.equal((await bench.builder.prune({ all: true, filters: new Map() })).CachesDeleted.length, 1);
+  assert.deepEqual((await bench.builder.prune(pruning())).CachesDeleted, []);
+  assert.equal((await bench.builder.prune(pruning({ all: true }))).CachesDeleted.length, 1);
   assert.doesNotMatch((await build(bench, files)).text, /Using cache/);
+});
+
+test('usage() and the images add up, and prune() frees what only the cache keeps', async (t) => {
+  const bench = await openBench(t);
+  const { images, builder } = bench;
+  const listed = () => images.list({ all: false, sharedSize: true, filters: new Map() });
+  const files = {
+    Dockerfile:
+      'FROM busybox AS make\nCOPY big /big\nENV A=1\nFROM busybox\nCOPY --from=make /etc/passwd /\n',
+    big: 'x'.repeat(1000),
+  };
+  const { id } = await build(bench, files);
+  assert.ok(listed().some((image) => image.Id === id));
+  assert.equal(listed().length, 2, 'the stage is no image that is listed');
+  const records = builder.usage();
+  assert.deepEqual(
+    records.map(({ size, shared }) => [size, shared]).sort(),
+    [
+      [0, false],
+      [1000, false],
+      [records.at(-1)?.size, true],
+    ].sort(),
+  );
+  const cacheBytes = records.reduce((sum, { size, shared }) => sum + (shared ? 0 : size), 0);
+  const all = bench.snapshots.list().committed.reduce((sum, { usage }) => sum + usage.bytes, 0);
+  assert.equal(images.space().layersSize + cacheBytes, all);
+  const unique = listed().reduce((sum, { Size, SharedSize }) => sum + Size - SharedSize, 0);
+  const shared = Math.max(...listed().map(({ SharedSize }) => SharedSize));
+  assert.equal(unique + shared, images.space().layersSize);
+
+  const kept = await builder.prune(pruning({ keepBytes: 1 << 20 }));
+  assert.deepEqual(kept.CachesDeleted, []);
+  const pruned = await builder.prune(pruning());
+  assert.equal(pruned.CachesDeleted.length, 2);
+  assert.ok(pruned.SpaceReclaimed >= 1000, String(pruned.SpaceReclaimed));
+  assert.equal(builder.usage().filter((record) => !record.shared).length, 0);
+  assert.equal(listed().length, 2);
+  for (const filters of [new Map([['private', ['maybe']]]), new Map([['until', ['soon']]])]) {
+    await assert.rejects(builder.prune(pruning({ filters })), { code: 'invalidArgument' });
+  }
 });
 
 test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async (t) => {

@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Filters, ProgressMessage, Ulimit } from '../api/index.ts';
 import type { ImageId, Platform } from '../oci/index.ts';
-import type { Usage } from '../snapshot/index.ts';
 
 /** `POST /build`, parsed. */
 export interface BuildRequest {
@@ -58,6 +57,34 @@ export interface StepRunner {
   run(step: StepRun, signal: AbortSignal): Promise<number>;
 }
 
+/** A record of the build cache. */
+export interface CacheUsage {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly parents: readonly string[];
+  /** The step, as history tells it. */
+  readonly description: string;
+  readonly image: ImageId;
+  /** A build that runs uses it. */
+  readonly inUse: boolean;
+  /** An image or container wants it too: its bytes count there, and forgetting it frees none. */
+  readonly shared: boolean;
+  /** Bytes of the layer the step made; 0 for none. */
+  readonly size: number;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+  readonly useCount: number;
+}
+
+export interface PruneCacheOptions {
+  /** Also records whose image something else wants. */
+  readonly all: boolean;
+  /** Docker's: id, parent, type, description, inuse, shared, private, until and unused-for (by last use). */
+  readonly filters: Filters;
+  /** Stops once the cache keeps no more than this; 0 for no limit. */
+  readonly keepBytes: number;
+}
+
 /** Disposing it cancels the builds under way and waits until nothing of them is left. */
 export interface Builder extends AsyncDisposable {
   /**
@@ -71,11 +98,10 @@ export interface Builder extends AsyncDisposable {
     onProgress: (message: ProgressMessage) => void,
     signal: AbortSignal,
   ): Promise<ImageId>;
-  /** Forgets cache records: those whose image is gone, with `all` every one. Filters: id, until, unused-for. */
-  prune(options: {
-    readonly all: boolean;
-    readonly filters: Filters;
-  }): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
-  /** What the cache holds besides images: nothing, as every step's result is an image. */
-  usage(): Promise<Usage>;
+  /** Forgets records of the cache and removes what only they kept; `SpaceReclaimed` is what that freed. */
+  prune(
+    options: PruneCacheOptions,
+  ): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
+  /** The records that keep something, each with the bytes of its layer; answered from rows. */
+  usage(): readonly CacheUsage[];
 }

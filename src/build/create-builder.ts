@@ -9,7 +9,8 @@ import type { Metadata } from '../metadata/index.ts';
 import { familiarString, type ImageId, parseReference, withDefaultTag } from '../oci/index.ts';
 import type { Builder, BuildRequest, StepRunner } from './builder.ts';
 import { type BuildCache, openBuildCache } from './cache/build-cache.ts';
-import { pruneCache } from './cache/prune-cache.ts';
+import { cacheUsage } from './cache/cache-usage.ts';
+import { chooseRecords, forgetRecords } from './cache/prune-cache.ts';
 import { openContext } from './context/context-tree.ts';
 import { spoolArchive } from './context/spool.ts';
 import { parseDockerfile } from './parser/parse.ts';
@@ -26,6 +27,8 @@ export interface BuilderDependencies {
   readonly metadata: Metadata;
   readonly stores: LayerStores & { readonly images: Images };
   readonly steps: StepRunner;
+  /** Default: opened on `metadata`. */
+  readonly cache?: BuildCache;
   /** Default: an image that is stored, else Docker's "pull access denied". */
   readonly resolveImage?: ResolveImage;
 }
@@ -34,8 +37,11 @@ const leaseTtlMs = 24 * 3600 * 1000;
 type Listener = (message: ProgressMessage) => void;
 
 export function createBuilder(dependencies: BuilderDependencies): Builder {
-  const cache = openBuildCache(dependencies.metadata);
-  const parts = { ...dependencies, cache, slots: new Slots(availableParallelism()) };
+  const { cache = openBuildCache(dependencies.metadata) } = dependencies;
+  const { images } = dependencies.stores;
+  const live = new Set<Set<ImageId>>();
+  const liveImages = () => new Set([...live].flatMap((ids) => [...ids]));
+  const parts = { ...dependencies, cache, live, slots: new Slots(availableParallelism()) };
   const closing = new AbortController();
   const running = new Set<Promise<ImageId>>();
   return {
@@ -50,8 +56,9 @@ export function createBuilder(dependencies: BuilderDependencies): Builder {
         running.delete(building);
       }
     },
-    prune: async (options) => pruneCache(cache, dependencies.stores.images, options),
-    usage: async () => ({ bytes: 0, inodes: 0 }),
+    prune: async (options) =>
+      forgetRecords(cache, images, chooseRecords(cache, { images, live: liveImages() }, options)),
+    usage: () => cacheUsage(cache.list(), images, liveImages()),
     [Symbol.asyncDispose]: async () => {
       closing.abort(new EngineError('cancelled', 'the engine is shutting down'));
       await Promise.allSettled(running);
@@ -75,6 +82,8 @@ async function buildQuietly(parts: Parts, job: Job): Promise<ImageId> {
 interface Parts extends BuilderDependencies {
   readonly cache: BuildCache;
   readonly slots: Slots;
+  /** For each running build the images of its steps so far. */
+  readonly live: Set<Set<ImageId>>;
 }
 
 interface Job {
@@ -87,6 +96,8 @@ interface Job {
 async function build(parts: Parts, { request, tags, onProgress, signal }: Job): Promise<ImageId> {
   const temporary = join(parts.root, 'build');
   await mkdir(temporary, { recursive: true, mode: 0o700 });
+  const liveImages = new Set<ImageId>();
+  parts.live.add(liveImages);
   try {
     await using spool = await spoolArchive(request.context, temporary, signal);
     const { dockerfile, tree } = await openContext(spool, request.dockerfile || 'Dockerfile');
@@ -111,6 +122,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
       resolveImage: parts.resolveImage ?? storedImage(images),
       cache: parts.cache,
       usedKeys: new Set(),
+      liveImages,
       lease,
       slots: parts.slots,
       temporary,
@@ -123,6 +135,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
     if (image === undefined) {
       throw new EngineError('invalidArgument', 'No image was generated. Is your Dockerfile empty?');
     }
+    parts.cache.markResult(image.id);
     const unused = unusedArgs(request.buildArgs, plan.declaredArgs);
     if (unused.length > 0) {
       onProgress({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
@@ -138,6 +151,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
     await parts.stores.images.collectGarbage();
     throw error;
   } finally {
+    parts.live.delete(liveImages);
     request.context.destroy();
   }
 }

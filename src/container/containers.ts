@@ -18,7 +18,8 @@ import type { Attachment, LogQuery } from '../runtime/index.ts';
 export interface ListOptions {
   readonly all: boolean;
   readonly limit?: number;
-  readonly size: boolean;
+  /** Adds the sizes; `recent` ones may have been measured a short time ago. */
+  readonly size: boolean | 'recent';
   readonly filters: Filters;
 }
 

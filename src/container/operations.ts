@@ -11,7 +11,8 @@ import type {
   Filters,
   HostConfig,
 } from '../api/index.ts';
-import { EngineError } from '../errors/index.ts';
+import { EngineError, isCode } from '../errors/index.ts';
+import { Measurements } from '../lib/measurements.ts';
 import type { Platform } from '../oci/index.ts';
 import type { Archives } from './archive.ts';
 import { type PendingAttachments, replayThen, sessionOf, streamsOf } from './attach.ts';
@@ -67,6 +68,7 @@ export interface OperationsDeps {
 /** What clients ask of containers, by name: finds the container, then hands to the part that does it. */
 export class Operations implements Containers {
   readonly #deps: OperationsDeps;
+  readonly #measured = new Measurements();
 
   constructor(deps: OperationsDeps) {
     this.#deps = deps;
@@ -188,15 +190,19 @@ export class Operations implements Containers {
 
   async list(options: ListOptions): Promise<ContainerSummary[]> {
     const { store, services } = this.#deps;
-    return Promise.all(
-      select(store, services.images, options).map(async (container) =>
-        summaryView(
-          container,
-          this.#imageName(container),
-          options.size ? await this.#sizes(container) : undefined,
-        ),
-      ),
-    );
+    this.#measured.retain(new Set(store.all().map(({ record }) => record.id)));
+    const found = select(store, services.images, options).map(async (container) => {
+      const { size } = options;
+      const sizes = size === false ? undefined : await this.#sizes(container, size === 'recent');
+      return summaryView(container, this.#imageName(container), sizes);
+    });
+    const settled = await Promise.allSettled(found);
+    return settled.flatMap((one) => {
+      if (one.status === 'fulfilled') return [one.value];
+      // It was removed while its files were counted.
+      if (isCode(one.reason, 'notFound')) return [];
+      throw one.reason;
+    });
   }
 
   /** As the client named it, unless that name means another image by now. */
@@ -222,12 +228,13 @@ export class Operations implements Containers {
     });
   }
 
-  async #sizes({ record }: Container): Promise<ContainerSizes> {
+  async #sizes({ record: { id, imageId } }: Container, recent = false): Promise<ContainerSizes> {
     const { snapshots, images } = this.#deps.services;
-    const { bytes } = await snapshots.usage(record.id);
+    const measure = async () => (await snapshots.usage(id)).bytes;
+    const bytes = await (recent ? this.#measured.get(id, measure) : measure());
     let imageBytes = 0;
     try {
-      imageBytes = images.inspect(record.imageId).Size;
+      imageBytes = images.inspect(imageId).Size;
     } catch (error) {
       // Removed by force: its layers are the container's alone.
       if (!(error instanceof EngineError)) throw error;

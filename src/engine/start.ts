@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { createBuilder } from '../build/index.ts';
+import { createBuilder, openBuildCache } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
 import { type ContainerStore, createContainers, openContainerStore } from '../container/index.ts';
 import { openContentStore } from '../content/index.ts';
@@ -48,6 +48,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
   const content = await openContentStore({ directory: join(config.root, 'content') });
   const { snapshots, layers } = stack.use(await openSnapshots({ root: config.root, metadata }));
   const store = openContainerStore(metadata);
+  const cache = openBuildCache(metadata);
   const images = stack.use(
     createImages({
       metadata,
@@ -60,6 +61,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
           imageId: record.imageId,
           running: state.running,
         })),
+      cached: () => cache.stepImages(),
     }),
   );
   const onWarning = (message: string, error: unknown) => {
@@ -80,6 +82,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     metadata,
     stores: { content, snapshots, layers, images },
     steps: side.steps,
+    cache,
   });
   const system = createSystem({ config, metadata, containers, images, volumes, builder, host, runtimeInfo });
   for (const { id, reason } of await images.repair()) {

@@ -7,6 +7,7 @@ import type { Images } from '../image/index.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { defaultDomain } from '../oci/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import { readDiskUsage } from './disk-usage.ts';
 import type { System } from './engine.ts';
 import { eventStream } from './event-stream.ts';
 import { type HostInfo, readHostInfo } from './host-info.ts';
@@ -190,50 +191,4 @@ function versionOf({ host, runtimeInfo, config }: SystemParts): object {
       { Name: 'conmon', Version: runtimeInfo.monitorVersion, Details: { GitCommit: '' } },
     ],
   };
-}
-
-async function readDiskUsage(
-  { containers, images, volumes, builder }: SystemParts,
-  types: readonly string[],
-  signal?: AbortSignal,
-): Promise<object> {
-  const wants = (type: string) => types.length === 0 || types.includes(type);
-  const containerList = async () => containers.list({ all: true, size: true, filters: noFilters });
-  const [ofContainers, ofVolumes, cache] = await Promise.all([
-    wants('container') || wants('image') ? containerList() : [],
-    wants('volume') ? volumes.usage(signal) : undefined,
-    wants('build-cache') ? builder.usage() : undefined,
-  ]);
-  const usersOf = (id: string) => ofContainers.filter(({ ImageID }) => ImageID === id).length;
-  const imageUsage = () => ({
-    LayersSize: images.layersSize(),
-    Images: images
-      .list({ all: false, sharedSize: true, filters: noFilters })
-      .map((image) => ({ ...image, Containers: usersOf(image.Id) })),
-  });
-  return {
-    ...(wants('image') ? imageUsage() : { LayersSize: 0, Images: null }),
-    Containers: wants('container') ? ofContainers : null,
-    Volumes: ofVolumes ?? null,
-    BuildCache: cache === undefined ? null : cacheRecords(cache.bytes),
-  };
-}
-
-/** The cache is mostly images, which are counted above; what only the cache keeps is one record. */
-function cacheRecords(bytes: number): readonly object[] {
-  if (bytes === 0) return [];
-  return [
-    {
-      ID: 'cache',
-      Parents: null,
-      Type: 'regular',
-      Description: 'kept by build cache records alone',
-      InUse: false,
-      Shared: false,
-      Size: bytes,
-      CreatedAt: new Date(0).toISOString(),
-      LastUsedAt: null,
-      UsageCount: 0,
-    },
-  ];
 }

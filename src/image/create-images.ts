@@ -1,4 +1,5 @@
 import { EngineError } from '../errors/index.ts';
+import type { ImageId } from '../oci/index.ts';
 import { loadArchive } from './archive/load.ts';
 import { saveImages } from './archive/save.ts';
 import { createCollection } from './image-collectors.ts';
@@ -6,17 +7,19 @@ import type { ImageDependencies, ImageParts } from './image-parts.ts';
 import { ImageRows } from './image-rows.ts';
 import type { Images } from './images.ts';
 import { keepLayoutIndex } from './layout-index.ts';
-import { imageHistory, inspectImage, layersSize, listImages } from './list-images.ts';
+import { imageHistory, inspectImage, listImages } from './list-images.ts';
 import { addImage, commitImage, importRootfs, recordTag, tagOf } from './make-image.ts';
-import { pruneImages, removeImage } from './remove-image.ts';
+import { pruneImages, removeImage, removeUnused } from './remove-image.ts';
 import { repairImages } from './repair-images.ts';
 import { resolveImage } from './resolve-image.ts';
+import { imageSpace } from './space.ts';
 
 /** The images of an engine. The caller owns the stores it passes in and disposes the result before them. */
 export function createImages(dependencies: ImageDependencies): Images {
   const rows = new ImageRows(dependencies.metadata);
-  const collect = createCollection({ ...dependencies, rows });
-  const parts: ImageParts = { ...dependencies, rows, collect };
+  const stores = { ...dependencies, rows, cached: dependencies.cached ?? (() => new Set<ImageId>()) };
+  const parts: ImageParts = { ...stores, collect: createCollection(stores) };
+  const { collect } = parts;
   const index = keepLayoutIndex(rows, parts.content);
   let pruning = false;
   /** Passes a result on after saying that images changed. */
@@ -27,6 +30,7 @@ export function createImages(dependencies: ImageDependencies): Images {
 
   return {
     resolve: (nameOrId) => resolveImage(rows, nameOrId).image,
+    find: (id) => rows.get(id),
     layersOf: (id) => resolveImage(rows, id).image.layers,
     add: async (image) => changed(await addImage(parts, image)),
     list: (options) => listImages(parts, options),
@@ -69,7 +73,11 @@ export function createImages(dependencies: ImageDependencies): Images {
       index.changed();
     },
     save: (names, signal) => saveImages(parts, names, signal),
-    layersSize: () => layersSize(parts),
+    space: () => imageSpace(parts),
+    removeUnused: async (ids) => {
+      const removed = changed(removeUnused(parts, ids));
+      return { removed, bytes: removed.length === 0 ? 0 : await collect() };
+    },
     repair: () => repairImages(parts),
     collectGarbage: collect,
     [Symbol.asyncDispose]: () => index[Symbol.asyncDispose](),

@@ -55,6 +55,20 @@ export interface ImageUser {
   readonly running: boolean;
 }
 
+/** Bytes of layer trees. */
+export interface ImageSpace {
+  /** Of all layers of images, each once; layers of the build cache alone are not among them. */
+  readonly layersSize: number;
+  /** For each image the bytes of its layers that another listed image has too. */
+  readonly sharedSizes: ReadonlyMap<ImageId, number>;
+  /** Images that only the build cache wants. */
+  readonly cacheOnly: ReadonlySet<ImageId>;
+  /** The layers that only they have. */
+  readonly cacheLayers: ReadonlyMap<ChainId, number>;
+  /** All layers there are. */
+  readonly sizes: ReadonlyMap<ChainId, number>;
+}
+
 /** An image that cannot be used, since a layer of it is lost. */
 export interface DamagedImage {
   readonly id: ImageId;
@@ -70,6 +84,8 @@ export interface Images extends AsyncDisposable {
    * image there is. `internal` if a layer's blob or snapshot is missing.
    */
   add(image: NewImage): Promise<Image>;
+  /** By its whole id; `undefined` when it is not there. */
+  find(id: ImageId): Image | undefined;
   /** Layer blobs of an image, base first. */
   layersOf(id: ImageId): readonly ImageLayer[];
   list(options: {
@@ -109,8 +125,15 @@ export interface Images extends AsyncDisposable {
   ): Promise<void>;
   /** `docker save`: one tar that is both an OCI layout and a docker archive. */
   save(names: readonly string[], signal?: AbortSignal): Promise<Readable>;
-  /** Bytes of layers stored, each once. */
-  layersSize(): number;
+  /** Which image holds how many bytes; answered from rows, no file is looked at. */
+  space(): ImageSpace;
+  /**
+   * Removes images without names that nothing needs, children before their parents; what is used, named or gone is
+   * left without a word. Returns the ids removed, and the bytes freed.
+   */
+  removeUnused(
+    ids: readonly ImageId[],
+  ): Promise<{ readonly removed: readonly ImageId[]; readonly bytes: number }>;
   /** Makes images whole whose layer trees a power loss took; once, at the start. Returns those that it could not. */
   repair(): Promise<readonly DamagedImage[]>;
   /** Removes blobs and snapshots that no image, container or lease needs; returns the bytes freed. */

@@ -1,11 +1,12 @@
 import type { Filters, ImageHistoryItem, ImageInspect, ImageSummary } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { booleanFilter } from '../lib/object-filters.ts';
-import { type ChainId, familiarString, type ImageId, type Reference } from '../oci/index.ts';
+import { familiarString, type ImageId, type Reference } from '../oci/index.ts';
 import { matchesReference, passes } from './image-filters.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImageRow } from './image-rows.ts';
 import { resolveImage } from './resolve-image.ts';
+import { imageSpace, isIntermediate } from './space.ts';
 
 export interface ListOptions {
   readonly all: boolean;
@@ -20,12 +21,13 @@ export function listImages(parts: ImageParts, options: ListOptions): ImageSummar
   const images = rows.all();
   const references = rows.allReferences();
   const parents = new Set(images.flatMap(({ parent }) => parent ?? []));
+  const cached = parts.cached();
   const dangling = booleanFilter(filters, 'dangling');
   const patterns = filters.get('reference');
   const timeOf = (name: string) => resolveImage(rows, name).image.createdAtMs;
   const before = (filters.get('before') ?? []).map(timeOf);
   const since = (filters.get('since') ?? []).map(timeOf);
-  const sharedSizes = options.sharedSize ? sharedSizesOf(parts, images) : undefined;
+  const sharedSizes = options.sharedSize ? imageSpace(parts).sharedSizes : undefined;
   const users = options.sharedSize ? usesOf(parts) : undefined;
 
   return images.flatMap((image): ImageSummary[] => {
@@ -34,10 +36,11 @@ export function listImages(parts: ImageParts, options: ListOptions): ImageSummar
     if (since.some((time) => image.createdAtMs <= time)) return [];
     const all = references.get(image.id) ?? [];
     const named = patterns === undefined ? all : all.filter((one) => isWanted(one, patterns));
-    if (dangling === true && (parents.has(image.id) || named.some(({ tag }) => tag !== undefined))) return [];
+    const intermediate = isIntermediate(image, { parents, cached, references: named });
+    if (dangling === true && (intermediate || named.some(({ tag }) => tag !== undefined))) return [];
     if (named.length === 0) {
       if (patterns !== undefined || dangling === false) return [];
-      if (!options.all && parents.has(image.id)) return [];
+      if (!options.all && intermediate) return [];
     }
     return [
       {
@@ -112,14 +115,6 @@ export function imageHistory(parts: ImageParts, nameOrId: string): ImageHistoryI
   });
 }
 
-/** Bytes of layers of images, each layer once. */
-export function layersSize({ rows, snapshots }: ImageParts): number {
-  const chainIds = new Set(rows.all().flatMap((image) => image.chainIds));
-  let size = 0;
-  for (const chainId of chainIds) size += snapshots.stat(chainId)?.usage.bytes ?? 0;
-  return size;
-}
-
 function isWanted(reference: Reference, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => matchesReference(pattern, reference));
 }
@@ -129,22 +124,6 @@ function namesOf(references: readonly Reference[]): Pick<ImageSummary, 'RepoTags
     RepoTags: references.filter(({ digest }) => digest === undefined).map(familiarString),
     RepoDigests: references.filter(({ digest }) => digest !== undefined).map(familiarString),
   };
-}
-
-/** For each image the bytes of its layers that another image has too. */
-function sharedSizesOf({ snapshots }: ImageParts, images: readonly ImageRow[]): Map<ImageId, number> {
-  const uses = new Map<ChainId, number>();
-  for (const { chainIds } of images) {
-    for (const chainId of chainIds) uses.set(chainId, (uses.get(chainId) ?? 0) + 1);
-  }
-  const sizes = new Map<ImageId, number>();
-  for (const { id, chainIds } of images) {
-    const shared = chainIds.filter((chainId) => (uses.get(chainId) ?? 0) > 1);
-    let size = 0;
-    for (const chainId of shared) size += snapshots.stat(chainId)?.usage.bytes ?? 0;
-    sizes.set(id, size);
-  }
-  return sizes;
 }
 
 function usesOf({ users }: ImageParts): Map<ImageId, number> {

@@ -44,22 +44,44 @@ export function pruneImages(parts: ImageParts, filters: Filters): ImageDeleteIte
   const { rows } = parts;
   const danglingOnly = booleanFilter(filters, 'dangling') ?? true;
   const references = rows.allReferences();
+  const cached = parts.cached();
   const names = rows.all().flatMap((image): string[] => {
     if (!passes(image, filters)) return [];
     const refs = references.get(image.id) ?? [];
-    if (refs.length === 0) return rows.children(image.id).length > 0 ? [] : [image.id];
+    if (refs.length === 0)
+      return cached.has(image.id) || rows.children(image.id).length > 0 ? [] : [image.id];
     if (danglingOnly && refs.some(({ tag }) => tag !== undefined)) return [];
     return refs.map(familiarString);
   });
-  return names.flatMap((name) => {
-    try {
-      return removeImage(parts, name, { force: false, noPrune: false });
-    } catch (error) {
-      // It is used, or went with another one.
-      if (isCode(error, 'conflict') || isCode(error, 'notFound')) return [];
-      throw error;
+  return names.flatMap((name) => removeUnlessUsed(parts, name));
+}
+
+/** Removes those of the images that have no name, child or container; children are tried before their parents. */
+export function removeUnused(parts: ImageParts, ids: readonly ImageId[]): ImageId[] {
+  const { rows } = parts;
+  const removed: ImageId[] = [];
+  let left = new Set(ids);
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const id of left) {
+      if (rows.children(id).length > 0) continue;
+      left.delete(id);
+      if (rows.references(id).length > 0) continue;
+      if (removeUnlessUsed(parts, id, { noPrune: true }).length > 0) removed.push(id);
     }
-  });
+    left = new Set(left);
+  }
+  return removed;
+}
+
+function removeUnlessUsed(parts: ImageParts, name: string, { noPrune = false } = {}): ImageDeleteItem[] {
+  try {
+    return removeImage(parts, name, { force: false, noPrune });
+  } catch (error) {
+    // It is used, or went with another one.
+    if (isCode(error, 'conflict') || isCode(error, 'notFound')) return [];
+    throw error;
+  }
 }
 
 class Removal {

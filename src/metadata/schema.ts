@@ -108,4 +108,10 @@ export const migrations: readonly string[] = [
     use_count INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Its image was what a build was asked for, and not only a step on the way. Images of earlier builds may all be.
+  ALTER TABLE build_cache ADD COLUMN is_result INTEGER NOT NULL DEFAULT 0;
+  UPDATE build_cache SET is_result = 1;
+  CREATE INDEX build_cache_image ON build_cache (image_id);
+  `,
 ];

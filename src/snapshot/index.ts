@@ -3,3 +3,4 @@ export { statPath } from './archive/stat-path.ts';
 export { unpackInto } from './archive/unpack-into.ts';
 export * from './open.ts';
 export type * from './snapshotter.ts';
+export { treeUsage } from './tree-usage.ts';

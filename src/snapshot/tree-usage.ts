@@ -1,5 +1,6 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { hasErrno } from '../errors/index.ts';
 import type { Usage } from './snapshotter.ts';
 
 export interface TreeUsage extends Usage {
@@ -19,7 +20,7 @@ export async function treeUsage(root: string, signal?: AbortSignal): Promise<Tre
   let holes = 0;
   let turn = 0;
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    for (const entry of readdirSync(directory, { encoding: 'buffer', withFileTypes: true })) {
+    for (const entry of entriesOf(directory)) {
       const path = Buffer.concat([directory, slash, entry.name]);
       turn += 1;
       if (turn % entriesPerTurn === 0) {
@@ -40,6 +41,16 @@ export async function treeUsage(root: string, signal?: AbortSignal): Promise<Tre
     }
   }
   return { bytes, inodes, holes };
+}
+
+/** None for a directory that went since it was found. */
+function entriesOf(directory: Buffer): Dirent<Buffer>[] {
+  try {
+    return readdirSync(directory, { encoding: 'buffer', withFileTypes: true });
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
 
 const slash = Buffer.from('/');

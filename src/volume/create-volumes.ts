@@ -5,9 +5,10 @@ import type { EngineConfig } from '../config/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
+import { Measurements } from '../lib/measurements.ts';
 import { booleanFilter } from '../lib/object-filters.ts';
-import { run } from '../lib/run.ts';
 import type { Metadata } from '../metadata/index.ts';
+import { treeUsage } from '../snapshot/index.ts';
 import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
 import { matches } from './filters.ts';
 import { bury, recoverDirectories } from './recover.ts';
@@ -31,6 +32,7 @@ class LocalVolumes implements Volumes {
   readonly #root: string;
   readonly #rows: VolumeRows;
   readonly #locks = new KeyedLock();
+  readonly #measured = new Measurements();
   /** Containers that have a volume mounted, since this daemon started. */
   readonly #mounted = new Map<string, Set<string>>();
 
@@ -116,7 +118,7 @@ class LocalVolumes implements Volumes {
     for (const row of this.#rows.all()) {
       if (!all && !row.anonymous) continue;
       if (this.#rows.users(row.name).length > 0 || !matches(row, filters, false)) continue;
-      const [size = 0] = await this.#sizes([row]);
+      const size = await this.#size(row);
       try {
         await this.remove(row.name, { force: true });
       } catch (error) {
@@ -132,11 +134,15 @@ class LocalVolumes implements Volumes {
 
   async usage(signal?: AbortSignal): Promise<Volume[]> {
     const rows = this.#rows.all();
-    const sizes = await this.#sizes(rows, signal);
-    return rows.map((row, index) => ({
-      ...this.#show(row),
-      UsageData: { Size: sizes[index] ?? 0, RefCount: this.#rows.users(row.name).length },
-    }));
+    this.#measured.retain(new Set(rows.map(keyOf)));
+    return Promise.all(
+      rows.map(async (row) => {
+        signal?.throwIfAborted();
+        // Not for one caller alone, so no caller's signal ends it.
+        const Size = await this.#measured.get(keyOf(row), () => this.#size(row));
+        return { ...this.#show(row), UsageData: { Size, RefCount: this.#rows.users(row.name).length } };
+      }),
+    );
   }
 
   attach(name: string, containerId: string): void {
@@ -224,23 +230,15 @@ class LocalVolumes implements Volumes {
     };
   }
 
-  /** Bytes of each volume's directory, in one program call; another's file system is not walked. */
-  async #sizes(rows: readonly VolumeRow[], signal?: AbortSignal): Promise<number[]> {
-    const own = rows.filter((row) => !hasMount(row));
-    if (own.length === 0) return rows.map(() => 0);
-    const paths = own.map(({ name }) => this.#pathOf(name));
-    const { stdout } = await run('du', ['-s', '-b', '-x', '-0', '--', ...paths], {
-      // A file that goes while it walks is no failure.
-      accept: [0, 1],
-      ...(signal === undefined ? {} : { signal }),
-    });
-    const sizes = new Map<string, number>();
-    for (const line of stdout.split('\0')) {
-      const [size = '', path = ''] = line.split('\t');
-      sizes.set(path, Number(size));
-    }
-    return rows.map(({ name }) => sizes.get(this.#pathOf(name)) ?? 0);
+  /** Bytes of a volume's files; another's file system is not walked. */
+  async #size(row: VolumeRow): Promise<number> {
+    return hasMount(row) ? 0 : (await treeUsage(this.#pathOf(row.name))).bytes;
   }
+}
+
+/** A volume made anew under an old name is another one. */
+function keyOf({ name, createdAtMs }: VolumeRow): string {
+  return `${name} ${createdAtMs}`;
 }
 
 function hasMount({ options }: VolumeRow): boolean {

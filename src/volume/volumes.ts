@@ -26,7 +26,7 @@ export interface Volumes {
   prune(
     filters: Filters,
   ): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
-  /** Bytes and containers of each volume, for `system df -v`. */
+  /** Bytes and containers of each volume, for `system df -v`; the bytes may have been measured a short time ago. */
   usage(signal?: AbortSignal): Promise<Volume[]>;
   /** Records that a container uses the volume (same transaction as the container's row is the caller's business). */
   attach(name: string, containerId: string): void;

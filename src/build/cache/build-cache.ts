@@ -12,6 +12,8 @@ export interface CacheRecord {
   readonly createdAtMs: number;
   readonly lastUsedAtMs: number;
   readonly useCount: number;
+  /** A build was asked for this image; it is no mere step on the way. */
+  readonly isResult: boolean;
 }
 
 /** Which step gave which image (table `build_cache`). */
@@ -27,8 +29,13 @@ export interface BuildCache {
     readonly inputs: StepInputs;
     readonly parentKey?: string;
   }): void;
+  /** Notes that a build gave this image as its result. */
+  markResult(image: ImageId): void;
+  /** Images that steps gave and no build as its result. */
+  stepImages(): ReadonlySet<ImageId>;
   list(): CacheRecord[];
-  remove(keys: readonly string[]): void;
+  /** Forgets records by their ids (the hex digits of the key), and says so in the journal. */
+  prune(ids: readonly string[], reclaimedBytes: number): void;
 }
 
 /** The key of a step: equal inputs, equal key. */
@@ -45,6 +52,7 @@ interface Row {
   readonly created_at_ms: number;
   readonly last_used_at_ms: number;
   readonly use_count: number;
+  readonly is_result: 0 | 1;
 }
 
 export function openBuildCache(metadata: Metadata): BuildCache {
@@ -60,6 +68,10 @@ export function openBuildCache(metadata: Metadata): BuildCache {
      VALUES (?, ?, ?, ?, ?, ?, ?, 1)
      ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id, inputs = excluded.inputs,
        last_used_at_ms = excluded.last_used_at_ms, use_count = use_count + 1`,
+  );
+  const mark = db.prepare('UPDATE build_cache SET is_result = 1 WHERE image_id = ? AND is_result = 0');
+  const selectSteps = db.prepare(
+    'SELECT image_id FROM build_cache GROUP BY image_id HAVING max(is_result) = 0',
   );
   const remove = db.prepare('DELETE FROM build_cache WHERE key = ?');
 
@@ -77,6 +89,10 @@ export function openBuildCache(metadata: Metadata): BuildCache {
         insert.run(key, image, parentKey ?? null, description, JSON.stringify(inputs), now, now),
       );
     },
+    markResult: (image) => {
+      metadata.transact(() => mark.run(image));
+    },
+    stepImages: () => new Set((selectSteps.all() as unknown as Row[]).map(({ image_id }) => image_id)),
     list: () =>
       (selectAll.all() as unknown as Row[]).map((row) => ({
         key: row.key,
@@ -86,10 +102,13 @@ export function openBuildCache(metadata: Metadata): BuildCache {
         createdAtMs: row.created_at_ms,
         lastUsedAtMs: row.last_used_at_ms,
         useCount: row.use_count,
+        isResult: row.is_result === 1,
       })),
-    remove: (keys) => {
-      metadata.transact(() => {
-        for (const key of keys) remove.run(key);
+    prune: (ids, reclaimedBytes) => {
+      metadata.transact((transaction) => {
+        for (const id of ids) remove.run(`sha256:${id}`);
+        const attributes = { reclaimed: String(reclaimedBytes) };
+        transaction.record({ type: 'builder', action: 'prune', id: '', attributes });
       });
     },
   };

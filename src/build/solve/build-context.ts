@@ -1,6 +1,6 @@
 import type { Image, Images } from '../../image/index.ts';
 import type { Lease } from '../../metadata/index.ts';
-import type { Platform } from '../../oci/index.ts';
+import type { ImageId, Platform } from '../../oci/index.ts';
 import type { BuildRequest, StepRunner } from '../builder.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import type { SourceTree } from '../context/source-tree.ts';
@@ -36,6 +36,8 @@ export interface BuildContext {
   readonly cache: BuildCache;
   /** Keys of the records this build used. */
   readonly usedKeys: Set<string>;
+  /** Images of the steps so far: no prune takes them. */
+  readonly liveImages: Set<ImageId>;
   readonly lease: Lease;
   readonly slots: Slots;
   readonly signal: AbortSignal;

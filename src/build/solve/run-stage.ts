@@ -1,7 +1,7 @@
-import { EngineError, isCode } from '../../errors/index.ts';
+import { EngineError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { randomId, shortId } from '../../lib/ids.ts';
-import { type ImageId, platformMatches, platformString } from '../../oci/index.ts';
+import { platformMatches, platformString } from '../../oci/index.ts';
 import { keyOf, type StepInputs } from '../cache/build-cache.ts';
 import type { StageInstruction } from '../instructions/instruction.ts';
 import { parseInstruction } from '../instructions/parse-instruction.ts';
@@ -172,7 +172,8 @@ class StageRun {
     const { cache, request, slots, usedKeys } = this.#context;
     const inputs = { ...own, base: this.#image?.id ?? 'scratch' };
     const key = keyOf(inputs);
-    const cached = request.noCache ? undefined : this.#cached(cache.find(key));
+    const found = request.noCache ? undefined : cache.find(key);
+    const cached = found === undefined ? undefined : this.#context.images.find(found);
     if (cached !== undefined) {
       this.#print(' ---> Using cache\n');
       usedKeys.add(key);
@@ -195,17 +196,8 @@ class StageRun {
     this.#advance(image, state);
   }
 
-  #cached(id: ImageId | undefined): Image | undefined {
-    if (id === undefined) return undefined;
-    try {
-      return this.#context.images.resolve(id);
-    } catch (error) {
-      if (isCode(error, 'notFound')) return undefined;
-      throw error;
-    }
-  }
-
   #advance(image: Image, state: StageState): void {
+    this.#context.liveImages.add(image.id);
     this.#image = image;
     this.#state = state;
   }

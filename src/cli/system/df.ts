@@ -1,4 +1,4 @@
-import type { DiskUsage } from '../../client/index.ts';
+import type { BuildCacheRecord, DiskUsage } from '../../client/index.ts';
 import { defineCommand } from '../command.ts';
 import { containerListing } from '../container/rows.ts';
 import { tableFormat } from '../flag-kinds.ts';
@@ -6,7 +6,7 @@ import { bool } from '../flags.ts';
 import { imageListing } from '../image/list.ts';
 import { volumeListing } from '../objects/volume.ts';
 import { type Listing, type Row, renderListing } from '../output/listing.ts';
-import { humanSize } from '../output/units.ts';
+import { humanSize, shortId, timeAgo } from '../output/units.ts';
 
 export const dfCommand = defineCommand({
   usage: '[OPTIONS]',
@@ -96,10 +96,40 @@ function parts(usage: DiskUsage): Part[] {
       type: 'Build Cache',
       total: cache.length,
       active: cache.filter((one) => one.InUse).length,
-      size: sum(cache.filter((one) => !one.Shared).map((one) => one.Size)),
-      reclaimable: sum(cache.filter((one) => !one.InUse && !one.Shared).map((one) => one.Size)),
+      size: cacheSize(cache),
+      reclaimable: cacheSize(cache.filter((one) => !one.InUse)),
     },
   ];
+}
+
+/** What an image shares is counted there. */
+function cacheSize(records: readonly BuildCacheRecord[]): number {
+  return sum(records.filter((one) => !one.Shared).map((one) => one.Size));
+}
+
+function cacheListing(records: readonly BuildCacheRecord[]): Listing {
+  return {
+    headings: {
+      ID: 'CACHE ID',
+      CacheType: 'CACHE TYPE',
+      Size: 'SIZE',
+      CreatedSince: 'CREATED',
+      LastUsedSince: 'LAST USED',
+      UsageCount: 'USAGE',
+      Shared: 'SHARED',
+    },
+    table:
+      '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}',
+    rows: records.map((one) => ({
+      ID: `${shortId(one.ID)}${one.InUse ? '*' : ''}`,
+      CacheType: one.Type,
+      Size: humanSize(one.Size),
+      CreatedSince: timeAgo(Date.parse(one.CreatedAt)),
+      LastUsedSince: one.LastUsedAt === null ? '' : timeAgo(Date.parse(one.LastUsedAt)),
+      UsageCount: String(one.UsageCount),
+      Shared: String(one.Shared),
+    })),
+  };
 }
 
 /** Only what a container itself takes, not its image. */
@@ -121,6 +151,7 @@ function verbose(usage: DiskUsage): string {
     renderListing({ ...containers, table: containerTable }, ''),
     '\nLocal Volumes space usage:\n',
     renderListing({ ...volumeListing(usage.Volumes ?? []), table: '{{.Name}}\t{{.Links}}\t{{.Size}}' }, ''),
-    `\nBuild cache usage: ${humanSize(sum((usage.BuildCache ?? []).map((one) => one.Size)))}\n`,
+    `\nBuild cache usage: ${humanSize(cacheSize(usage.BuildCache ?? []))}\n`,
+    renderListing(cacheListing(usage.BuildCache ?? []), ''),
   ].join('\n');
 }

@@ -33,7 +33,12 @@ export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContex
 
   app.post('/build/prune', async (request) => {
     const query = queryOf(request);
-    return engine.builder.prune({ all: query.flag('all'), filters: query.filters(pruneFilters) });
+    return engine.builder.prune({
+      all: query.flag('all'),
+      filters: query.filters(pruneFilters),
+      // Renamed with API 1.48.
+      keepBytes: query.integer('reserved-space') ?? query.integer('keep-storage') ?? 0,
+    });
   });
 }
 
