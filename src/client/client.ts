@@ -2,6 +2,7 @@ import { apiVersion } from '../config/index.ts';
 import { containerCalls, execCalls } from './containers.ts';
 import { imageCalls } from './images.ts';
 import { networkCalls } from './networks.ts';
+import { storeCalls } from './store.ts';
 import { systemCalls } from './system.ts';
 import { createTransport, type TlsFiles } from './transport.ts';
 import { volumeCalls } from './volumes.ts';
@@ -31,6 +32,7 @@ export function createClient(options: ClientOptions) {
     networks: networkCalls(transport),
     volumes: volumeCalls(transport),
     system: systemCalls(transport),
+    store: storeCalls(transport),
     /** Any call the typed methods do not cover: `inspect` of an unknown kind, a newer endpoint. */
     request: transport.call,
     [Symbol.dispose]() {

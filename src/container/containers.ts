@@ -102,6 +102,8 @@ export interface Containers {
   inspect(name: string, options: { readonly size: boolean }): Promise<ContainerInspect>;
   top(name: string, psArgs: string): Promise<TopResult>;
   changes(name: string): Promise<FilesystemChange[]>;
+  /** The host's path of its merged files, without what is mounted in them. */
+  tree(name: string): Promise<{ readonly id: string; readonly root: string }>;
   /** Docker's stats object, once or as a stream of samples a second apart. */
   stats(
     name: string,

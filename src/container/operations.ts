@@ -252,6 +252,11 @@ export class Operations implements Containers {
     return this.#deps.services.snapshots.changes(this.#find(name).record.id);
   }
 
+  async tree(name: string): Promise<{ readonly id: string; readonly root: string }> {
+    const { id } = this.#find(name).record;
+    return { id, root: await this.#deps.services.snapshots.mount(id) };
+  }
+
   stats(
     name: string,
     options: { readonly stream: boolean; readonly oneShot: boolean },

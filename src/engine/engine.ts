@@ -1,4 +1,4 @@
-import type { EventMessage, Filters } from '../api/index.ts';
+import type { EventMessage, Filters, ImageDiff } from '../api/index.ts';
 import type { Builder } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
 import type { Containers } from '../container/index.ts';
@@ -24,6 +24,12 @@ export interface System {
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventMessage>;
 }
 
+/** What the engine tells of its store beyond Docker's API: the routes under `/gantry/`. */
+export interface Store {
+  /** What differs between two images or containers. */
+  diff(names: { readonly from: string; readonly to: string }, signal?: AbortSignal): Promise<ImageDiff>;
+}
+
 /** A running engine: what the HTTP server serves and an embedding process calls. Disposing it shuts it down. */
 export interface Engine extends AsyncDisposable {
   readonly config: EngineConfig;
@@ -33,5 +39,6 @@ export interface Engine extends AsyncDisposable {
   readonly volumes: Volumes;
   readonly builder: Builder;
   readonly system: System;
+  readonly store: Store;
   readonly journal: Journal;
 }

@@ -13,6 +13,7 @@ import { openSnapshots } from '../snapshot/index.ts';
 import { createVolumes } from '../volume/index.ts';
 import { removeCgroups } from './cgroup-parent.ts';
 import type { Engine } from './engine.ts';
+import { diffImages } from './image-diff.ts';
 import { prepareHost } from './prepare-host.ts';
 import { lockRoot } from './root-lock.ts';
 import { openRunDirectory } from './run-directory.ts';
@@ -107,6 +108,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     volumes,
     builder,
     system,
+    store: { diff: (names, signal) => diffImages({ images, containers, snapshots }, names, signal) },
     journal: metadata.journal,
     [Symbol.asyncDispose]: async () => {
       if (config.shutdown === 'stop') await side.stopAll();

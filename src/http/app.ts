@@ -15,6 +15,7 @@ import { imageRoutes } from './routes/images.ts';
 import { lifecycleRoutes } from './routes/lifecycle.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { registryRoutes } from './routes/registry.ts';
+import { storeRoutes } from './routes/store.ts';
 import { streamRoutes } from './routes/streams.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -35,6 +36,7 @@ const groups = [
   buildRoutes,
   networkRoutes,
   volumeRoutes,
+  storeRoutes,
   swarmRoutes,
 ];
 

@@ -3,6 +3,7 @@ import type { ImageId } from '../oci/index.ts';
 import { loadArchive } from './archive/load.ts';
 import { saveImages } from './archive/save.ts';
 import { createCollection } from './image-collectors.ts';
+import { imageLayers, openTree } from './image-layers.ts';
 import type { ImageDependencies, ImageParts } from './image-parts.ts';
 import { ImageRows } from './image-rows.ts';
 import type { Images } from './images.ts';
@@ -35,6 +36,8 @@ export function createImages(dependencies: ImageDependencies): Images {
     add: async (image) => changed(await addImage(parts, image)),
     list: (options) => listImages(parts, options),
     inspect: (nameOrId) => inspectImage(parts, nameOrId),
+    layers: (nameOrId, options) => imageLayers(parts, nameOrId, options),
+    openTree: (nameOrId, signal) => openTree(parts, nameOrId, signal),
     history: (nameOrId) => imageHistory(parts, nameOrId),
     tag: (nameOrId, text) => {
       const { image } = resolveImage(rows, nameOrId);

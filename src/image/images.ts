@@ -4,6 +4,7 @@ import type {
   ImageDeleteItem,
   ImageHistoryItem,
   ImageInspect,
+  ImageLayersReport,
   ImageSummary,
   ProgressMessage,
 } from '../api/index.ts';
@@ -55,6 +56,11 @@ export interface ImageUser {
   readonly running: boolean;
 }
 
+export interface ImageTree extends AsyncDisposable {
+  readonly id: ImageId;
+  readonly root: string | undefined;
+}
+
 /** Bytes of layer trees. */
 export interface ImageSpace {
   /** Of all layers of images, each once; layers of the build cache alone are not among them. */
@@ -95,6 +101,13 @@ export interface Images extends AsyncDisposable {
   }): ImageSummary[];
   inspect(nameOrId: string): ImageInspect;
   history(nameOrId: string): ImageHistoryItem[];
+  /** What each layer adds, changes and removes; with `changes` path by path. Compares files, so it takes its time. */
+  layers(
+    nameOrId: string,
+    options: { readonly changes: boolean; readonly signal?: AbortSignal },
+  ): Promise<ImageLayersReport>;
+  /** An image's merged files, read-only, until disposed. `root` is `undefined` for an image without layers. */
+  openTree(nameOrId: string, signal?: AbortSignal): Promise<ImageTree>;
   /** Points `repository:tag` at an image, moving it if it is there. */
   tag(nameOrId: string, reference: string): void;
   remove(

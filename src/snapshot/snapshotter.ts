@@ -14,6 +14,29 @@ export interface CommittedSnapshot {
   readonly usage: Usage;
 }
 
+/** One path in which a tree differs from another. */
+export interface TreeChange {
+  readonly kind: 'added' | 'changed' | 'removed';
+  /** Absolute in the tree. */
+  readonly path: string;
+  /** Bytes of the file as it is now; 0 for what is no file. */
+  readonly size: number;
+  /** Bytes of what stood there before: of a file, or of all in a directory. */
+  readonly before: number;
+}
+
+/** Two directories of the host; `undefined` is an empty tree. */
+export interface Comparison {
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  /**
+   * A layer's own tree in overlay form, that makes `after` of `before`: only what it carries is looked at, and all
+   * of that counts as changed, even if nothing but its time did.
+   */
+  readonly layer?: string;
+  readonly signal?: AbortSignal;
+}
+
 /** Docker's GraphDriver.Data: absolute host paths. */
 export interface SnapshotPaths {
   readonly LowerDir?: string;
@@ -56,6 +79,13 @@ export interface Snapshotter {
   remove(keyOrName: string): Promise<void>;
   /** Paths changed in an active snapshot against its parent, as `docker diff` lists them (sorted). */
   changes(key: string, signal?: AbortSignal): Promise<FilesystemChange[]>;
+  /**
+   * What differs between two trees, times left out, sorted by path: each path of what was added; a directory that was
+   * removed or replaced without what was in it.
+   */
+  compare(comparison: Comparison): Promise<TreeChange[]>;
+  /** What a committed layer changes in those below it. `notFound` if it is not there. */
+  layerChanges(name: ChainId, signal?: AbortSignal): Promise<TreeChange[]>;
   list(): { readonly active: readonly string[]; readonly committed: readonly CommittedSnapshot[] };
 }
 

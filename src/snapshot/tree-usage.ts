@@ -12,7 +12,7 @@ export interface TreeUsage extends Usage {
 const entriesPerTurn = 500;
 
 /** Adds up a tree without following symlinks; a file with several names counts once. */
-export async function treeUsage(root: string, signal?: AbortSignal): Promise<TreeUsage> {
+export async function treeUsage(root: string | Buffer, signal?: AbortSignal): Promise<TreeUsage> {
   const linked = new Set<number>();
   const pending: Buffer[] = [Buffer.from(root)];
   let bytes = 0;

@@ -80,6 +80,53 @@ describe('system df', () => {
   });
 });
 
+describe('image layers and image diff', () => {
+  const dockerfile =
+    'FROM base:1\nCOPY big /big\nRUN rm /big && echo short >/etc/motd\nRUN echo longer >/etc/motd\n';
+
+  test('layers tells what each one adds, changes, removes and wastes', () => {
+    const context = contextOf('layers', { Dockerfile: dockerfile, big: kilobytes(40) });
+    docker('build', '-q', '-t', 'layered:1', context);
+    const table = gantry('image', 'layers', 'layered:1');
+    assert.match(table, /^LAYER +SIZE +BLOB +ADDED +CHANGED +REMOVED +WASTED +CREATED BY$/m);
+    assert.match(table, /^[0-9a-f]{12} +40kB +\S+ +1 +0 +0 +0B .*COPY/m);
+    assert.match(table, /^[0-9a-f]{12} +6B +\S+ +1 +0 +1 +40kB .*rm \/big/m);
+    assert.match(table, /^[0-9a-f]{12} +7B +\S+ +0 +1 +0 +6B .*echo longer/m);
+    assert.match(table, /in 4 layers, 40\.01kB \(2\.0%\) of it wasted$/m);
+    assert.match(gantry('image', 'layers', '--changes', 'layered:1'), /^D +- +40kB +\/big$/m);
+    const report = JSON.parse(gantry('image', 'layers', '--format', 'json', '--changes', 'layered:1')) as {
+      readonly Layers: readonly { readonly Changes: readonly object[] }[];
+    };
+    assert.deepEqual(report.Layers[3]?.Changes, [{ Kind: 'changed', Path: '/etc/motd', Size: 7, Before: 6 }]);
+  });
+
+  test('diff compares images and containers, running or not', () => {
+    assert.equal(
+      gantry('image', 'diff', '-q', 'base:1', 'layered:1'),
+      '/etc/motd',
+      'what came and went again is no difference',
+    );
+    docker('run', '-d', '--name', 'differs', 'layered:1', 'sleep', '1000');
+    docker('exec', 'differs', 'sh', '-c', 'mkdir /made && echo 123 >/made/file && rm /etc/motd');
+    for (const state of ['running', 'stopped']) {
+      if (state === 'stopped') docker('stop', '-t', '0', 'differs');
+      const table = gantry('image', 'diff', 'layered:1', 'differs');
+      assert.match(table, /^D +- +7B +\/etc\/motd$/m, state);
+      assert.match(table, /^A +4B +- +\/made\/file$/m, state);
+      assert.match(table, /2 added, 0 changed, 1 removed: \+4B -7B$/m, state);
+    }
+    docker('rm', '-f', 'differs');
+  });
+
+  test('says what it cannot find', () => {
+    const unknown = engine.gantry(['image', 'diff', 'base:1', 'nothing']);
+    assert.equal(unknown.code, 1);
+    assert.equal(unknown.stderr.trim(), 'Error response from daemon: No such image or container: nothing');
+    assert.match(engine.gantry(['image', 'layers', 'nothing']).stderr, /No such image: nothing:latest/);
+    assert.match(engine.gantry(['image', 'layers', '']).stderr, /image cannot be empty/);
+  });
+});
+
 /** A docker archive of that many images on one layer. */
 function archiveOf(count: number): Buffer {
   const layer = tarOf({ file: 'content' });

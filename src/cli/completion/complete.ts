@@ -1,3 +1,4 @@
+import type { Client } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import type { Command, Context } from '../command.ts';
 import { commands, groups } from '../commands.ts';
@@ -50,7 +51,8 @@ async function argumentsOf(command: Command, context: Context): Promise<readonly
     using client = createClient({ host: context.config.host });
     if (command.usage.includes('PATH | URL') || command.usage.includes('file|URL')) return [files];
     if (command.usage.includes('IMAGE')) {
-      return (await client.images.list()).flatMap((image) => image.RepoTags ?? []);
+      const tags = (await client.images.list()).flatMap((image) => image.RepoTags ?? []);
+      return command.usage.includes('CONTAINER') ? [...tags, ...(await containerNames(client))] : tags;
     }
     if (command.usage.includes('NETWORK'))
       return (await client.networks.list()).map((network) => network.Name);
@@ -58,10 +60,14 @@ async function argumentsOf(command: Command, context: Context): Promise<readonly
       return ((await client.volumes.list()).Volumes ?? []).map((volume) => volume.Name);
     }
     if (!command.usage.includes('CONTAINER') && !command.usage.includes('NAME')) return [];
-    const containers = await client.containers.list({ all: true });
-    return containers.flatMap(({ Names }) => Names.map((name) => name.replace(/^\//, '')));
+    return await containerNames(client);
   } catch (error) {
     if (error instanceof EngineError) return [];
     throw error;
   }
+}
+
+async function containerNames(client: Client): Promise<readonly string[]> {
+  const containers = await client.containers.list({ all: true });
+  return containers.flatMap(({ Names }) => Names.map((name) => name.replace(/^\//, '')));
 }

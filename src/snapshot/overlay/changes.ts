@@ -81,7 +81,8 @@ export function isWhiteout(stats: Stats): boolean {
   return stats.isCharacterDevice() && stats.rdev === 0;
 }
 
-function isOpaque(path: Buffer): boolean {
+/** How it marks a directory that hides those below. */
+export function isOpaque(path: Buffer): boolean {
   return getXattr(path, opaqueAttribute)?.toString('latin1') === 'y';
 }
 

@@ -7,6 +7,11 @@ const directories = ['/dev/pts', '/dev/shm', '/proc', '/sys'];
 const files = ['/.dockerenv', '/etc/resolv.conf', '/etc/hosts', '/etc/hostname', '/dev/console'];
 const links = [['/etc/mtab', '/proc/mounts']] as const;
 
+/** What a container has over its image before it ran, with the directories made for it. */
+export const initLayerPaths: ReadonlySet<string> = new Set(
+  [...directories, ...files, ...links.map(([path]) => path)].flatMap((path) => [dirname(path), path]),
+);
+
 /** The directory name of the init layer over `parent`, made in the boot of this id. */
 export function initName(boot: string, parent: ChainId | undefined): string {
   return `${boot.slice(0, 8)}-${parent === undefined ? 'scratch' : parent.replace(':', '-')}`;

@@ -16,7 +16,15 @@ import { KeyedLock } from '../../lib/keyed-lock.ts';
 import { unmount } from '../../lib/native.ts';
 import type { Metadata } from '../../metadata/index.ts';
 import type { ChainId } from '../../oci/index.ts';
-import type { CommittedSnapshot, SnapshotPaths, Snapshotter, Usage } from '../snapshotter.ts';
+import { compareTrees } from '../compare/compare-trees.ts';
+import type {
+  CommittedSnapshot,
+  Comparison,
+  SnapshotPaths,
+  Snapshotter,
+  TreeChange,
+  Usage,
+} from '../snapshotter.ts';
 import { treeUsage } from '../tree-usage.ts';
 import { listChanges } from './changes.ts';
 import { currentBoot, Durability } from './durability.ts';
@@ -187,6 +195,19 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const row = this.#active(key);
     await using lower = await this.lowerView(key);
     return await listChanges(this.#layout.upper(row.directory), lower?.root, signal);
+  }
+
+  compare(comparison: Comparison): Promise<TreeChange[]> {
+    return compareTrees(comparison);
+  }
+
+  async layerChanges(name: ChainId, signal?: AbortSignal): Promise<TreeChange[]> {
+    await using after = await this.view(name, signal);
+    const row = this.#table.get(name);
+    await using before = row?.parent === null || row === undefined ? undefined : await this.view(row.parent);
+    const layer = this.#layout.fs(row?.directory ?? '');
+    const trees = { before: before?.root, after: after.root, layer };
+    return await compareTrees({ ...trees, ...(signal === undefined ? {} : { signal }) });
   }
 
   list(): { readonly active: readonly string[]; readonly committed: readonly CommittedSnapshot[] } {
