@@ -35,8 +35,11 @@ const only: Readonly<Record<string, readonly string[]>> = {
   cli: ['errors', 'oci', 'api', 'lib', 'config', 'client'],
 };
 
-/** Files that belong to no one subsystem: the composition of the daemon process. */
-const edges: Readonly<Record<string, readonly string[]>> = { 'cli/daemon.ts': ['http'] };
+/** Files that belong to no one subsystem: where the processes of the daemon and of the registry are composed. */
+const edges: Readonly<Record<string, readonly string[]>> = {
+  'cli/daemon.ts': ['http'],
+  'cli/registry.ts': ['registry'],
+};
 
 interface Import {
   readonly file: string;

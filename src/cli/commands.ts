@@ -8,6 +8,7 @@ export const groups: Readonly<Record<string, string>> = {
   container: 'Manage containers',
   image: 'Manage images',
   network: 'Manage networks',
+  registry: 'Run a registry of your own',
   system: 'Manage Gantry',
   volume: 'Manage volumes',
 };
@@ -157,6 +158,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   'network prune': async () => (await networks()).networkPruneCommand,
   'network remove': networkRm,
   'network rm': networkRm,
+  'registry serve': async () => (await import('./registry.ts')).registryServeCommand,
   'system df': async () => (await import('./system/df.ts')).dfCommand,
   'system events': events,
   'system info': info,

@@ -54,10 +54,10 @@ export function unmount(target: string): void {
   if (error.code !== 'EINVAL' && error.code !== 'ENOENT') throw error;
 }
 
-/** flock(2), exclusive, without waiting: false when another open file holds it. Closing the file releases it. */
-export function tryLock(fd: number): boolean {
-  const exclusiveNonBlocking = 2 | 4;
-  if ((flockCall(fd, exclusiveNonBlocking) as number) === 0) return true;
+/** flock(2) without waiting: false when another open file holds it. Closing the file releases it. */
+export function tryLock(fd: number, kind: 'shared' | 'exclusive' = 'exclusive'): boolean {
+  const nonBlocking = 4;
+  if ((flockCall(fd, (kind === 'shared' ? 1 : 2) | nonBlocking) as number) === 0) return true;
   const error = systemError('flock', String(fd));
   if (error.code === 'EAGAIN') return false;
   throw error;

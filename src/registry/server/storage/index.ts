@@ -1,0 +1,2 @@
+export { openLocalStorage } from './local/local-storage.ts';
+export type * from './storage.ts';
