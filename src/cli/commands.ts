@@ -45,6 +45,8 @@ const rm: CommandLoader = async () => (await lifecycle()).rmCommand;
 const rename: CommandLoader = async () => (await lifecycle()).renameCommand;
 const update: CommandLoader = async () => (await lifecycle()).updateCommand;
 const logs: CommandLoader = async () => (await output()).logsCommand;
+const runs: CommandLoader = async () => (await import('./container/runs.ts')).runsCommand;
+const explain: CommandLoader = async () => (await import('./container/runs.ts')).explainCommand;
 const top: CommandLoader = async () => (await output()).topCommand;
 const diff: CommandLoader = async () => (await output()).diffCommand;
 const port: CommandLoader = async () => (await output()).portCommand;
@@ -76,6 +78,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   diff,
   events,
   exec,
+  explain,
   export: exportOne,
   history,
   images: imageList,
@@ -94,6 +97,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   rm,
   rmi,
   run,
+  runs,
   save,
   start,
   stats,
@@ -112,6 +116,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   'container create': create,
   'container diff': diff,
   'container exec': exec,
+  'container explain': explain,
   'container export': exportOne,
   'container inspect': async () => (await inspect()).containerInspectCommand,
   'container kill': kill,
@@ -127,6 +132,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   'container restart': restart,
   'container rm': rm,
   'container run': run,
+  'container runs': runs,
   'container start': start,
   'container stats': stats,
   'container stop': stop,

@@ -20,6 +20,12 @@ export const daemonCommand = defineCommand({
     root: text('Directory of everything durable', { shownDefault: '"/var/lib/gantry"' }),
     runtime: text('Low-level runtime to use for containers: runc or crun', { initial: 'runc' }),
     shutdown: text('At shutdown leave containers running or stop them (keep|stop)', { initial: 'keep' }),
+    'stop-deaf': text(
+      'A stop whose signal can have no effect waits all the same, or kills at once (wait|kill)',
+      {
+        initial: 'wait',
+      },
+    ),
     tls: bool('Use TLS; implied by --tlsverify'),
     tlscacert: text('Trust certs signed only by this CA'),
     tlscert: text('Path to TLS certificate file'),
@@ -32,6 +38,13 @@ export const daemonCommand = defineCommand({
       throw new EngineError(
         'invalidArgument',
         `invalid --shutdown ${JSON.stringify(shutdown)}: must be "keep" or "stop"`,
+      );
+    }
+    const stopDeaf = values['stop-deaf'];
+    if (stopDeaf !== 'wait' && stopDeaf !== 'kill') {
+      throw new EngineError(
+        'invalidArgument',
+        `invalid --stop-deaf ${JSON.stringify(stopDeaf)}: must be "wait" or "kill"`,
       );
     }
     const { runtime } = values;
@@ -47,6 +60,7 @@ export const daemonCommand = defineCommand({
       hosts: values.host.length === 0 ? [`unix://${defaultSocket}`] : values.host,
       debug: values.debug || values['log-level'] === 'debug',
       shutdown,
+      stopDeaf,
       ...(values.root === '' ? {} : { root: values.root }),
       runtime,
       ...(values.bip === '' ? {} : { bip: values.bip }),

@@ -3,6 +3,7 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspect,
+  ContainerRun,
   ContainerSummary,
   ExecCreateRequest,
   ExecInspect,
@@ -64,6 +65,8 @@ export interface LogsQuery {
 export interface StopQuery {
   readonly signal?: string;
   readonly timeoutSeconds?: number;
+  /** What to do when the signal can have no effect; default the daemon's. A Gantry daemon only. */
+  readonly deaf?: 'wait' | 'kill';
 }
 
 export interface WaitAnswer {
@@ -95,6 +98,7 @@ export function containerCalls(transport: Transport) {
   const at = (name: string, rest = '') => `/containers/${encodeURIComponent(name)}${rest}`;
   const post = (name: string, action: string, query = {}, signal?: AbortSignal) =>
     transport.call<void>('POST', at(name, action), { query, signal });
+  const stopQuery = ({ signal, timeoutSeconds, deaf }: StopQuery) => ({ signal, t: timeoutSeconds, deaf });
 
   return {
     list(query: ContainerListQuery = {}): Promise<ContainerSummary[]> {
@@ -104,6 +108,9 @@ export function containerCalls(transport: Transport) {
         signal,
       });
     },
+    /** Its runs, oldest first, with why each ended. A Gantry daemon only. */
+    runs: (name: string, signal?: AbortSignal): Promise<readonly ContainerRun[]> =>
+      transport.call('GET', `/gantry${at(name, '/runs')}`, { signal }),
     create(
       request: ContainerCreateRequest,
       options: { readonly name?: string; readonly platform?: string; readonly signal?: AbortSignal } = {},
@@ -117,12 +124,10 @@ export function containerCalls(transport: Transport) {
       await acceptNotModified(post(name, '/start', query, signal));
     },
     async stop(name: string, options: StopQuery = {}, signal?: AbortSignal): Promise<void> {
-      await acceptNotModified(
-        post(name, '/stop', { signal: options.signal, t: options.timeoutSeconds }, signal),
-      );
+      await acceptNotModified(post(name, '/stop', stopQuery(options), signal));
     },
     restart: (name: string, options: StopQuery = {}, signal?: AbortSignal): Promise<void> =>
-      post(name, '/restart', { signal: options.signal, t: options.timeoutSeconds }, signal),
+      post(name, '/restart', stopQuery(options), signal),
     kill: (name: string, killSignal?: string, signal?: AbortSignal): Promise<void> =>
       post(name, '/kill', { signal: killSignal }, signal),
     pause: (name: string, signal?: AbortSignal): Promise<void> => post(name, '/pause', {}, signal),

@@ -1,5 +1,12 @@
 export { type Client, type ClientOptions, createClient } from './client.ts';
-export type { LogsQuery, StdioChunk, StdioConnection, TerminalSize, WaitAnswer } from './containers.ts';
+export type {
+  LogsQuery,
+  StdioChunk,
+  StdioConnection,
+  StopQuery,
+  TerminalSize,
+  WaitAnswer,
+} from './containers.ts';
 export type { FilterValues } from './filter-values.ts';
 export type { BuildQuery } from './images.ts';
 export type { BuildCacheRecord, DiskUsage, WideObject } from './system.ts';

@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly bip?: string;
   /** At shutdown: leave containers running, or stop them. */
   readonly shutdown?: 'keep' | 'stop';
+  /** What a stop does when the stop signal can have no effect: wait as Docker does, or kill at once. Default wait. */
+  readonly stopDeaf?: 'wait' | 'kill';
 }
 
 /** Frozen settings of one engine. Every name it takes in the kernel derives from `root`. */
@@ -29,6 +31,7 @@ export interface EngineConfig {
   readonly runtime: 'runc' | 'crun';
   readonly bip?: string;
   readonly shutdown: 'keep' | 'stop';
+  readonly stopDeaf: 'wait' | 'kill';
   /** Parent cgroup of containers, `/gantry-INSTANCE`. */
   readonly cgroupParent: string;
 }
@@ -46,6 +49,7 @@ export function engineConfig(options: EngineOptions = {}): EngineConfig {
     runtime: options.runtime ?? 'runc',
     ...(options.bip === undefined ? {} : { bip: options.bip }),
     shutdown: options.shutdown ?? 'keep',
+    stopDeaf: options.stopDeaf ?? 'wait',
     cgroupParent: `/gantry-${instance}`,
   });
 }

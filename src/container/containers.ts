@@ -3,6 +3,7 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspect,
+  ContainerRun,
   ContainerSummary,
   EndpointSettings,
   ExecCreateRequest,
@@ -28,6 +29,8 @@ export interface StopOptions {
   readonly signal?: string;
   /** Seconds; -1 waits for ever; default the container's own, else 10. */
   readonly timeoutSeconds?: number;
+  /** What to do when the signal can have no effect; default the daemon's. */
+  readonly deaf?: 'wait' | 'kill';
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
@@ -97,6 +100,9 @@ export interface Containers {
     condition: WaitCondition,
     signal: AbortSignal,
   ): Promise<{ readonly result: Promise<WaitResult> }>;
+
+  /** Its runs, oldest first, with why each ended; the one under way is the last. */
+  runs(name: string): Promise<readonly ContainerRun[]>;
 
   list(options: ListOptions): Promise<ContainerSummary[]>;
   inspect(name: string, options: { readonly size: boolean }): Promise<ContainerInspect>;

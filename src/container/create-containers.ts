@@ -22,6 +22,7 @@ import { Operations } from './operations.ts';
 import { applyPolicies, recover } from './recover.ts';
 import { Remover } from './remove.ts';
 import { Restarts } from './restarts.ts';
+import { DeafnessWatch } from './runs/deafness-watch.ts';
 import { SeccompProfiles } from './spec/index.ts';
 import { Specs } from './specs.ts';
 import { ContainerStepRunner } from './step-runner.ts';
@@ -94,7 +95,9 @@ export function createContainers({ config, host, store, services, logger }: Cont
   lifecycle.useRestarts(restarts);
   const health = new HealthMonitor({ store, runtime, specs, logger });
   lifecycle.observe(health);
-  const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters });
+  const deafness = new DeafnessWatch(store, logger);
+  lifecycle.observe(deafness);
+  const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters, deaf: config.stopDeaf });
   const logs = new Logs({ reader: services.logReader, waiters, directory: storage.directory });
   const archives = new Archives({ store, storage });
   const creator = new Creator({ store, images, storage, launcher, context });
@@ -124,10 +127,11 @@ export function createContainers({ config, host, store, services, logger }: Cont
     },
     stopAll: async () => {
       const running = store.all().filter(({ state }) => state.running);
-      await Promise.allSettled(running.map((container) => stopper.stop(container, {})));
+      await Promise.allSettled(running.map((container) => stopper.stop(container, {}, 'shutdown')));
     },
     close: async () => {
       health.close();
+      deafness.close();
       execs.close();
       await lifecycle.close();
       // `docker cp` left the trees of stopped containers mounted for the next one.

@@ -39,6 +39,7 @@ export class HealthMonitor implements RunObserver {
       startedAt: new Date(state.startedAt),
       health,
       probe: (signal) => this.#probe(id, settings.command, signal),
+      isUp: async () => ['running', 'paused'].includes((await this.#deps.runtime.state(id))?.status ?? ''),
       onResult: (after, before) => {
         if (store.get(id)?.state.running !== true) return;
         const changed = after.Status !== before.Status;

@@ -75,6 +75,27 @@ test('nextDelayMs() is the start interval in the start period', () => {
   assert.equal(nextDelayMs({ ...initialHealth, Status: 'healthy' }, settings, 5000), 30_000);
 });
 
+test('HealthLoop takes no result from a probe that failed with its container', async () => {
+  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6 });
+  assert.ok(settings !== undefined);
+  const asked = Promise.withResolvers<void>();
+  const loop = new HealthLoop({
+    settings,
+    startedAt: new Date(),
+    health: initialHealth,
+    probe: async () => ({ exitCode: 137, output: '' }),
+    async isUp() {
+      asked.resolve();
+      return false;
+    },
+    onResult() {
+      assert.fail('a result');
+    },
+  });
+  await asked.promise;
+  await loop[Symbol.asyncDispose]();
+});
+
 test('HealthLoop probes, times out, tells results and stops', async () => {
   const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6, Timeout: 20e6, Retries: 1 });
   assert.ok(settings !== undefined);
@@ -96,6 +117,7 @@ test('HealthLoop probes, times out, tells results and stops', async () => {
       aborted.push(true);
       return { exitCode: 0, output: '' };
     },
+    isUp: async () => true,
     onResult(health) {
       seen.push(health);
       if (seen.length === 3) enough.resolve();
@@ -134,6 +156,7 @@ test('HealthLoop does not probe while paused', async () => {
       probes += 1;
       return { exitCode: 0, output: '' };
     },
+    isUp: async () => true,
     onResult: () => undefined,
   });
   loop.paused = true;

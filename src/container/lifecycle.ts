@@ -4,13 +4,24 @@ import { KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
 import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { PendingAttachments } from './attach.ts';
 import type { Launcher } from './launch.ts';
-import type { Container } from './record.ts';
+import { type Container, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
+import { isDeafProcess } from './runs/deaf.ts';
+import type { Ending, Run } from './runs/run.ts';
 import { startExitCode } from './start-error.ts';
 import type { ContainerStore, Happening } from './store.ts';
 import { assertCan, exited, started, startFailed } from './transitions.ts';
 import type { Waiters } from './waiters.ts';
+
+export interface EndOptions {
+  readonly action: Ending['action'];
+  readonly signalNumber: number;
+  /** Negative waits for ever. */
+  readonly timeoutMs: number;
+  /** What to do when the signal can have no effect; default wait, as Docker does. */
+  readonly deaf?: 'wait' | 'kill';
+}
 
 /** Told of every run of a container. */
 export interface RunObserver {
@@ -97,7 +108,10 @@ export class Lifecycle {
     await launcher.tearDown(store.current(id));
     pending.abandon(id);
     const exitCode = startExitCode(error);
-    store.transition(id, (state) => startFailed(state, { message: messageOf(error), exitCode }));
+    store.finish(id, (before) => {
+      const state = startFailed(before, { message: messageOf(error), exitCode });
+      return { state, run: runOf({ ...state, startedAt: zeroTime, finishedAt: new Date().toISOString() }) };
+    });
     waiters.exited(id, exitCode);
     if (hostConfig.AutoRemove) await remover.remove(id, { volumes: true });
   }
@@ -132,9 +146,12 @@ export class Lifecycle {
     const remove = hostConfig.AutoRemove && !held;
     await launcher.tearDown(container);
     const delayMs = held ? undefined : this.#restarts?.delayAfter(container, exit);
-    const after = store.transition(
+    const after = store.finish(
       id,
-      (state) => exited(state, exit, delayMs !== undefined),
+      (before) => {
+        const state = exited(before, exit, delayMs !== undefined);
+        return { state, run: runOf(state) };
+      },
       ...endEvents(container, exit),
     );
     for (const observer of this.#observers) observer.ended(after);
@@ -166,22 +183,27 @@ export class Lifecycle {
   }
 
   /** Ends a running container and waits for it: the signal, patience, SIGKILL. */
-  async end(
-    container: Container,
-    options: { readonly signalNumber: number; readonly timeoutMs: number },
-  ): Promise<void> {
-    const { store, waiters, runtime } = this.#deps;
+  async end(container: Container, options: EndOptions): Promise<void> {
+    const { store, waiters, runtime, logger } = this.#deps;
     const { id } = container.record;
+    const { action, signalNumber: signal } = options;
     const ended = waiters.wait(id, 'not-running');
     const wasPaused = container.state.paused;
-    store.transition(id, (state) => ({ ...state, stoppedByUser: true }), {
+    const deaf = await isDeafProcess(container.state.pid, signal);
+    if (deaf) logger.info({ container: id, signal }, 'the container has no handler for its stop signal');
+    const ending: Ending = { action, signal, at: new Date().toISOString(), deaf, forced: false };
+    store.transition(id, (state) => ({ ...state, stoppedByUser: true, ending }), {
       action: 'kill',
-      attributes: { signal: String(options.signalNumber) },
+      attributes: { signal: String(signal) },
     });
-    await this.signal(container, options.signalNumber);
+    await this.signal(container, signal);
     if (wasPaused) await runtime.resume(id);
-    if (await settles(ended, options.timeoutMs)) return;
-    store.note(store.current(id), { action: 'kill', attributes: { signal: '9' } });
+    const waitsMs = deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
+    if (await settles(ended, waitsMs)) return;
+    store.transition(id, (state) => ({ ...state, ending: { ...ending, forced: true } }), {
+      action: 'kill',
+      attributes: { signal: '9' },
+    });
     await this.signal(container, 9);
     if (await settles(ended, 10_000)) return;
     throw new EngineError('internal', `container ${id} did not end 10 s after SIGKILL`);
@@ -208,6 +230,19 @@ async function settles(promise: Promise<unknown>, timeoutMs: number): Promise<bo
     if (error instanceof DOMException && error.name === 'TimeoutError') return false;
     throw error;
   }
+}
+
+function runOf({ startedAt, finishedAt, exitCode, oomKilled, error, ending, health }: RunState): Run {
+  const last = health?.Log.at(-1);
+  return {
+    startedAt,
+    finishedAt,
+    exitCode,
+    oomKilled,
+    error,
+    ...(ending === undefined ? {} : { ending }),
+    ...(last === undefined ? {} : { health: last }),
+  };
 }
 
 function endEvents(container: Container, exit: Exit): Happening[] {

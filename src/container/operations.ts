@@ -3,6 +3,7 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspect,
+  ContainerRun,
   ContainerSummary,
   EndpointSettings,
   ExecCreateRequest,
@@ -39,6 +40,8 @@ import { joinNetwork, leaveNetwork } from './membership.ts';
 import { parseContainerName } from './names.ts';
 import { pruneContainers } from './prune.ts';
 import type { Container } from './record.ts';
+import { runViews } from './runs/views.ts';
+import { parseSignal } from './signals.ts';
 import { apparmorProfileOf } from './spec/index.ts';
 import { containerStats } from './stats.ts';
 import type { Stopper } from './stop.ts';
@@ -95,6 +98,12 @@ export class Operations implements Containers {
 
   async restart(name: string, options: StopOptions): Promise<void> {
     await this.#deps.stopper.restart(this.#find(name), options);
+  }
+
+  async runs(name: string): Promise<ContainerRun[]> {
+    const container = this.#find(name);
+    const { id, config } = container.record;
+    return runViews(container, this.#deps.store.runs.list(id), parseSignal(config.StopSignal ?? 'SIGTERM'));
   }
 
   async kill(name: string, signal: string | undefined): Promise<void> {

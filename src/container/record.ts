@@ -8,6 +8,7 @@ import type {
 } from '../api/index.ts';
 import type { Connection } from '../network/index.ts';
 import type { ImageId } from '../oci/index.ts';
+import type { Ending } from './runs/run.ts';
 
 /** A mount as it was asked for, beside how Docker shows it. */
 export interface ContainerMount extends MountPoint {
@@ -59,6 +60,8 @@ export interface RunState {
   readonly stoppedByUser: boolean;
   readonly connection?: Connection;
   readonly health?: Health;
+  /** What was asked of this run last. */
+  readonly ending?: Ending;
 }
 
 export interface Container {

@@ -9,6 +9,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import { type Container, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import { startsWithDaemon } from './restart.ts';
+import type { Ending } from './runs/run.ts';
 import type { ContainerStore } from './store.ts';
 
 export interface RecoverDeps {
@@ -74,7 +75,9 @@ async function settle(container: Container, deps: RecoverDeps): Promise<void> {
   try {
     using _held = await lifecycle.locks.acquire(id);
     if (container.state.running && !container.state.restarting) {
-      await lifecycle.ended(id, (await runtime.exit(id)) ?? lostExit());
+      const exit = await runtime.exit(id);
+      if (exit === undefined) store.transition(id, (state) => ({ ...state, ending: lostEnding() }));
+      await lifecycle.ended(id, exit ?? lostExit());
     } else if (container.state.restarting) {
       store.transition(id, (state) => ({ ...state, running: false, restarting: false }));
     }
@@ -91,6 +94,10 @@ async function settle(container: Container, deps: RecoverDeps): Promise<void> {
   } catch (error) {
     logger.error({ container: id, err: error }, 'cannot recover the container');
   }
+}
+
+function lostEnding(): Ending {
+  return { action: 'lost', signal: 0, at: new Date().toISOString(), deaf: false, forced: false };
 }
 
 /** The machine went down with it: nobody saw its end. */

@@ -3,6 +3,8 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { Container } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
+import { isDeafProcess } from './runs/deaf.ts';
+import type { Ending } from './runs/run.ts';
 import { parseSignal } from './signals.ts';
 import type { ContainerStore } from './store.ts';
 import { assertCan } from './transitions.ts';
@@ -10,12 +12,17 @@ import type { Waiters } from './waiters.ts';
 
 const defaultTimeoutSeconds = 10;
 
+/** Who asks for a stop. */
+export type StopReason = 'stop' | 'restart' | 'shutdown';
+
 export interface StopperDeps {
   readonly store: ContainerStore;
   readonly lifecycle: Lifecycle;
   readonly remover: Remover;
   readonly restarts: Restarts;
   readonly waiters: Waiters;
+  /** What a stop does when the stop signal can have no effect. */
+  readonly deaf: 'wait' | 'kill';
 }
 
 /** Everything that ends a run on a client's word. */
@@ -26,14 +33,19 @@ export class Stopper {
     this.#deps = deps;
   }
 
-  async stop(container: Container, options: StopOptions): Promise<void> {
+  async stop(container: Container, options: StopOptions, action: StopReason = 'stop'): Promise<void> {
     assertCan('stop', container);
     const { store, lifecycle } = this.#deps;
     const { id, config } = container.record;
     const signalNumber = parseSignal(options.signal ?? config.StopSignal ?? 'SIGTERM');
     const seconds = options.timeoutSeconds ?? config.StopTimeout ?? defaultTimeoutSeconds;
     if (await this.#cancelRestart(id)) return;
-    await lifecycle.end(container, { signalNumber, timeoutMs: seconds < 0 ? -1 : seconds * 1000 });
+    await lifecycle.end(container, {
+      action,
+      signalNumber,
+      timeoutMs: seconds < 0 ? -1 : seconds * 1000,
+      deaf: options.deaf ?? this.#deps.deaf,
+    });
     const after = store.get(id);
     if (after !== undefined) store.note(after, { action: 'stop' });
   }
@@ -42,7 +54,7 @@ export class Stopper {
     const { store, lifecycle } = this.#deps;
     const { id } = container.record;
     await lifecycle.holding(id, async () => {
-      if (container.state.running) await this.stop(container, options);
+      if (container.state.running) await this.stop(container, options, 'restart');
       await lifecycle.start(id);
     });
     store.note(store.current(id), { action: 'restart' });
@@ -55,7 +67,14 @@ export class Stopper {
     assertCan('kill', container);
     if (await this.#cancelRestart(id)) return;
     const ends = signalNumber === 9 || signalNumber === parseSignal(config.StopSignal ?? 'SIGTERM');
-    store.transition(id, (state) => (ends ? { ...state, stoppedByUser: true } : state), {
+    const ending: Ending = {
+      action: 'kill',
+      signal: signalNumber,
+      at: new Date().toISOString(),
+      deaf: await isDeafProcess(container.state.pid, signalNumber),
+      forced: false,
+    };
+    store.transition(id, (state) => ({ ...state, ending, stoppedByUser: ends || state.stoppedByUser }), {
       action: 'kill',
       attributes: { signal: String(signalNumber) },
     });
@@ -76,7 +95,7 @@ export class Stopper {
       restarts.cancel(id);
       const before = store.get(id);
       if (options.force && before !== undefined && isUp(before)) {
-        await lifecycle.end(before, { signalNumber: 9, timeoutMs: 10_000 });
+        await lifecycle.end(before, { action: 'remove', signalNumber: 9, timeoutMs: 10_000 });
       }
       using _held = await lifecycle.locks.acquire(id);
       const current = store.get(id);

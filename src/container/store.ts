@@ -1,6 +1,8 @@
 import { EngineError } from '../errors/index.ts';
 import type { Metadata, Transaction, TransactOptions } from '../metadata/index.ts';
 import type { Container, ContainerRecord, RunState } from './record.ts';
+import type { Run } from './runs/run.ts';
+import { RunRows } from './runs/run-rows.ts';
 
 /** What happened to a container, for the journal. */
 export interface Happening {
@@ -20,12 +22,14 @@ function durabilityOf({ record }: Container): TransactOptions {
  * wait for nobody. Values are immutable; `save` replaces one, row first.
  */
 export class ContainerStore {
+  readonly runs: RunRows;
   readonly #metadata: Metadata;
   readonly #byId = new Map<string, Container>();
   readonly #idByName = new Map<string, string>();
 
   constructor(metadata: Metadata) {
     this.#metadata = metadata;
+    this.runs = new RunRows(metadata);
     for (const row of metadata.db.prepare('SELECT record, state FROM containers').all()) {
       const { record, state } = row as { record: string; state: string };
       this.#remember({ record: JSON.parse(record) as ContainerRecord, state: JSON.parse(state) as RunState });
@@ -100,6 +104,14 @@ export class ContainerStore {
 
   /** Stores a changed container and what happened to it in one transaction. */
   save(container: Container, ...happenings: readonly Happening[]): Container {
+    return this.#save(container, happenings);
+  }
+
+  #save(
+    container: Container,
+    happenings: readonly Happening[],
+    also?: (transaction: Transaction) => void,
+  ): Container {
     const { record, state } = container;
     const before = this.current(record.id);
     if (before.record.name !== record.name) this.assertNameFree(record.name);
@@ -107,6 +119,7 @@ export class ContainerStore {
       transaction.db
         .prepare('UPDATE containers SET name = ?, record = ?, state = ? WHERE id = ?')
         .run(record.name, JSON.stringify(record), JSON.stringify(state), record.id);
+      also?.(transaction);
       for (const happening of happenings) this.#record(transaction, container, happening);
     }, durabilityOf(container));
     this.#idByName.delete(before.record.name);
@@ -124,6 +137,20 @@ export class ContainerStore {
     return this.save({ record, state: next(state) }, ...happenings);
   }
 
+  /** A change of state that ends a run, with the record of that run. */
+  finish(
+    id: string,
+    next: (state: RunState) => { readonly state: RunState; readonly run: Run },
+    ...happenings: readonly Happening[]
+  ): Container {
+    const { record, state: before } = this.current(id);
+    const { state, run } = next(before);
+    return this.#save({ record, state }, happenings, (transaction) => {
+      // A container of --rm is about to go, and its runs with it.
+      if (!record.hostConfig.AutoRemove) this.runs.insert(transaction, id, run);
+    });
+  }
+
   /** Only journals, changes nothing. */
   note(container: Container, ...happenings: readonly Happening[]): void {
     this.#metadata.transact((transaction) => {
@@ -136,6 +163,7 @@ export class ContainerStore {
     this.#metadata.transact((transaction) => {
       also?.(transaction);
       transaction.db.prepare('DELETE FROM containers WHERE id = ?').run(id);
+      this.runs.deleteAll(transaction, id);
       this.#record(transaction, container, { action: 'destroy' });
     }, durabilityOf(container));
     this.#byId.delete(id);

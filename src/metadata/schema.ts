@@ -114,4 +114,13 @@ export const migrations: readonly string[] = [
   UPDATE build_cache SET is_result = 1;
   CREATE INDEX build_cache_image ON build_cache (image_id);
   `,
+  `
+  -- How each ended run of a container went, its newest hundred.
+  CREATE TABLE container_runs (
+    container_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    PRIMARY KEY (container_id, number)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

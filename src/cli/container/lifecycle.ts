@@ -1,3 +1,5 @@
+import type { StopQuery } from '../../client/index.ts';
+import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { forEach } from '../each.ts';
 import { bytes, swapBytes } from '../flag-kinds.ts';
@@ -10,14 +12,26 @@ const many = 'CONTAINER [CONTAINER...]';
 const stopFlags = {
   signal: text('Signal to send to the container', { short: 's' }),
   timeout: int('Seconds to wait before killing the container', { short: 't' }),
+  'stop-deaf': text('Kill at once if the signal can have no effect, or wait all the same (kill|wait)'),
   time: int('Seconds to wait before killing the container', { hidden: true }),
 };
 
-function stopQuery(values: { signal: string; timeout: number; time: number }, given: ReadonlySet<string>) {
+function stopQuery(
+  values: { signal: string; timeout: number; time: number; 'stop-deaf': string },
+  given: ReadonlySet<string>,
+): StopQuery {
+  const deaf = values['stop-deaf'];
+  if (deaf !== '' && deaf !== 'kill' && deaf !== 'wait') {
+    throw new EngineError(
+      'invalidArgument',
+      `invalid --stop-deaf ${JSON.stringify(deaf)}: must be "kill" or "wait"`,
+    );
+  }
   const seconds = given.has('timeout') ? values.timeout : given.has('time') ? values.time : undefined;
   return {
     ...(values.signal === '' ? {} : { signal: values.signal }),
     ...(seconds === undefined ? {} : { timeoutSeconds: seconds }),
+    ...(deaf === '' ? {} : { deaf }),
   };
 }
 

@@ -1,9 +1,11 @@
+import type { Client } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
-import { bool, text } from '../flags.ts';
+import { bool, int, text } from '../flags.ts';
 import { alignColumns } from '../output/table.ts';
 import { parseTimestamp } from '../run/sizes.ts';
 import { printOutput } from '../terminal/stdio.ts';
+import { findRun, spanOf } from './runs.ts';
 
 export const logsCommand = defineCommand({
   usage: '[OPTIONS] CONTAINER',
@@ -14,6 +16,9 @@ export const logsCommand = defineCommand({
   flags: {
     details: bool('Show extra details provided to logs'),
     follow: bool('Follow log output', { short: 'f' }),
+    run: int('Show the logs of one run: its number, 0 for the latest, -1 for the one before', {
+      shownDefault: '',
+    }),
     since: text(
       'Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
     ),
@@ -23,22 +28,29 @@ export const logsCommand = defineCommand({
       'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
     ),
   },
-  async run({ context, values, args }) {
+  async run({ context, values, given, args }) {
     const [name = ''] = args;
     const { containers } = await context.client();
     const { Id, Config } = await containers.inspect(name);
+    const span = given.has('run') ? await spanOfRun(containers, Id, values.run) : {};
     const output = await containers.logs(Id, {
       tty: Config.Tty,
       follow: values.follow,
       timestamps: values.timestamps,
       details: values.details,
       tail: values.tail,
+      ...span,
       ...(values.since === '' ? {} : { since: parseTimestamp(values.since) }),
       ...(values.until === '' ? {} : { until: parseTimestamp(values.until) }),
     });
     await printOutput(output, context);
   },
 });
+
+async function spanOfRun(containers: Client['containers'], id: string, wanted: number) {
+  const runs = await containers.runs(id);
+  return spanOf(runs, findRun(runs, wanted));
+}
 
 export const topCommand = defineCommand({
   usage: 'CONTAINER [ps OPTIONS]',

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { StopOptions, WaitCondition } from '../../container/index.ts';
+import type { Containers, StopOptions, WaitCondition } from '../../container/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import { bodyExpected } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
@@ -13,6 +13,8 @@ const startBodyLimit = 7;
 /** Moving a container between its states. */
 export function lifecycleRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
   const { containers } = engine;
+
+  runRoutes(app, containers);
 
   app.post<IdParams>('/containers/:id/start', async (request, reply) => {
     if (bodyExpected(request.raw) && !(Number(request.headers['content-length']) <= startBodyLimit)) {
@@ -68,11 +70,24 @@ export function lifecycleRoutes(app: FastifyInstance, { engine, calls }: RouteCo
   });
 }
 
+/** Gantry's own: why each run ended. */
+function runRoutes(app: FastifyInstance, containers: Containers): void {
+  app.get<IdParams>('/gantry/containers/:id/runs', async (request) => containers.runs(request.params.id));
+}
+
 function stopOptions(query: Query): StopOptions {
   const signal = query.optional('signal');
   const timeoutSeconds = query.integer('t');
+  const deaf = query.optional('deaf');
+  if (deaf !== undefined && deaf !== 'wait' && deaf !== 'kill') {
+    throw new EngineError(
+      'invalidArgument',
+      `invalid deaf ${JSON.stringify(deaf)}: must be "wait" or "kill"`,
+    );
+  }
   return {
     ...(signal === undefined ? {} : { signal }),
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    ...(deaf === undefined ? {} : { deaf }),
   };
 }
