@@ -10,6 +10,7 @@ import {
   isResolvedStub,
   type Networks,
   resolvConf,
+  resolverAddress,
 } from '../network/index.ts';
 import type { OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
@@ -107,6 +108,8 @@ export class Launcher {
       networkMode: firstNetwork(mode, record),
       endpoints: record.endpoints,
       portBindings: portsOf(record),
+      hostname: config.Hostname,
+      dns: hostConfig.Dns ?? [],
     });
     this.#connections.set(record.id, connection);
     return connection;
@@ -176,6 +179,7 @@ export class Launcher {
           dns: hostConfig.Dns ?? [],
           search: hostConfig.DnsSearch ?? [],
           options: hostConfig.DnsOptions ?? [],
+          ...(connection?.resolver === undefined ? {} : { resolver: resolverAddress }),
         }),
       ),
     ]);

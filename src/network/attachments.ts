@@ -3,6 +3,7 @@ import { EngineError, messageOf } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { macOf, parseSubnet } from './addresses.ts';
 import { bridgeRulesOf } from './bridges.ts';
+import type { Resolvers } from './dns/resolvers.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { HostPorts } from './host-ports.ts';
 import { nft } from './kernel.ts';
@@ -19,6 +20,7 @@ export interface NetworkState {
   readonly endpoints: Endpoints;
   readonly sandboxes: Sandboxes;
   readonly ports: HostPorts;
+  readonly resolvers: Resolvers;
 }
 
 export interface AttachmentsOptions {
@@ -37,6 +39,7 @@ export class Attachments {
   readonly #endpoints: Endpoints;
   readonly #sandboxes: Sandboxes;
   readonly #ports: HostPorts;
+  readonly #resolvers: Resolvers;
   readonly #pool: Pool<Sandbox>;
   readonly #onRefill: () => void;
   readonly #onWarning: (message: string, error: unknown) => void;
@@ -47,6 +50,7 @@ export class Attachments {
     this.#endpoints = state.endpoints;
     this.#sandboxes = state.sandboxes;
     this.#ports = state.ports;
+    this.#resolvers = state.resolvers;
     this.#onRefill = onRefill;
     this.#onWarning = onWarning;
     this.#pool = new Pool({
@@ -78,10 +82,16 @@ export class Attachments {
     const sandbox = await this.#sandboxFor(networks, signal);
     try {
       signal?.throwIfAborted();
+      const namespacePath = this.#sandboxes.pathOf(sandbox.sandboxId);
+      const resolver = networks.some(({ record }) => hasNames(record))
+        ? { servers: request.dns ?? [] }
+        : undefined;
+      if (resolver !== undefined) {
+        await this.#resolvers.open({ containerId: request.containerId, namespacePath, ...resolver });
+      }
       const ports = await this.#publish(request, sandbox, requests);
-      this.#announce(request, networks, sandbox);
-      return {
-        namespacePath: this.#sandboxes.pathOf(sandbox.sandboxId),
+      const connection: Connection = {
+        namespacePath,
         sandboxId: sandbox.sandboxId,
         endpoints: Object.fromEntries(
           networks.map(({ record, settings }, index) => [
@@ -90,14 +100,19 @@ export class Attachments {
           ]),
         ),
         ports,
+        ...(resolver === undefined ? {} : { resolver }),
       };
+      this.#announce(request, connection);
+      return connection;
     } catch (error) {
+      this.#resolvers.close(request.containerId);
       this.#discard(sandbox);
       throw error;
     }
   }
 
   async release(containerId: string, connection: Connection): Promise<void> {
+    this.#resolvers.close(containerId);
     const rules = this.#ports.release(containerId);
     const known = this.#endpoints.detach(containerId);
     const stored = storedEndpoints(containerId, '', connection).filter(({ address }) => address !== '');
@@ -258,20 +273,8 @@ export class Attachments {
     }
   }
 
-  #announce(request: ConnectRequest, networks: readonly WantedNetwork[], sandbox: Sandbox): void {
-    const { containerId, containerName } = request;
-    const endpoints = networks.map(({ record }, index) => {
-      const made = sandbox.endpoints[index];
-      return {
-        containerId,
-        containerName,
-        networkId: record.id,
-        endpointId: made?.endpointId ?? sandbox.sandboxId,
-        mac: made?.mac ?? '',
-        address: made?.address ?? '',
-        prefix: made?.prefix ?? 0,
-      };
-    });
+  #announce({ containerId, containerName }: ConnectRequest, connection: Connection): void {
+    const endpoints = storedEndpoints(containerId, containerName, connection);
     this.#endpoints.attach(containerId, endpoints, this.#records.all());
     this.#records.recordUse(
       'connect',
@@ -295,6 +298,8 @@ export function storedEndpoints(
     mac: settings.MacAddress,
     address: settings.IPAddress,
     prefix: settings.IPPrefixLen,
+    names: settings.DNSNames ?? [],
+    links: settings.Links ?? [],
   }));
 }
 
@@ -311,9 +316,14 @@ interface SettingsInput {
 }
 
 function settingsOf({ request, record, settings, endpoint }: SettingsInput): EndpointSettings {
-  const isUserDefined = !builtinNames.includes(record.name);
   const aliases = settings.Aliases ?? null;
-  const names = [request.containerName, request.containerId.slice(0, 12), ...(aliases ?? [])];
+  const { containerName, containerId, hostname } = request;
+  const names = [
+    containerName,
+    ...(aliases ?? []),
+    containerId.slice(0, 12),
+    ...(hostname ? [hostname] : []),
+  ];
   return {
     IPAMConfig: settings.IPAMConfig ?? null,
     Links: settings.Links ?? null,
@@ -329,6 +339,11 @@ function settingsOf({ request, record, settings, endpoint }: SettingsInput): End
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: isUserDefined ? [...new Set(names)] : null,
+    DNSNames: hasNames(record) ? [...new Set(names)] : null,
   };
+}
+
+/** Only on user-defined networks do containers know each other by name. */
+function hasNames(record: NetworkRecord): boolean {
+  return !builtinNames.includes(record.name);
 }

@@ -6,6 +6,7 @@ import { chooseSubnet, parseSubnet, takenSubnets } from './addresses.ts';
 import { Attachments, storedEndpoints } from './attachments.ts';
 import { bridgeRulesOf, ensureBridges, ensureBuiltins, makeBridge, withSubnetLock } from './bridges.ts';
 import { checkCreateRequest, recordOf } from './create-request.ts';
+import { Resolvers } from './dns/resolvers.ts';
 import { Endpoints } from './endpoints.ts';
 import { type HostFirewall, hostFirewall } from './host-firewall.ts';
 import { HostPorts } from './host-ports.ts';
@@ -46,6 +47,7 @@ class BridgeNetworks implements Networks {
   readonly #sandboxes: Sandboxes;
   readonly #endpoints = new Endpoints();
   readonly #ports = new HostPorts();
+  readonly #resolvers: Resolvers;
   readonly #attachments: Attachments;
   readonly #firewall: HostFirewall;
   readonly #warn: (message: string, error: unknown) => void;
@@ -60,6 +62,7 @@ class BridgeNetworks implements Networks {
     this.#sandboxes = new Sandboxes(this.#names);
     this.#firewall = hostFirewall(this.#names.bridge, tableOf(config.instance));
     this.#warn = onWarning;
+    this.#resolvers = new Resolvers({ records: this.#records, endpoints: this.#endpoints });
     this.#attachments = new Attachments({
       instance: config.instance,
       state: {
@@ -67,6 +70,7 @@ class BridgeNetworks implements Networks {
         endpoints: this.#endpoints,
         sandboxes: this.#sandboxes,
         ports: this.#ports,
+        resolvers: this.#resolvers,
       },
       poolSize,
       onWarning,
@@ -101,7 +105,7 @@ class BridgeNetworks implements Networks {
     }
     await this.#removeOrphans(running);
     await nft(tableScript(config.instance, bridgeRulesOf(records), this.#ports.rules()));
-    await this.#firewall.open();
+    await Promise.all([this.#firewall.open(), this.#reopenResolvers(running)]);
     this.#firewallCheckedMs = Date.now();
     this.#isOpen = true;
     void this.#attachments.fill();
@@ -180,6 +184,7 @@ class BridgeNetworks implements Networks {
     await this.#attachments.close();
     await this.#sandboxes.idle();
     this.#ports[Symbol.dispose]();
+    this.#resolvers[Symbol.dispose]();
     if (!this.#isOpen) return;
     this.#isOpen = false;
     const records = this.#records.all();
@@ -221,6 +226,20 @@ class BridgeNetworks implements Networks {
       await ipForce([`link del dev ${bridge.device}`]);
       throw error;
     }
+  }
+
+  /** Containers that outlived an engine ask for names where its resolvers were. */
+  async #reopenResolvers(running: readonly RunningContainer[]): Promise<void> {
+    await Promise.all(
+      running.map(async ({ containerId, connection: { namespacePath, resolver } }) => {
+        if (resolver === undefined) return;
+        try {
+          await this.#resolvers.open({ containerId, namespacePath, ...resolver });
+        } catch (error) {
+          this.#warn(`Cannot answer the name queries of container ${containerId}`, error);
+        }
+      }),
+    );
   }
 
   async #removeOrphans(running: readonly RunningContainer[]): Promise<void> {

@@ -12,6 +12,10 @@ export interface Endpoint {
   /** '' on the `none` network. */
   readonly address: string;
   readonly prefix: number;
+  /** What it is called on this network. */
+  readonly names: readonly string[];
+  /** `CONTAINER:ALIAS`: names that others have for it alone. */
+  readonly links: readonly string[];
 }
 
 /** Who is on which network, and which addresses are taken. In memory only: running containers tell it at start. */

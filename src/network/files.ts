@@ -11,6 +11,8 @@ export interface ResolvOptions {
   readonly dns?: readonly string[];
   readonly search?: readonly string[];
   readonly options?: readonly string[];
+  /** The engine's own resolver, which asks the others: it stands alone in the file. */
+  readonly resolver?: string;
 }
 
 /** True when the host's file names only systemd-resolved's stub, so that the `resolved` file is the one to copy. */
@@ -25,14 +27,16 @@ export function isResolvedStub(hostText: string): boolean {
  */
 export function resolvConf(
   hostText: string,
-  { dns = [], search = [], options = [] }: ResolvOptions = {},
+  { dns = [], search = [], options = [], resolver }: ResolvOptions = {},
 ): string {
-  const reachable = valuesOf(hostText, 'nameserver').filter(
-    (server) => isIP(server) !== 0 && !isLoopback(server),
-  );
-  const servers = dns.length > 0 ? dns : reachable.length > 0 ? reachable : ['8.8.8.8', '8.8.4.4'];
+  const reachable = nameserversOf(hostText).filter((server) => !isLoopback(server));
+  const others = dns.length > 0 ? dns : reachable.length > 0 ? reachable : ['8.8.8.8', '8.8.4.4'];
+  const servers = resolver === undefined ? others : [resolver];
   const domains = search.length > 0 ? search.filter((domain) => domain !== '.') : searchOf(hostText);
-  const settings = options.length > 0 ? options : valuesOf(hostText, 'options').flatMap(words);
+  const given = options.length > 0 ? options : valuesOf(hostText, 'options').flatMap(words);
+  const hasDots = given.some((option) => option.startsWith('ndots:'));
+  // A container's name has no dots and is to be asked for as it is.
+  const settings = resolver === undefined || hasDots ? given : [...given, 'ndots:0'];
   return lines([
     ...servers.map((server) => `nameserver ${server}`),
     ...(domains.length > 0 ? [`search ${domains.join(' ')}`] : []),
@@ -77,6 +81,11 @@ export function hostsFile(options: HostsOptions): string {
 
 export function hostnameFile(hostname: string): string {
   return `${hostname}\n`;
+}
+
+/** The servers that a resolv.conf names. */
+export function nameserversOf(text: string): string[] {
+  return valuesOf(text, 'nameserver').filter((server) => isIP(server) !== 0);
 }
 
 function isLoopback(address: string): boolean {

@@ -1,3 +1,4 @@
 export { createNetworks } from './create-networks.ts';
+export { resolverAddress } from './dns/redirect.ts';
 export * from './files.ts';
 export type * from './networks.ts';

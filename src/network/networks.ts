@@ -17,6 +17,10 @@ export interface ConnectRequest {
   readonly endpoints: Readonly<Record<string, Partial<EndpointSettings>>>;
   /** Ports to publish; a HostPort of '' or '0' is chosen here. */
   readonly portBindings: PortMap;
+  /** A name that others on a user-defined network can use, too. */
+  readonly hostname?: string;
+  /** `--dns`: servers the resolver of a user-defined network asks instead of the host's. */
+  readonly dns?: readonly string[];
 }
 
 /** A started container's network. Plain data: it is stored with the container and given back to `release`. */
@@ -27,6 +31,8 @@ export interface Connection {
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
   /** With the host ports chosen. */
   readonly ports: PortMap;
+  /** Set where the engine answers the container's name queries, at `resolverAddress`. */
+  readonly resolver?: { readonly servers: readonly string[] };
 }
 
 /** A container that outlived the daemon, with the network it was given. */

@@ -113,8 +113,9 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
       networks.list(new Map([['label', ['app=shop']]])).map(({ Name }) => Name),
       ['web'],
     );
-    const connection = await networks.connect(connectRequest('a', { networkMode: 'web' }));
-    assert.deepEqual(connection.endpoints['web']?.DNSNames, ['name-a', 'a'.repeat(12)]);
+    const more = { networkMode: 'web', endpoints: { web: { Aliases: ['w'] } }, hostname: 'host-a' };
+    const connection = await networks.connect(connectRequest('a', more));
+    assert.deepEqual(connection.endpoints['web']?.DNSNames, ['name-a', 'w', 'a'.repeat(12), 'host-a']);
     await assert.rejects(networks.remove('web'), /network web has active endpoints \(name:"name-a" id:"/);
     await networks.release('a'.repeat(64), connection);
     await networks.remove('web');

@@ -233,6 +233,32 @@ test('a container that does not run can change its networks', () => {
   docker('network', 'rm', 'other');
 });
 
+test('names outlive the engine that gave them', async () => {
+  docker('network', 'create', 'named');
+  docker(
+    'run',
+    '-d',
+    '--network',
+    'named',
+    '--network-alias',
+    'other',
+    '--name',
+    'one',
+    'base:1',
+    'sleep',
+    '1000',
+  );
+  docker('run', '-d', '--network', 'named', '--name', 'two', 'base:1', 'sleep', '1000');
+  const look = (name: string) => docker('exec', 'two', 'ping', '-c', '1', name);
+  assert.match(docker('exec', 'two', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.11\n/);
+  for (const name of ['one', 'other', docker('inspect', '-f', '{{slice .Id 0 12}}', 'one')]) look(name);
+  await engine.end('SIGKILL');
+  await engine.start();
+  look('one');
+  docker('rm', '-f', 'one', 'two');
+  docker('network', 'rm', 'named');
+});
+
 test('the firewall of others has our rules while the engine runs, and nothing is left after', async () => {
   assert.match(inside('nft', 'list', 'table', 'ip', 'filter'), /comment "gantry/);
   const bridge = docker(

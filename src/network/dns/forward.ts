@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hostResolvConf, nameserversOf } from '../files.ts';
+
+// As ES imports they would load far more.
+const { createSocket } = process.getBuiltinModule('node:dgram');
+const { connect } = process.getBuiltinModule('node:net');
+
+const dnsPort = 53;
+/** A server that has not answered by then gets company. */
+const staggerMs = 700;
+const deadlineMs = 4_500;
+const busyLimit = 256;
+
+/**
+ * Asks other resolvers on behalf of containers, from the host's network. The next server is asked when one fails or
+ * takes its time, so that a dead one costs nobody a name; the one that answered last comes first.
+ */
+export class Forwarder {
+  #preferred: string | undefined;
+  #busy = 0;
+
+  /** `servers` instead of the host's own, if there are any. `undefined` when nobody answers in time. */
+  async ask(
+    query: Buffer,
+    transport: 'udp' | 'tcp',
+    servers: readonly string[],
+  ): Promise<Buffer | undefined> {
+    if (this.#busy >= busyLimit) return undefined;
+    this.#busy += 1;
+    try {
+      return await this.#askAll(query, transport, servers.length > 0 ? servers : await hostServers());
+    } finally {
+      this.#busy -= 1;
+    }
+  }
+
+  async #askAll(
+    query: Buffer,
+    transport: 'udp' | 'tcp',
+    servers: readonly string[],
+  ): Promise<Buffer | undefined> {
+    using stop = aborting(deadlineMs);
+    const ask = transport === 'udp' ? askByUdp : askByTcp;
+    const order = [...servers].sort((a, b) => Number(b === this.#preferred) - Number(a === this.#preferred));
+    const asked: Promise<Buffer | undefined>[] = [];
+    let refusal: Buffer | undefined;
+    const first = Promise.withResolvers<Buffer | undefined>();
+    for (const server of order) {
+      const one = ask(query, server, stop.signal).then(
+        (reply) => {
+          if (!isFailure(reply)) {
+            this.#preferred = server;
+            first.resolve(reply);
+          } else refusal ??= reply;
+          return reply;
+        },
+        () => undefined,
+      );
+      asked.push(one);
+      const found = await Promise.race([first.promise, one, delay(staggerMs, undefined, { ref: false })]);
+      if (found !== undefined && !isFailure(found)) return found;
+    }
+    return await Promise.race([first.promise, Promise.all(asked).then(() => refusal)]);
+  }
+}
+
+/** SERVFAIL, REFUSED and the like: another server may know better. NXDOMAIN is an answer. */
+function isFailure(reply: Buffer): boolean {
+  const code = (reply[3] ?? 0) & 0xf;
+  return code !== 0 && code !== 3;
+}
+
+async function hostServers(): Promise<string[]> {
+  return nameserversOf(await readFile(hostResolvConf.plain, 'utf8').catch(() => ''));
+}
+
+async function askByUdp(query: Buffer, server: string, signal: AbortSignal): Promise<Buffer> {
+  const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const onAbort = () => {
+    reject(signal.reason as Error);
+  };
+  signal.addEventListener('abort', onAbort);
+  socket.on('error', reject);
+  socket.on('message', (reply) => {
+    if (reply.length >= 12 && reply.readUInt16BE(0) === query.readUInt16BE(0)) resolve(reply);
+  });
+  socket.connect(dnsPort, server, () => {
+    if (!signal.aborted) socket.send(query);
+  });
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    socket.close();
+  }
+}
+
+async function askByTcp(query: Buffer, server: string, signal: AbortSignal): Promise<Buffer> {
+  const socket = connect({ host: server, port: dnsPort, signal });
+  socket.write(withLength(query));
+  let received = Buffer.alloc(0);
+  try {
+    for await (const chunk of socket) {
+      received = Buffer.concat([received, chunk as Buffer]);
+      if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) break;
+    }
+  } finally {
+    socket.destroy();
+  }
+  if (received.length < 14) throw new Error(`${server} closed the connection`);
+  return received.subarray(2, 2 + received.readUInt16BE(0));
+}
+
+/** A message as it goes over TCP. */
+export function withLength(message: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  return Buffer.concat([length, message]);
+}
+
+function aborting(afterMs: number): { readonly signal: AbortSignal } & Disposable {
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    controller.abort(new Error('nobody answered in time'));
+  }, afterMs);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      // Those still asking have lost.
+      controller.abort(new Error('another server answered'));
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { Endpoints } from '../endpoints.ts';
+import { builtinNames, type NetworkRecords } from '../records.ts';
+import type { ResolverView } from './resolver.ts';
+
+export interface ResolversOptions {
+  readonly records: NetworkRecords;
+  readonly endpoints: Endpoints;
+}
+
+export interface ResolverTarget {
+  readonly containerId: string;
+  readonly namespacePath: string;
+  /** Servers of `--dns`; none are the host's. */
+  readonly servers: readonly string[];
+}
+
+/** The resolvers of this engine's containers. Nothing of it is loaded before the first one opens. */
+export class Resolvers implements Disposable {
+  readonly #options: ResolversOptions;
+  readonly #open = new Map<string, Disposable>();
+  #code: ReturnType<typeof load> | undefined;
+
+  constructor(options: ResolversOptions) {
+    this.#options = options;
+  }
+
+  has(containerId: string): boolean {
+    return this.#open.has(containerId);
+  }
+
+  /** Resolves when names can be asked for. */
+  async open({ containerId, namespacePath, servers }: ResolverTarget): Promise<void> {
+    this.#code ??= load();
+    const { openResolver, forwarder } = await this.#code;
+    const reachable = servers.filter((server) => !server.startsWith('127.'));
+    const opened = await openResolver({
+      namespacePath,
+      forwarder,
+      view: () => this.#view(containerId, reachable),
+    });
+    this.close(containerId);
+    this.#open.set(containerId, opened);
+  }
+
+  close(containerId: string): void {
+    this.#open.get(containerId)?.[Symbol.dispose]();
+    this.#open.delete(containerId);
+  }
+
+  [Symbol.dispose](): void {
+    for (const id of [...this.#open.keys()]) this.close(id);
+  }
+
+  #view(containerId: string, servers: readonly string[]): ResolverView {
+    const { records, endpoints } = this.#options;
+    const own = endpoints.of(containerId).flatMap((endpoint) => {
+      const record = records.get(endpoint.networkId);
+      return record === undefined ? [] : [{ record, links: endpoint.links }];
+    });
+    return {
+      networks: own
+        .filter(({ record }) => !builtinNames.includes(record.name))
+        .map(({ record, links }) => ({ name: record.name, endpoints: endpoints.on(record.id), links })),
+      servers: own.every(({ record }) => record.internal) ? undefined : servers,
+    };
+  }
+}
+
+async function load() {
+  const [{ openResolver }, { Forwarder }] = await Promise.all([
+    import('./resolver.ts'),
+    import('./forward.ts'),
+  ]);
+  return { openResolver, forwarder: new Forwarder() };
+}
