@@ -105,6 +105,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     store,
     services,
     creator,
+    launcher,
     lifecycle,
     stopper,
     execs,

@@ -11,6 +11,8 @@ import {
   type Networks,
   resolvConf,
   resolverAddress,
+  withOwnAddress,
+  withoutOwnAddress,
 } from '../network/index.ts';
 import type { OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
@@ -159,7 +161,7 @@ export class Launcher {
       hosts: join(directory, 'hosts'),
     };
     if (joined !== undefined) return files;
-    const addresses = Object.values(connection?.endpoints ?? {}).flatMap(({ IPAddress }) => IPAddress || []);
+    const addresses = connection === undefined ? [] : addressesOf(connection);
     const usesHostNetwork = hostConfig.NetworkMode === 'host';
     const hosts = usesHostNetwork
       ? `${await readFile('/etc/hosts', 'utf8')}${extraHostLines(hostConfig.ExtraHosts, networks.gateway)}`
@@ -173,17 +175,26 @@ export class Launcher {
     await Promise.all([
       writeFile(files.hosts, hosts),
       writeFile(files.hostname, hostnameFile(config.Hostname)),
-      writeFile(
-        files.resolvConf,
-        resolvConf(await hostResolvers(), {
-          dns: hostConfig.Dns ?? [],
-          search: hostConfig.DnsSearch ?? [],
-          options: hostConfig.DnsOptions ?? [],
-          ...(connection?.resolver === undefined ? {} : { resolver: resolverAddress }),
-        }),
-      ),
+      writeFile(files.resolvConf, await resolvConfOf(record, connection)),
     ]);
     return files;
+  }
+
+  /** Brings the files of a running container in line with a network it joined or left, as it may have changed them. */
+  async updateFiles(record: ContainerRecord, before: Connection, after: Connection): Promise<void> {
+    const directory = join(this.#deps.storage.directory, record.id);
+    const hosts = join(directory, 'hosts');
+    const { Hostname: hostname, Domainname: domainname } = record.config;
+    let text = await readFile(hosts, 'utf8');
+    const [old, now] = [addressesOf(before), addressesOf(after)];
+    for (const address of old.filter((each) => !now.includes(each)))
+      text = withoutOwnAddress(text, { hostname, address });
+    for (const address of now.filter((each) => !old.includes(each)))
+      text = withOwnAddress(text, { hostname, domainname, address });
+    // In place: the container sees this very file.
+    await writeFile(hosts, text);
+    if (before.resolver === undefined && after.resolver !== undefined)
+      await writeFile(join(directory, 'resolv.conf'), await resolvConfOf(record, after));
   }
 
   /** The directory of a new container's files. */
@@ -196,6 +207,22 @@ export class Launcher {
   }
 }
 
+function addressesOf({ endpoints }: Connection): string[] {
+  return Object.values(endpoints).flatMap(({ IPAddress }) => IPAddress || []);
+}
+
+async function resolvConfOf(
+  { hostConfig }: ContainerRecord,
+  connection: Connection | undefined,
+): Promise<string> {
+  return resolvConf(await hostResolvers(), {
+    dns: hostConfig.Dns ?? [],
+    search: hostConfig.DnsSearch ?? [],
+    options: hostConfig.DnsOptions ?? [],
+    ...(connection?.resolver === undefined ? {} : { resolver: resolverAddress }),
+  });
+}
+
 /** The network that ports are published on: the mode's, unless the container was taken off it. */
 function firstNetwork(mode: string, { endpoints }: ContainerRecord): string {
   const names = Object.keys(endpoints);
@@ -204,7 +231,10 @@ function firstNetwork(mode: string, { endpoints }: ContainerRecord): string {
 }
 
 /** Ports to publish; with -P also each exposed one, on a port of our choice. */
-function portsOf({ config, hostConfig }: ContainerRecord): ContainerRecord['hostConfig']['PortBindings'] {
+export function portsOf({
+  config,
+  hostConfig,
+}: ContainerRecord): ContainerRecord['hostConfig']['PortBindings'] {
   if (!hostConfig.PublishAllPorts) return hostConfig.PortBindings;
   const exposed = Object.keys(config.ExposedPorts ?? {}).map(
     (port) => [port, [{ HostIp: '', HostPort: '' }]] as const,

@@ -1,31 +1,94 @@
 import type { EndpointSettings, NetworkInspect } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
+import type { Connection, LeaveRequest, Networks } from '../network/index.ts';
+import { type Launcher, portsOf } from './launch.ts';
 import type { Container } from './record.ts';
 import { joinedContainer } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 import { endpointsView } from './views.ts';
 
-/** Puts a container that does not run onto one more network from its next start on. The caller holds its lock. */
-export function joinNetwork(
-  container: Container,
-  { Name }: NetworkInspect,
-  { settings, store }: { readonly settings: Partial<EndpointSettings>; readonly store: ContainerStore },
-): void {
-  assertChangeable(container);
-  save(container, { ...endpointsView(container), [Name]: settings }, store);
+export interface MembershipDeps {
+  readonly store: ContainerStore;
+  readonly networks: Networks;
+  readonly launcher: Launcher;
 }
 
-/** Takes a container that does not run off a network. The caller holds its lock. */
-export function leaveNetwork(container: Container, { Name }: NetworkInspect, store: ContainerStore): void {
+type Endpoints = Readonly<Record<string, Partial<EndpointSettings>>>;
+
+/** Puts a container onto one more network: at once if it runs, else from its next start on. The caller holds its lock. */
+export async function joinNetwork(
+  container: Container,
+  { Name }: NetworkInspect,
+  { settings, ...deps }: MembershipDeps & { readonly settings: Partial<EndpointSettings> },
+): Promise<void> {
   assertChangeable(container);
-  const { [Name]: left, ...others } = endpointsView(container);
+  const endpoints = { ...askedEndpoints(container), [Name]: settings };
+  const request = { ...requestOf(container, Name), settings };
+  await change(container, { endpoints, deps, live: (connection) => deps.networks.join(request, connection) });
+}
+
+/** Takes a container off a network. The caller holds its lock. */
+export async function leaveNetwork(
+  container: Container,
+  { Name }: NetworkInspect,
+  deps: MembershipDeps,
+): Promise<void> {
+  assertChangeable(container);
+  const { [Name]: left, ...endpoints } = askedEndpoints(container);
   if (left === undefined) {
     throw new EngineError(
       'forbidden',
       `container ${container.record.id} is not connected to the network ${Name}`,
     );
   }
-  save(container, others, store);
+  const request = requestOf(container, Name);
+  await change(container, {
+    endpoints,
+    deps,
+    live: (connection) => deps.networks.leave(request, connection),
+  });
+}
+
+async function change(
+  { record, state }: Container,
+  options: {
+    readonly endpoints: Endpoints;
+    readonly deps: MembershipDeps;
+    readonly live: (connection: Connection) => Promise<Connection>;
+  },
+): Promise<void> {
+  const { endpoints, deps, live } = options;
+  const changed = { ...record, endpoints };
+  if (!state.running || state.connection === undefined) {
+    deps.store.save({ record: changed, state });
+    return;
+  }
+  const connection = await live(state.connection);
+  deps.store.save({ record: changed, state: { ...state, connection } });
+  await deps.launcher.updateFiles(record, state.connection, connection);
+}
+
+function requestOf({ record }: Container, network: string): LeaveRequest {
+  return {
+    containerId: record.id,
+    containerName: record.name.slice(1),
+    network,
+    hostname: record.config.Hostname,
+    dns: record.hostConfig.Dns ?? [],
+    portBindings: portsOf(record),
+  };
+}
+
+/** What the container is to have when it starts the next time, by network name. */
+function askedEndpoints(container: Container): Endpoints {
+  const { record, state } = container;
+  if (state.connection === undefined) return endpointsView(container);
+  return Object.fromEntries(
+    Object.entries(state.connection.endpoints).map(([name, { NetworkID }]) => [
+      name,
+      record.endpoints[name] ?? record.endpoints[NetworkID] ?? {},
+    ]),
+  );
 }
 
 function assertChangeable({ record, state }: Container): void {
@@ -42,18 +105,4 @@ function assertChangeable({ record, state }: Container): void {
       'container sharing network namespace with another container or host cannot be connected to any other network',
     );
   }
-  if (state.running) {
-    throw new EngineError(
-      'notImplemented',
-      `Cannot change the networks of container ${record.name.slice(1)} while it runs: not supported by this engine yet`,
-    );
-  }
-}
-
-function save(
-  { record, state }: Container,
-  endpoints: Readonly<Record<string, Partial<EndpointSettings>>>,
-  store: ContainerStore,
-): void {
-  store.save({ record: { ...record, endpoints }, state });
 }

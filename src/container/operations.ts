@@ -33,6 +33,7 @@ import type { Creator } from './creator.ts';
 import type { Execs } from './execs.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
+import type { Launcher } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { select } from './list.ts';
 import type { Logs } from './logs.ts';
@@ -56,6 +57,7 @@ export interface OperationsDeps {
   readonly store: ContainerStore;
   readonly services: ContainerServices;
   readonly creator: Creator;
+  readonly launcher: Launcher;
   readonly lifecycle: Lifecycle;
   readonly stopper: Stopper;
   readonly execs: Execs;
@@ -160,7 +162,8 @@ export class Operations implements Containers {
     const { id } = this.#find(name).record;
     const found = services.networks.resolve(network);
     using _held = await lifecycle.locks.acquire(id);
-    joinNetwork(store.current(id), found, { settings, store });
+    const { networks } = services;
+    await joinNetwork(store.current(id), found, { settings, store, networks, launcher: this.#deps.launcher });
   }
 
   async disconnectNetwork(name: string, network: string): Promise<void> {
@@ -168,7 +171,8 @@ export class Operations implements Containers {
     const { id } = this.#find(name).record;
     const found = services.networks.resolve(network);
     using _held = await lifecycle.locks.acquire(id);
-    leaveNetwork(store.current(id), found, store);
+    const { networks } = services;
+    await leaveNetwork(store.current(id), found, { store, networks, launcher: this.#deps.launcher });
   }
 
   async remove(name: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {

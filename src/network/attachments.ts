@@ -1,30 +1,30 @@
-import type { EndpointSettings, PortMap } from '../api/index.ts';
-import { EngineError, messageOf } from '../errors/index.ts';
+import type { EndpointSettings } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
-import { macOf, parseSubnet } from './addresses.ts';
-import { bridgeRulesOf } from './bridges.ts';
 import type { Resolvers } from './dns/resolvers.ts';
-import type { Endpoint, Endpoints } from './endpoints.ts';
-import type { HostPorts } from './host-ports.ts';
-import { nft } from './kernel.ts';
+import {
+  type EndpointParts,
+  hasNames,
+  makeEndpoint,
+  settingsOf,
+  storedEndpoints,
+} from './endpoint-settings.ts';
+import type { Endpoints } from './endpoints.ts';
 import type { Connection, ConnectRequest } from './networks.ts';
 import { Pool } from './pool.ts';
-import { type PortRequest, portRequests } from './ports.ts';
-import { type BridgeRecord, builtinNames, type NetworkRecord, type NetworkRecords } from './records.ts';
-import { type PortRule, portsScript, tableScript } from './rules.ts';
+import { portRequests } from './ports.ts';
+import type { Publisher } from './publisher.ts';
+import type { NetworkRecord, NetworkRecords } from './records.ts';
 import type { Sandbox, SandboxEndpoint, Sandboxes } from './sandbox.ts';
 
 /** What one engine knows of its networks; shared by those who change it. */
-export interface NetworkState {
+export interface NetworkState extends EndpointParts {
   readonly records: NetworkRecords;
-  readonly endpoints: Endpoints;
-  readonly sandboxes: Sandboxes;
-  readonly ports: HostPorts;
   readonly resolvers: Resolvers;
 }
 
 export interface AttachmentsOptions {
-  readonly instance: string;
+  readonly publisher: Publisher;
   readonly state: NetworkState;
   readonly poolSize: number;
   readonly onWarning: (message: string, error: unknown) => void;
@@ -34,25 +34,23 @@ export interface AttachmentsOptions {
 
 /** Brings containers onto networks and off again; see `Networks` for the contract. */
 export class Attachments {
-  readonly #instance: string;
+  readonly #state: NetworkState;
+  readonly #publisher: Publisher;
   readonly #records: NetworkRecords;
   readonly #endpoints: Endpoints;
   readonly #sandboxes: Sandboxes;
-  readonly #ports: HostPorts;
   readonly #resolvers: Resolvers;
   readonly #pool: Pool<Sandbox>;
   readonly #onRefill: () => void;
-  readonly #onWarning: (message: string, error: unknown) => void;
 
-  constructor({ instance, state, poolSize, onWarning, onRefill }: AttachmentsOptions) {
-    this.#instance = instance;
+  constructor({ publisher, state, poolSize, onWarning, onRefill }: AttachmentsOptions) {
+    this.#publisher = publisher;
+    this.#state = state;
     this.#records = state.records;
     this.#endpoints = state.endpoints;
     this.#sandboxes = state.sandboxes;
-    this.#ports = state.ports;
     this.#resolvers = state.resolvers;
     this.#onRefill = onRefill;
-    this.#onWarning = onWarning;
     this.#pool = new Pool({
       size: poolSize,
       build: async (count) => this.#buildForPool(count),
@@ -78,7 +76,7 @@ export class Attachments {
 
   async connect(request: ConnectRequest, signal?: AbortSignal): Promise<Connection> {
     const networks = this.#wanted(request);
-    const requests = portRequests(request.portBindings);
+    portRequests(request.portBindings);
     const sandbox = await this.#sandboxFor(networks, signal);
     try {
       signal?.throwIfAborted();
@@ -89,7 +87,7 @@ export class Attachments {
       if (resolver !== undefined) {
         await this.#resolvers.open({ containerId: request.containerId, namespacePath, ...resolver });
       }
-      const ports = await this.#publish(request, sandbox, requests);
+      const ports = await this.#publisher.publish(request, gatewayOf(sandbox));
       const connection: Connection = {
         namespacePath,
         sandboxId: sandbox.sandboxId,
@@ -113,11 +111,10 @@ export class Attachments {
 
   async release(containerId: string, connection: Connection): Promise<void> {
     this.#resolvers.close(containerId);
-    const rules = this.#ports.release(containerId);
     const known = this.#endpoints.detach(containerId);
     const stored = storedEndpoints(containerId, '', connection).filter(({ address }) => address !== '');
     try {
-      if (rules.length > 0) await this.#applyPorts('delete', rules);
+      await this.#publisher.withdraw(containerId);
     } finally {
       this.#sandboxes.remove(
         connection.namespacePath,
@@ -172,7 +169,7 @@ export class Attachments {
     const endpoints: SandboxEndpoint[] = [];
     try {
       for (const { record, settings } of networks) {
-        if (record.bridge !== undefined) endpoints.push(this.#newEndpoint(record, record.bridge, settings));
+        if (record.bridge !== undefined) endpoints.push(makeEndpoint(this.#state, { record, settings }));
       }
     } catch (error) {
       for (const { networkId, address } of endpoints) this.#endpoints.free(networkId, address);
@@ -185,11 +182,10 @@ export class Attachments {
 
   async #buildForPool(count: number): Promise<Sandbox[]> {
     const record = this.#records.find('bridge');
-    const { bridge } = record;
-    if (bridge === undefined) throw new EngineError('unavailable', 'the default bridge is not up');
+    if (record.bridge === undefined) throw new EngineError('unavailable', 'the default bridge is not up');
     const sandboxes = Array.from({ length: count }, () => ({
       sandboxId: randomId(),
-      endpoints: [this.#newEndpoint(record, bridge, {})],
+      endpoints: [makeEndpoint(this.#state, { record, settings: {} })],
     }));
     await this.#build(sandboxes);
     this.#onRefill();
@@ -208,24 +204,6 @@ export class Attachments {
     }
   }
 
-  #newEndpoint(
-    record: NetworkRecord,
-    bridge: BridgeRecord,
-    settings: Partial<EndpointSettings>,
-  ): SandboxEndpoint {
-    const address = this.#endpoints.reserve(record, settings.IPAMConfig?.IPv4Address || undefined);
-    return {
-      networkId: record.id,
-      endpointId: this.#sandboxes.newEndpointId(),
-      bridge: bridge.device,
-      mtu: bridge.mtu,
-      mac: settings.MacAddress || macOf(address),
-      address,
-      prefix: parseSubnet(bridge.subnet).prefix,
-      gateway: record.internal ? '' : bridge.gateway,
-    };
-  }
-
   #discard(sandbox: Sandbox): void {
     this.#sandboxes.remove(
       this.#sandboxes.pathOf(sandbox.sandboxId),
@@ -234,43 +212,6 @@ export class Attachments {
         for (const { networkId, address } of sandbox.endpoints) this.#endpoints.free(networkId, address);
       },
     );
-  }
-
-  async #publish(
-    request: ConnectRequest,
-    sandbox: Sandbox,
-    requests: readonly PortRequest[],
-  ): Promise<PortMap> {
-    const exposed = Object.fromEntries(Object.keys(request.portBindings).map((key) => [key, null]));
-    const [endpoint] = sandbox.endpoints;
-    if (endpoint === undefined || endpoint.gateway === '' || requests.length === 0) return exposed;
-    const { containerId, containerName } = request;
-    try {
-      const { rules, bindings } = await this.#ports.publish({
-        containerId,
-        address: endpoint.address,
-        requests,
-      });
-      await this.#applyPorts('add', rules);
-      return { ...exposed, ...bindings };
-    } catch (error) {
-      this.#ports.release(containerId);
-      throw new EngineError(
-        'internal',
-        `driver failed programming external connectivity on endpoint ${containerName} (${endpoint.endpointId}): ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
-  }
-
-  /** Where somebody flushed or deleted our table, it is made anew from what is known. */
-  async #applyPorts(verb: 'add' | 'delete', rules: readonly PortRule[]): Promise<void> {
-    try {
-      await nft(portsScript(verb, this.#instance, rules));
-    } catch (error) {
-      this.#onWarning('Cannot change published ports, making the rules anew', error);
-      await nft(tableScript(this.#instance, bridgeRulesOf(this.#records.all()), this.#ports.rules()));
-    }
   }
 
   #announce({ containerId, containerName }: ConnectRequest, connection: Connection): void {
@@ -284,66 +225,12 @@ export class Attachments {
   }
 }
 
-/** The endpoints a stored connection stands for. */
-export function storedEndpoints(
-  containerId: string,
-  containerName: string,
-  connection: Connection,
-): Endpoint[] {
-  return Object.values(connection.endpoints).map((settings) => ({
-    containerId,
-    containerName,
-    networkId: settings.NetworkID,
-    endpointId: settings.EndpointID,
-    mac: settings.MacAddress,
-    address: settings.IPAddress,
-    prefix: settings.IPPrefixLen,
-    names: settings.DNSNames ?? [],
-    links: settings.Links ?? [],
-  }));
-}
-
 interface WantedNetwork {
   readonly record: NetworkRecord;
   readonly settings: Partial<EndpointSettings>;
 }
 
-interface SettingsInput {
-  readonly request: ConnectRequest;
-  readonly record: NetworkRecord;
-  readonly settings: Partial<EndpointSettings>;
-  readonly endpoint: SandboxEndpoint | undefined;
-}
-
-function settingsOf({ request, record, settings, endpoint }: SettingsInput): EndpointSettings {
-  const aliases = settings.Aliases ?? null;
-  const { containerName, containerId, hostname } = request;
-  const names = [
-    containerName,
-    ...(aliases ?? []),
-    containerId.slice(0, 12),
-    ...(hostname ? [hostname] : []),
-  ];
-  return {
-    IPAMConfig: settings.IPAMConfig ?? null,
-    Links: settings.Links ?? null,
-    Aliases: aliases,
-    MacAddress: endpoint?.mac ?? '',
-    DriverOpts: settings.DriverOpts ?? null,
-    GwPriority: settings.GwPriority ?? 0,
-    NetworkID: record.id,
-    EndpointID: endpoint?.endpointId ?? randomId(),
-    Gateway: endpoint?.gateway ?? '',
-    IPAddress: endpoint?.address ?? '',
-    IPPrefixLen: endpoint?.prefix ?? 0,
-    IPv6Gateway: '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: hasNames(record) ? [...new Set(names)] : null,
-  };
-}
-
-/** Only on user-defined networks do containers know each other by name. */
-function hasNames(record: NetworkRecord): boolean {
-  return !builtinNames.includes(record.name);
+/** The endpoint with the way out, which is the one that ports are published on. */
+function gatewayOf({ endpoints }: Sandbox): SandboxEndpoint | undefined {
+  return endpoints.find(({ gateway }) => gateway !== '');
 }

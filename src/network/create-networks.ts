@@ -3,10 +3,11 @@ import type { EngineConfig } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { chooseSubnet, parseSubnet, takenSubnets } from './addresses.ts';
-import { Attachments, storedEndpoints } from './attachments.ts';
+import { Attachments } from './attachments.ts';
 import { bridgeRulesOf, ensureBridges, ensureBuiltins, makeBridge, withSubnetLock } from './bridges.ts';
 import { checkCreateRequest, recordOf } from './create-request.ts';
 import { Resolvers } from './dns/resolvers.ts';
+import { storedEndpoints } from './endpoint-settings.ts';
 import { Endpoints } from './endpoints.ts';
 import { type HostFirewall, hostFirewall } from './host-firewall.ts';
 import { HostPorts } from './host-ports.ts';
@@ -21,7 +22,16 @@ import {
   readHost,
 } from './kernel.ts';
 import { portLines } from './links.ts';
-import type { Connection, ConnectRequest, Networks, RunningContainer } from './networks.ts';
+import { LiveMemberships } from './live.ts';
+import type {
+  Connection,
+  ConnectRequest,
+  JoinRequest,
+  LeaveRequest,
+  Networks,
+  RunningContainer,
+} from './networks.ts';
+import { Publisher } from './publisher.ts';
 import { builtinNames, type NetworkRecord, NetworkRecords } from './records.ts';
 import { bridgesScript, removeTableScript, tableOf, tableScript } from './rules.ts';
 import { Sandboxes } from './sandbox.ts';
@@ -49,6 +59,7 @@ class BridgeNetworks implements Networks {
   readonly #ports = new HostPorts();
   readonly #resolvers: Resolvers;
   readonly #attachments: Attachments;
+  readonly #live: LiveMemberships;
   readonly #firewall: HostFirewall;
   readonly #warn: (message: string, error: unknown) => void;
   #firewallCheckedMs = 0;
@@ -63,15 +74,22 @@ class BridgeNetworks implements Networks {
     this.#firewall = hostFirewall(this.#names.bridge, tableOf(config.instance));
     this.#warn = onWarning;
     this.#resolvers = new Resolvers({ records: this.#records, endpoints: this.#endpoints });
-    this.#attachments = new Attachments({
+    const publisher = new Publisher({
       instance: config.instance,
-      state: {
-        records: this.#records,
-        endpoints: this.#endpoints,
-        sandboxes: this.#sandboxes,
-        ports: this.#ports,
-        resolvers: this.#resolvers,
-      },
+      records: this.#records,
+      ports: this.#ports,
+      onWarning,
+    });
+    const state = {
+      records: this.#records,
+      endpoints: this.#endpoints,
+      sandboxes: this.#sandboxes,
+      resolvers: this.#resolvers,
+    };
+    this.#live = new LiveMemberships(state, publisher);
+    this.#attachments = new Attachments({
+      publisher,
+      state,
       poolSize,
       onWarning,
       onRefill: () => {
@@ -100,7 +118,7 @@ class BridgeNetworks implements Networks {
     for (const { containerId, connection } of running) {
       const endpoints = this.#endpoints.of(containerId);
       this.#endpoints.attach(containerId, endpoints, records);
-      const address = endpoints.find((endpoint) => endpoint.address !== '')?.address;
+      const address = Object.values(connection.endpoints).find(({ Gateway }) => Gateway !== '')?.IPAddress;
       if (address !== undefined) await this.#ports.adopt(containerId, address, connection.ports);
     }
     await this.#removeOrphans(running);
@@ -117,6 +135,14 @@ class BridgeNetworks implements Networks {
 
   async release(containerId: string, connection: Connection): Promise<void> {
     await this.#attachments.release(containerId, connection);
+  }
+
+  async join(request: JoinRequest, connection: Connection): Promise<Connection> {
+    return this.#live.join(request, connection);
+  }
+
+  async leave(request: LeaveRequest, connection: Connection): Promise<Connection> {
+    return this.#live.leave(request, connection);
   }
 
   resolve(nameOrId: string): NetworkInspect {

@@ -79,6 +79,31 @@ export function hostsFile(options: HostsOptions): string {
   ]);
 }
 
+/** A container's /etc/hosts, whoever has changed it, with its name for one more address. */
+export function withOwnAddress(text: string, { hostname, domainname = '', address }: OwnAddress): string {
+  const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
+  const before = text === '' || text.endsWith('\n') ? text : `${text}\n`;
+  return `${before}${address}\t${names}\n`;
+}
+
+/** The same without an address that is its own no more. */
+export function withoutOwnAddress(text: string, { hostname, address }: OwnAddress): string {
+  const isIt = (line: string) => {
+    const [first, ...names] = words(line);
+    return first === address && names.includes(hostname);
+  };
+  return text
+    .split('\n')
+    .filter((line) => !isIt(line))
+    .join('\n');
+}
+
+export interface OwnAddress {
+  readonly hostname: string;
+  readonly domainname?: string;
+  readonly address: string;
+}
+
 export function hostnameFile(hostname: string): string {
   return `${hostname}\n`;
 }

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
 import { inNetworkNamespace } from '../lib/network-namespace.ts';
 import { run } from '../lib/run.ts';
@@ -61,6 +61,12 @@ export async function readHost(): Promise<{ readonly links: HostLink[]; readonly
     links: JSON.parse(links.stdout || '[]') as HostLink[],
     routes: JSON.parse(routes.stdout || '[]') as HostRoute[],
   };
+}
+
+/** The interfaces of a namespace. */
+export async function readNamespace(path: string): Promise<HostLink[]> {
+  const { stdout } = await run('ip', ['-n', basename(path), '-j', 'addr']);
+  return JSON.parse(stdout || '[]') as HostLink[];
 }
 
 export async function listNamespaces(): Promise<string[]> {

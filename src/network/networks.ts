@@ -35,6 +35,16 @@ export interface Connection {
   readonly resolver?: { readonly servers: readonly string[] };
 }
 
+/** A running container that is to be on one more network. */
+export interface JoinRequest
+  extends Pick<ConnectRequest, 'containerId' | 'containerName' | 'portBindings' | 'hostname' | 'dns'> {
+  readonly network: string;
+  readonly settings: Partial<EndpointSettings>;
+}
+
+/** A running container that is to leave a network. */
+export type LeaveRequest = Omit<JoinRequest, 'settings'>;
+
 /** A container that outlived the daemon, with the network it was given. */
 export interface RunningContainer {
   readonly containerId: string;
@@ -57,6 +67,15 @@ export interface Networks extends AsyncDisposable {
    * the namespace and its interface go in the background, at the latest before `shutdown` resolves.
    */
   release(containerId: string, connection: Connection): Promise<void>;
+
+  /**
+   * Brings a running container onto one more network: an interface, an address, names. The first network with a way out
+   * carries the default route and the published ports. On failure everything is as before. The caller stores the
+   * connection that comes back.
+   */
+  join(request: JoinRequest, connection: Connection): Promise<Connection>;
+  /** Takes a running container off a network; `forbidden` when it is not on it. */
+  leave(request: LeaveRequest, connection: Connection): Promise<Connection>;
 
   /** `notFound` "network x not found". */
   resolve(nameOrId: string): NetworkInspect;

@@ -15,7 +15,7 @@ export interface SandboxEndpoint {
   readonly gateway: string;
 }
 
-/** A network namespace with its interfaces; the first one's gateway is the default route. */
+/** A network namespace with its interfaces; the default route is the first one's that has a gateway. */
 export interface Sandbox {
   readonly sandboxId: string;
   readonly endpoints: readonly SandboxEndpoint[];
@@ -82,6 +82,27 @@ export class Sandboxes {
     }
   }
 
+  /** One more interface for a namespace in use. On failure its parts are for `remove`. */
+  async add(
+    path: string,
+    endpoint: SandboxEndpoint,
+    { device, isGateway }: { readonly device: string; readonly isGateway: boolean },
+  ): Promise<void> {
+    const namespace = basename(path);
+    const link = this.#link(namespace, endpoint, { device, isGateway });
+    await ip(vethLines(link));
+    prepareNamespace(namespace, [device]);
+    await ip(insideLines([link]), { namespace });
+  }
+
+  /** Changes a namespace's default route. */
+  async routeBy(
+    path: string,
+    { gateway, device }: { readonly gateway: string; readonly device: string },
+  ): Promise<void> {
+    await ip([`route replace default via ${gateway} dev ${device}`], { namespace: basename(path) });
+  }
+
   /** Removes in the background, several at once; `after` runs when it is gone. Missing parts are no error. */
   remove(path: string, endpointIds: readonly string[], after: () => void = () => undefined): void {
     const namespace = basename(path);
@@ -119,17 +140,28 @@ export class Sandboxes {
 
   #plan({ sandboxId, endpoints }: Sandbox): { namespace: string; links: EndpointLink[] } {
     const namespace = this.#names.namespace(sandboxId);
-    const links = endpoints.map(({ endpointId, bridge, mac, mtu, address, prefix, gateway }, index) => ({
+    const first = endpoints.find(({ gateway }) => gateway !== '');
+    const links = endpoints.map((endpoint, index) =>
+      this.#link(namespace, endpoint, { device: `eth${index}`, isGateway: endpoint === first }),
+    );
+    return { namespace, links };
+  }
+
+  #link(
+    namespace: string,
+    { endpointId, bridge, mac, mtu, address, prefix, gateway }: SandboxEndpoint,
+    { device, isGateway }: { readonly device: string; readonly isGateway: boolean },
+  ): EndpointLink {
+    return {
       namespace,
       veth: this.#names.veth(endpointId),
-      device: `eth${index}`,
+      device,
       bridge,
       mac,
       mtu,
       address,
       prefix,
-      ...(index === 0 && gateway !== '' ? { gateway } : {}),
-    }));
-    return { namespace, links };
+      ...(isGateway ? { gateway } : {}),
+    };
   }
 }

@@ -233,6 +233,62 @@ test('a container that does not run can change its networks', () => {
   docker('network', 'rm', 'other');
 });
 
+test('a container that runs can change its networks', async () => {
+  const inspect = (field: string) => docker('inspect', '-f', `{{json .NetworkSettings.${field}}}`, 'live');
+  const networks = () =>
+    JSON.parse(inspect('Networks')) as Record<string, { IPAddress: string; Gateway: string }>;
+  const sh = (script: string) => docker('exec', 'live', 'sh', '-c', script);
+  docker('network', 'create', 'joined');
+  docker('run', '-d', '--network', 'joined', '--name', 'neighbour', 'base:1', 'sleep', '1000');
+  await serve('live', '-p', '8009:80');
+  sh('echo 192.0.2.1 mine >> /etc/hosts');
+  docker('network', 'connect', '--alias', 'added', 'joined', 'live');
+  assert.deepEqual(Object.keys(networks()), ['bridge', 'joined']);
+  const { joined } = networks();
+  assert.ok(joined);
+  const names = sh('ls /sys/class/net').split(/\s+/);
+  assert.deepEqual(
+    names.filter((name) => name.startsWith('eth')),
+    ['eth0', 'eth1'],
+  );
+  sh('ping -c 1 neighbour');
+  docker('exec', 'neighbour', 'ping', '-c', '1', 'added');
+  const hosts = sh('cat /etc/hosts');
+  assert.match(hosts, /^192\.0\.2\.1 mine$/m);
+  assert.match(hosts, new RegExp(`^${joined.IPAddress.replaceAll('.', '\\.')}\t`, 'm'));
+  assert.match(docker('network', 'inspect', 'joined'), /"Name": "live"/);
+  const refused = engine.docker(['network', 'connect', 'joined', 'live']);
+  assert.match(refused.stderr, /already exists in network joined/);
+  const gone = engine.docker(['network', 'rm', 'joined']);
+  assert.match(gone.stderr, /has active endpoints/);
+
+  // The way out and the published port go over to the network that is left.
+  docker('network', 'disconnect', 'bridge', 'live');
+  assert.equal(sh('ip route | grep default').includes(`via ${joined.Gateway} `), true);
+  assert.equal(fetched('engine', '127.0.0.1:8009'), 'live');
+  assert.deepEqual(
+    sh('ls /sys/class/net')
+      .split(/\s+/)
+      .filter((name) => name.startsWith('eth')),
+    ['eth1'],
+  );
+
+  // And so it stays, when the engine is killed and when the container starts again.
+  await engine.end('SIGKILL');
+  await engine.start();
+  assert.equal(fetched('engine', '127.0.0.1:8009'), 'live');
+  docker('network', 'connect', 'bridge', 'live');
+  docker('network', 'disconnect', '-f', 'bridge', 'live');
+  docker('restart', '-t', '0', 'live');
+  assert.deepEqual(Object.keys(networks()), ['joined']);
+  docker('exec', 'neighbour', 'ping', '-c', '1', 'added');
+  docker('network', 'disconnect', 'joined', 'live');
+  assert.deepEqual(networks(), {});
+  assert.equal(inspect('Ports'), '{"80/tcp":null}');
+  docker('rm', '-f', 'live', 'neighbour');
+  docker('network', 'rm', 'joined');
+});
+
 test('names outlive the engine that gave them', async () => {
   docker('network', 'create', 'named');
   docker(

@@ -1,0 +1,95 @@
+import type { EndpointSettings } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
+import { randomId } from '../lib/ids.ts';
+import { macOf, parseSubnet } from './addresses.ts';
+import type { Endpoint, Endpoints } from './endpoints.ts';
+import type { Connection, ConnectRequest } from './networks.ts';
+import { builtinNames, type NetworkRecord } from './records.ts';
+import type { SandboxEndpoint, Sandboxes } from './sandbox.ts';
+
+/** Where endpoints get their addresses and ids from. */
+export interface EndpointParts {
+  readonly endpoints: Endpoints;
+  readonly sandboxes: Sandboxes;
+}
+
+/** An endpoint on a network with a bridge; its address is taken until `Endpoints.free`. Throws Docker's texts. */
+export function makeEndpoint(
+  { endpoints, sandboxes }: EndpointParts,
+  { record, settings }: { readonly record: NetworkRecord; readonly settings: Partial<EndpointSettings> },
+): SandboxEndpoint {
+  const { bridge } = record;
+  if (bridge === undefined) throw new EngineError('internal', `network ${record.name} has no bridge`);
+  const address = endpoints.reserve(record, settings.IPAMConfig?.IPv4Address || undefined);
+  return {
+    networkId: record.id,
+    endpointId: sandboxes.newEndpointId(),
+    bridge: bridge.device,
+    mtu: bridge.mtu,
+    mac: settings.MacAddress || macOf(address),
+    address,
+    prefix: parseSubnet(bridge.subnet).prefix,
+    gateway: record.internal ? '' : bridge.gateway,
+  };
+}
+
+/** The endpoints a stored connection stands for. */
+export function storedEndpoints(
+  containerId: string,
+  containerName: string,
+  connection: Connection,
+): Endpoint[] {
+  return Object.values(connection.endpoints).map((settings) => ({
+    containerId,
+    containerName,
+    networkId: settings.NetworkID,
+    endpointId: settings.EndpointID,
+    mac: settings.MacAddress,
+    address: settings.IPAddress,
+    prefix: settings.IPPrefixLen,
+    names: settings.DNSNames ?? [],
+    links: settings.Links ?? [],
+  }));
+}
+
+interface SettingsInput {
+  readonly request: Pick<ConnectRequest, 'containerId' | 'containerName' | 'hostname'>;
+  readonly record: NetworkRecord;
+  readonly settings: Partial<EndpointSettings>;
+  /** `undefined` on the `none` network. */
+  readonly endpoint: SandboxEndpoint | undefined;
+}
+
+/** What `inspect` shows of an endpoint. */
+export function settingsOf({ request, record, settings, endpoint }: SettingsInput): EndpointSettings {
+  const aliases = settings.Aliases ?? null;
+  const { containerName, containerId, hostname } = request;
+  const names = [
+    containerName,
+    ...(aliases ?? []),
+    containerId.slice(0, 12),
+    ...(hostname ? [hostname] : []),
+  ];
+  return {
+    IPAMConfig: settings.IPAMConfig ?? null,
+    Links: settings.Links ?? null,
+    Aliases: aliases,
+    MacAddress: endpoint?.mac ?? '',
+    DriverOpts: settings.DriverOpts ?? null,
+    GwPriority: settings.GwPriority ?? 0,
+    NetworkID: record.id,
+    EndpointID: endpoint?.endpointId ?? randomId(),
+    Gateway: endpoint?.gateway ?? '',
+    IPAddress: endpoint?.address ?? '',
+    IPPrefixLen: endpoint?.prefix ?? 0,
+    IPv6Gateway: '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: hasNames(record) ? [...new Set(names)] : null,
+  };
+}
+
+/** Only on user-defined networks do containers know each other by name. */
+export function hasNames(record: NetworkRecord): boolean {
+  return !builtinNames.includes(record.name);
+}

@@ -1,0 +1,144 @@
+import type { EndpointSettings } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
+import type { NetworkState } from './attachments.ts';
+import { hasNames, makeEndpoint, settingsOf, storedEndpoints } from './endpoint-settings.ts';
+import { readNamespace } from './kernel.ts';
+import type { Connection, JoinRequest, LeaveRequest } from './networks.ts';
+import type { Publisher } from './publisher.ts';
+import type { NetworkRecord } from './records.ts';
+
+/** Brings containers that run onto networks and off again; see `Networks` for the contract. */
+export class LiveMemberships {
+  readonly #state: NetworkState;
+  readonly #publisher: Publisher;
+
+  constructor(state: NetworkState, publisher: Publisher) {
+    this.#state = state;
+    this.#publisher = publisher;
+  }
+
+  async join(request: JoinRequest, connection: Connection): Promise<Connection> {
+    const { endpoints, sandboxes, resolvers, records } = this.#state;
+    const { containerId, containerName, settings } = request;
+    const record = this.#joinable(request, connection);
+    const endpoint = makeEndpoint(this.#state, { record, settings });
+    try {
+      const { devices } = await this.#look(connection);
+      const isGateway = endpoint.gateway !== '' && this.#gatewayOf(connection) === undefined;
+      await sandboxes.add(connection.namespacePath, endpoint, { device: freeDevice(devices), isGateway });
+      const resolver = connection.resolver ?? (hasNames(record) ? { servers: request.dns ?? [] } : undefined);
+      if (resolver !== undefined && !resolvers.has(containerId)) {
+        await resolvers.open({ containerId, namespacePath: connection.namespacePath, ...resolver });
+      }
+      const ports = isGateway ? await this.#publisher.publish(request, endpoint) : connection.ports;
+      const joined: Connection = {
+        ...connection,
+        endpoints: {
+          ...connection.endpoints,
+          [record.name]: settingsOf({ request, record, settings, endpoint }),
+        },
+        ports,
+        ...(resolver === undefined ? {} : { resolver }),
+      };
+      endpoints.attach(containerId, storedEndpoints(containerId, containerName, joined), records.all());
+      records.recordUse('connect', containerId, [record.id]);
+      return joined;
+    } catch (error) {
+      if (connection.resolver === undefined) resolvers.close(containerId);
+      sandboxes.remove('', [endpoint.endpointId], () => {
+        endpoints.free(record.id, endpoint.address);
+      });
+      await sandboxes.idle();
+      throw error;
+    }
+  }
+
+  async leave(request: LeaveRequest, connection: Connection): Promise<Connection> {
+    const { endpoints, sandboxes, records } = this.#state;
+    const { containerId, containerName } = request;
+    const record = records.find(request.network);
+    const { [record.name]: left, ...others } = connection.endpoints;
+    if (left === undefined) {
+      throw new EngineError(
+        'forbidden',
+        `container ${containerId} is not connected to the network ${record.name}`,
+      );
+    }
+    const wasGateway = this.#gatewayOf(connection)?.EndpointID === left.EndpointID;
+    if (wasGateway) await this.#publisher.withdraw(containerId);
+    if (left.IPAddress !== '') {
+      sandboxes.remove('', [left.EndpointID], () => {
+        endpoints.free(record.id, left.IPAddress);
+      });
+      await sandboxes.idle();
+    }
+    const remaining: Connection = { ...connection, endpoints: others };
+    const ports = wasGateway ? await this.#moveGateway(request, remaining) : connection.ports;
+    endpoints.attach(containerId, storedEndpoints(containerId, containerName, remaining), records.all());
+    records.recordUse('disconnect', containerId, [record.id]);
+    return { ...remaining, ports };
+  }
+
+  /** The way out, and what is published, go over to another endpoint. */
+  async #moveGateway(request: LeaveRequest, connection: Connection): Promise<Connection['ports']> {
+    const next = this.#gatewayOf(connection);
+    if (next === undefined) return this.#publisher.publish(request, undefined);
+    const { deviceOf } = await this.#look(connection);
+    await this.#state.sandboxes.routeBy(connection.namespacePath, {
+      gateway: next.Gateway,
+      device: deviceOf(next.IPAddress),
+    });
+    return this.#publisher.publish(request, {
+      endpointId: next.EndpointID,
+      address: next.IPAddress,
+      gateway: next.Gateway,
+    });
+  }
+
+  /** The endpoint that the default route leads by: the first that has a way out. */
+  #gatewayOf(connection: Connection): EndpointSettings | undefined {
+    return Object.values(connection.endpoints).find(({ Gateway }) => Gateway !== '');
+  }
+
+  async #look({ namespacePath }: Connection) {
+    const links = await readNamespace(namespacePath);
+    return {
+      devices: new Set(links.map(({ ifname }) => ifname)),
+      deviceOf: (address: string) =>
+        links.find(({ addr_info = [] }) => addr_info.some(({ local }) => local === address))?.ifname ?? '',
+    };
+  }
+
+  #joinable({ network, settings }: JoinRequest, connection: Connection): NetworkRecord {
+    const record = this.#state.records.find(network);
+    if (record.driver === 'host') {
+      throw new EngineError(
+        'invalidArgument',
+        'cannot connect container to host network - container must be created in host network mode',
+      );
+    }
+    if (record.driver === 'null' || 'none' in connection.endpoints) {
+      throw new EngineError(
+        'forbidden',
+        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+      );
+    }
+    if (record.name in connection.endpoints) {
+      throw new EngineError(
+        'forbidden',
+        `endpoint with this container already exists in network ${record.name}`,
+      );
+    }
+    if (record.name === 'bridge' && settings.IPAMConfig?.IPv4Address) {
+      throw new EngineError(
+        'invalidArgument',
+        'user specified IP address is supported on user defined networks only',
+      );
+    }
+    return record;
+  }
+}
+
+function freeDevice(taken: ReadonlySet<string>): string {
+  for (let index = 0; ; index += 1) if (!taken.has(`eth${index}`)) return `eth${index}`;
+}
