@@ -1,6 +1,9 @@
 import { EngineError } from '../errors/index.ts';
 
-/** Milliseconds after which held-back keys go on to the process, so that a lone ctrl-p is not kept. */
+/**
+ * Milliseconds after which held-back keys go on to the process, so that a lone ctrl-p is not kept. They still count: a
+ * person may take their time between two keys.
+ */
 const holdMs = 500;
 
 const controlCodes: Readonly<Record<string, number>> = { '@': 0, '[': 27, '\\': 28, ']': 29, '^': 30, _: 31 };
@@ -26,6 +29,8 @@ export class DetachFilter {
   readonly #keys: Buffer;
   readonly #forward: (data: Buffer) => void;
   #matched = 0;
+  /** How many of the matched keys the process has got all the same. */
+  #passed = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(keys: Buffer, forward: (data: Buffer) => void) {
@@ -39,8 +44,9 @@ export class DetachFilter {
     const out: number[] = [];
     for (const byte of data) {
       if (byte !== this.#keys[this.#matched]) {
-        out.push(...this.#keys.subarray(0, this.#matched));
+        out.push(...this.#keys.subarray(this.#passed, this.#matched));
         this.#matched = 0;
+        this.#passed = 0;
       }
       if (byte === this.#keys[this.#matched]) this.#matched++;
       else out.push(byte);
@@ -50,15 +56,15 @@ export class DetachFilter {
       }
     }
     if (out.length > 0) this.#forward(Buffer.from(out));
-    if (this.#matched > 0) this.#timer = setTimeout(() => this.flush(), holdMs);
+    if (this.#matched > this.#passed) this.#timer = setTimeout(() => this.flush(), holdMs);
     return false;
   }
 
   /** Passes on what is held back. */
   flush(): void {
     clearTimeout(this.#timer);
-    const held = this.#keys.subarray(0, this.#matched);
-    this.#matched = 0;
+    const held = this.#keys.subarray(this.#passed, this.#matched);
+    this.#passed = this.#matched;
     if (held.length > 0) this.#forward(Buffer.from(held));
   }
 }
