@@ -6,6 +6,7 @@ import { streamType } from '../frames.ts';
 import { serveSession, takeOver } from '../hijack.ts';
 import { queryOf } from '../query.ts';
 import { sendLines, sendLog } from '../streams.ts';
+import { asksForWebSocket, takeOverWebSocket } from '../websocket.ts';
 
 export const defaultDetachKeys = 'ctrl-p,ctrl-q';
 
@@ -73,8 +74,22 @@ export function streamRoutes(app: FastifyInstance, { engine, calls }: RouteConte
     await serveSession(connection, session, { detachKeys, log: reply.log });
   });
 
-  app.get<IdParams>('/containers/:id/attach/ws', async () => {
-    throw new EngineError('notImplemented', 'attaching by WebSocket is not supported by this engine yet');
+  app.get<IdParams>('/containers/:id/attach/ws', async (request, reply) => {
+    const query = queryOf(request);
+    const detachKeys = parseDetachKeys(query.optional('detachKeys') ?? defaultDetachKeys);
+    if (!asksForWebSocket(request.raw)) throw new EngineError('invalidArgument', 'not websocket protocol');
+    // Before API 1.42 the streams could not be chosen.
+    const chosen = (stream: string) => request.api < 42 || query.flag(stream);
+    const session = await containers.attach(request.params.id, {
+      stdin: chosen('stdin'),
+      stdout: chosen('stdout'),
+      stderr: chosen('stderr'),
+      logs: query.flag('logs'),
+      stream: query.flag('stream'),
+    });
+    const connection = await takeOverWebSocket(request, reply, calls);
+    if (connection === undefined) await session[Symbol.asyncDispose]();
+    else await serveSession(connection, session, { detachKeys, log: reply.log });
   });
 }
 
