@@ -81,16 +81,12 @@ export interface Containers {
   unpause(name: string): Promise<void>;
   rename(name: string, to: string): Promise<void>;
   update(name: string, change: Partial<HostConfig>): Promise<{ readonly Warnings: readonly string[] }>;
-  /**
-   * Puts a container that does not run onto a network, or takes it off, from its next start on.
-   * One that runs is `notImplemented`.
-   */
+  /** Puts a container onto a network, or takes it off: at once if it runs, else from its next start on. */
   connectNetwork(name: string, network: string, settings: Partial<EndpointSettings>): Promise<void>;
   disconnectNetwork(name: string, network: string): Promise<void>;
-  remove(
-    name: string,
-    options: { readonly force: boolean; readonly volumes: boolean; readonly link?: boolean },
-  ): Promise<void>;
+  remove(name: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
+  /** Takes a `--link` off a container; from its next start on it is gone. */
+  unlink(name: string, alias: string): Promise<void>;
   prune(
     filters: Filters,
   ): Promise<{ readonly ContainersDeleted: readonly string[]; readonly SpaceReclaimed: number }>;

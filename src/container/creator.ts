@@ -1,7 +1,8 @@
 import type { ContainerCreateRequest, ContainerCreateResponse } from '../api/index.ts';
-import { EngineError } from '../errors/index.ts';
+import { EngineError, isCode, messageOf } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
 import { randomId, shortId } from '../lib/ids.ts';
+import { splitLink } from '../network/index.ts';
 import { type Platform, platformMatches, platformString } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
@@ -44,6 +45,7 @@ export class Creator {
     const config = { ...normal.config, ...this.#joinedHostname(hostConfig.NetworkMode) };
     const name = chosen ?? generateName(id, (taken) => store.idOfName(taken) !== undefined);
     store.assertNameFree(name);
+    for (const link of hostConfig.Links ?? []) this.#assertThere(splitLink(link).container);
 
     let made = false;
     try {
@@ -71,6 +73,17 @@ export class Creator {
       return { Id: id, Warnings: warnings };
     } finally {
       if (!made) await this.#undo(id);
+    }
+  }
+
+  #assertThere(name: string): void {
+    try {
+      this.#deps.store.resolve(name);
+    } catch (error) {
+      if (!isCode(error, 'notFound')) throw error;
+      throw new EngineError('notFound', `could not get container for ${name}: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
 

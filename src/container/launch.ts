@@ -17,6 +17,7 @@ import {
 import type { OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
 import { type ContainerFiles, joinedContainer } from './spec/index.ts';
 import type { Specs } from './specs.ts';
@@ -54,6 +55,7 @@ export class Launcher {
   async launch({ record }: Container): Promise<Launched> {
     const { storage, runtime, specs } = this.#deps;
     const { id, config, hostConfig } = record;
+    assertLinkable(record, linkedContainers(record, this.#deps.store));
     const [mounted, connected] = await Promise.allSettled([
       storage.snapshots.mount(id),
       this.#connect(record),
@@ -169,7 +171,7 @@ export class Launcher {
           hostname: config.Hostname,
           domainname: config.Domainname,
           addresses,
-          extraHosts: hostConfig.ExtraHosts ?? [],
+          extraHosts: [...(hostConfig.ExtraHosts ?? []), ...linkHosts(linkedContainers(record, store))],
           gateway: networks.gateway,
         });
     await Promise.all([

@@ -35,6 +35,7 @@ import type { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Launcher } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { withoutLink } from './links.ts';
 import { select } from './list.ts';
 import type { Logs } from './logs.ts';
 import { joinNetwork, leaveNetwork } from './membership.ts';
@@ -180,6 +181,13 @@ export class Operations implements Containers {
     await this.#deps.stopper.remove(container, options);
     this.#deps.pending.abandon(container.record.id);
     this.#deps.execs.forget(container.record.id);
+  }
+
+  async unlink(name: string, alias: string): Promise<void> {
+    const { store, lifecycle } = this.#deps;
+    const { id } = this.#find(name).record;
+    using _held = await lifecycle.locks.acquire(id);
+    store.save(withoutLink(store.current(id), alias));
   }
 
   async prune(

@@ -5,6 +5,7 @@ import { EngineError, hasErrno } from '../errors/index.ts';
 import { openInRoot } from '../lib/open-in-root.ts';
 import type { ProcessSpec, RuntimeSpec } from '../runtime/index.ts';
 import type { HostFacts } from './host-facts.ts';
+import { linkEnvironment, linkedContainers } from './links.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
 import {
   assertPropagation,
@@ -61,7 +62,7 @@ export class Specs {
     const shmPath = this.#shmPath(hostConfig.IpcMode);
     return createSpec({
       id: record.id,
-      config,
+      config: this.#withLinks(record),
       hostConfig,
       host,
       seccomp,
@@ -81,7 +82,19 @@ export class Specs {
   async exec({ record, state }: Container, request: ExecCreateRequest): Promise<ProcessSpec> {
     const { config, hostConfig } = record;
     const user = userIn(`/proc/${state.pid}/root`, request.User || config.User, hostConfig.GroupAdd ?? []);
-    return createExecProcess({ config, hostConfig, user, host: this.#deps.host, request });
+    return createExecProcess({
+      config: this.#withLinks(record),
+      hostConfig,
+      user,
+      host: this.#deps.host,
+      request,
+    });
+  }
+
+  #withLinks(record: ContainerRecord): ContainerRecord['config'] {
+    const links = linkedContainers(record, this.#deps.store);
+    if (links.length === 0) return record.config;
+    return { ...record.config, Env: [...linkEnvironment(record, links), ...record.config.Env] };
   }
 
   #namespaces({ hostConfig }: ContainerRecord, network: string | undefined): NamespacePaths {

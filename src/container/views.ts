@@ -10,6 +10,7 @@ import type {
   PortMap,
 } from '../api/index.ts';
 import type { SnapshotPaths } from '../snapshot/index.ts';
+import { linksView } from './links.ts';
 import {
   type Container,
   type ContainerMount,
@@ -85,7 +86,7 @@ export function inspectView(
     ProcessLabel: '',
     AppArmorProfile: context.apparmorProfile ?? '',
     ExecIDs: context.execIds.length === 0 ? null : context.execIds,
-    HostConfig: record.hostConfig,
+    HostConfig: linksView(record),
     GraphDriver: { Name: 'overlay2', Data: { ...context.paths.snapshot } },
     ...context.sizes,
     Mounts: record.mounts.map(mountView),

@@ -1,4 +1,5 @@
 export { createNetworks } from './create-networks.ts';
+export { splitLink } from './dns/names.ts';
 export { resolverAddress } from './dns/redirect.ts';
 export * from './files.ts';
 export type * from './networks.ts';

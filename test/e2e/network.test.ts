@@ -233,6 +233,33 @@ test('a container that does not run can change its networks', () => {
   docker('network', 'rm', 'other');
 });
 
+test('--link on the default network: hosts, environment, removal', () => {
+  docker('run', '-d', '--name', 'target', '--expose', '5432', '-e', 'FOO=1', 'base:1', 'sleep', '1000');
+  const linked = ['run', '--name', 'linked', '--link', 'target:my-db', 'base:1', 'sh', '-c'];
+  const seen = docker(
+    ...linked,
+    'env; ping -c 1 my-db >/dev/null && ping -c 1 target >/dev/null && echo found',
+  );
+  const address = docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'target');
+  assert.match(seen, /^MY_DB_NAME=\/linked\/my-db$/m);
+  assert.match(seen, /^MY_DB_ENV_FOO=1$/m);
+  assert.match(seen, new RegExp(`^MY_DB_PORT_5432_TCP=tcp://${address}:5432$`, 'm'));
+  assert.match(seen, /^found$/m);
+  assert.equal(docker('inspect', '-f', '{{.HostConfig.Links}}', 'linked'), '[/target:/linked/my-db]');
+  docker('stop', '-t', '0', 'target');
+  assert.match(
+    engine.docker(['start', '-a', 'linked']).stderr,
+    /Cannot link to a non running container: \/target AS/,
+  );
+  docker('rm', '--link', 'linked/my-db');
+  docker('start', 'linked');
+  assert.match(
+    engine.docker(['create', '--link', 'nosuch', 'base:1', 'true']).stderr,
+    /could not get container for nosuch/,
+  );
+  docker('rm', '-f', 'linked', 'target');
+});
+
 test('a container that runs can change its networks', async () => {
   const inspect = (field: string) => docker('inspect', '-f', `{{json .NetworkSettings.${field}}}`, 'live');
   const networks = () =>

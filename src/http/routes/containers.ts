@@ -96,8 +96,16 @@ export function containerRoutes(app: FastifyInstance, { engine }: RouteContext):
     await containers.remove(request.params.id, {
       force: query.flag('force'),
       volumes: query.flag('v'),
-      link: query.flag('link'),
     });
+    return reply.code(204).send();
+  });
+
+  // `docker rm --link CONTAINER/ALIAS`; the client's slash stands in the path.
+  app.delete<{ Params: { id: string; alias: string } }>('/containers/:id/:alias', async (request, reply) => {
+    const { id, alias } = request.params;
+    if (!queryOf(request).flag('link'))
+      throw new EngineError('notFound', `No such container: ${id}/${alias}`);
+    await containers.unlink(id, alias);
     return reply.code(204).send();
   });
 }
