@@ -3,6 +3,7 @@ import { access, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
+import { kernelRunsX32 } from '../lib/native.ts';
 import { hostPlatform } from '../oci/index.ts';
 import { type AppArmorFacts, probeAppArmor } from './apparmor.ts';
 import { capabilitiesInMask } from './spec/capabilities.ts';
@@ -27,6 +28,8 @@ export interface HostFacts {
   /** Those a container may have at most: what this process holds itself. */
   readonly capabilities: readonly string[];
   readonly seccomp: boolean;
+  /** The kernel runs programs of the x32 ABI. */
+  readonly x32: boolean;
   readonly apparmor: AppArmorFacts;
   /** A limit on swap can be set. */
   readonly swapLimit: boolean;
@@ -78,11 +81,12 @@ export async function probeHost(): Promise<HostFacts> {
     return directory !== undefined && existsSync(join(directory, file));
   };
   const v1 = cgroupVersion === 1;
+  const { architecture } = hostPlatform();
   return Object.freeze({
     cgroupVersion,
     cgroupPaths,
     kernelVersion,
-    architecture: hostPlatform().architecture,
+    architecture,
     hostname: hostname(),
     cpuCount: availableParallelism(),
     onlineCpus: online.trim(),
@@ -90,6 +94,7 @@ export async function probeHost(): Promise<HostFacts> {
     memoryTotal: Number(/^MemTotal:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0) * 1024,
     capabilities: capabilitiesInMask(/^CapEff:\s+([0-9a-f]+)/m.exec(status)?.[1] ?? '0'),
     seccomp: /^Seccomp:/m.test(status),
+    x32: architecture === 'amd64' && kernelRunsX32(),
     apparmor,
     swapLimit: v1 ? has('memory', 'memory.memsw.limit_in_bytes') : await unifiedSwapLimit(),
     swappiness: v1 && has('memory', 'memory.swappiness'),

@@ -11,6 +11,10 @@ const mountCall = libc.func(
 );
 const umountCall = libc.func('int umount2(const char *target, int flags)');
 const flockCall = libc.func('int flock(int fd, int operation)');
+const syscallCall = libc.func('long syscall(long number)');
+
+/** getpid(2) by the number of the x32 ABI. */
+const x32Getpid = 0x4000_0027;
 
 export const MountFlag = {
   readOnly: 0x1,
@@ -61,6 +65,11 @@ export function tryLock(fd: number, kind: 'shared' | 'exclusive' = 'exclusive'):
   const error = systemError('flock', String(fd));
   if (error.code === 'EAGAIN') return false;
   throw error;
+}
+
+/** Whether this x86-64 kernel runs programs of the x32 ABI; most are built without it. */
+export function kernelRunsX32(): boolean {
+  return (syscallCall(x32Getpid) as number) >= 0 || koffi.errno() !== koffi.os.errno['ENOSYS'];
 }
 
 export interface SystemError extends Error {

@@ -11,6 +11,7 @@ const host: HostFacts = {
   cgroupVersion: 1,
   cgroupPaths: {},
   kernelVersion: '6.1.0',
+  x32: true,
   architecture: 'amd64',
   hostname: 'here',
   cpuCount: 2,

@@ -31,7 +31,7 @@ test('capabilitiesOf() follows add, drop, ALL and privileged', () => {
 });
 
 test('SeccompProfiles resolves rules by capability, architecture and kernel', () => {
-  const profiles = new SeccompProfiles({ architecture: 'amd64', kernelVersion: '6.1.0-13-amd64' });
+  const profiles = new SeccompProfiles({ architecture: 'amd64', kernelVersion: '6.1.0-13-amd64', x32: true });
   const spec = profiles.builtin(defaultCapabilities);
   const actionsOf = (name: string, from = spec) =>
     from.syscalls
@@ -51,8 +51,15 @@ test('SeccompProfiles resolves rules by capability, architecture and kernel', ()
   assert.equal(profiles.builtin(defaultCapabilities), spec);
 });
 
+test('SeccompProfiles leaves x32 out of the built-in profile where the kernel has none', () => {
+  const profiles = new SeccompProfiles({ architecture: 'amd64', kernelVersion: '6.1.0', x32: false });
+  assert.deepEqual(profiles.builtin([]).architectures, ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
+  const own = { defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X32'] };
+  assert.deepEqual(profiles.custom(JSON.stringify(own), []).architectures, own.architectures);
+});
+
 test('SeccompProfiles refuses what is no profile', () => {
-  const profiles = new SeccompProfiles({ architecture: 'amd64', kernelVersion: '6.1.0' });
+  const profiles = new SeccompProfiles({ architecture: 'amd64', kernelVersion: '6.1.0', x32: true });
   for (const json of ['foo', '[]', '{"archMap":[]}']) {
     assert.throws(() => profiles.custom(json, []), { code: 'invalidArgument' });
   }

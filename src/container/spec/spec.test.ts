@@ -20,6 +20,7 @@ const host: HostFacts = {
   cgroupVersion: 1,
   cgroupPaths: {},
   kernelVersion: '6.1.0-13-amd64',
+  x32: true,
   architecture: 'amd64',
   hostname: 'here',
   cpuCount: 2,
