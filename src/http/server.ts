@@ -71,6 +71,7 @@ export function createHttpServer(options: { readonly engine: Engine; readonly lo
     server.on('upgrade', onUpgrade);
     const bound = await bind(server, address);
     servers.add(server);
+    trimmer.used();
     log.info({ host: bound }, 'listening');
     return bound;
   };
