@@ -41,8 +41,27 @@ export interface BlobWriter extends AsyncDisposable {
   commit(expected?: Expected, lease?: Lease): Promise<BlobInfo>;
 }
 
+/**
+ * A blob that arrives over a line that may break: what has come stays on the disk, over dispose and restart, until
+ * it is committed, reset, or collected because no lease holds its digest. One is open at a time for each digest.
+ */
+export interface PartialBlob extends AsyncDisposable {
+  /** Bytes that are there: where its source has to go on. */
+  readonly size: number;
+  /** Adds what comes. Keeps what has come when the source breaks. `invalidArgument` once it is longer than the blob. */
+  append(source: AsyncIterable<unknown>): Promise<void>;
+  /** The blob from its first byte on, waiting for those still to come. Not verified. Breaks at dispose and reset. */
+  follow(): Readable;
+  /** Verifies and publishes, as a writer's `commit`. Wrong bytes are dropped and reject with `invalidArgument`. */
+  commit(lease?: Lease): Promise<BlobInfo>;
+  /** Drops what has come. */
+  reset(): Promise<void>;
+}
+
 export interface ContentIngester {
   ingest(signal?: AbortSignal): Promise<BlobWriter>;
+  /** Opens what an earlier try has left of a blob, or nothing yet; waits while it is open elsewhere. */
+  resume(blob: BlobInfo, signal?: AbortSignal): Promise<PartialBlob>;
   /** Stores small bytes whole; the lease as for `commit`. */
   put(bytes: Uint8Array | string, lease?: Lease): Promise<BlobInfo>;
 }
@@ -53,6 +72,10 @@ export interface ContentManager {
    * true leaves it.
    */
   delete(digest: Digest, keep?: () => boolean): Promise<boolean>;
+  /** Blobs that have come in part and are not open. */
+  partials(): AsyncIterable<BlobInfo>;
+  /** Drops what has come of a blob, unless it is open now; says whether it was there. */
+  dropPartial(digest: Digest): Promise<boolean>;
   /**
    * Replaces the store's list of what its blobs are, for other tools to read. It is a view that can always be made
    * again: whole or old after a crash of the process, maybe lost with the machine's power.

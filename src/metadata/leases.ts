@@ -4,7 +4,10 @@ import { isCode } from '../errors/index.ts';
 import type { Lease, Leases, Metadata, Resource } from './metadata.ts';
 
 export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Leases {
-  const insertLease = db.prepare('INSERT INTO leases (id, expires_at_ms) VALUES (?, ?)');
+  const insertLease = db.prepare(
+    `INSERT INTO leases (id, expires_at_ms, named) VALUES (?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET expires_at_ms = excluded.expires_at_ms`,
+  );
   const deleteLease = db.prepare('DELETE FROM leases WHERE id = ?');
   const deleteExpired = db.prepare('DELETE FROM leases WHERE expires_at_ms <= ?');
   const insertResource = db.prepare(
@@ -28,12 +31,13 @@ export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Le
   };
 
   return {
-    acquire({ ttlMs }): Lease {
-      const id = randomUUID();
+    acquire({ ttlMs, name }): Lease {
+      const id = name ?? randomUUID();
       for (const left of ended) end(left);
+      ended.delete(id);
       transact(() => {
         deleteExpired.run(Date.now());
-        insertLease.run(id, Date.now() + ttlMs);
+        insertLease.run(id, Date.now() + ttlMs, name === undefined ? 0 : 1);
       });
       return {
         id,
@@ -48,7 +52,7 @@ export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Le
       };
     },
     endAll: () => {
-      transact(() => db.exec('DELETE FROM leases'));
+      transact(() => db.exec('DELETE FROM leases WHERE named = 0'));
     },
     held: () =>
       selectHeld.all(Date.now()).flatMap((row) => {

@@ -73,11 +73,14 @@ export interface Lease extends Disposable {
 }
 
 export interface Leases {
-  /** A lease outlives a killed daemon until its time to live ends. */
-  acquire(options: { readonly ttlMs: number }): Lease;
+  /**
+   * A lease ends when it is disposed, when its time to live ends, or with `endAll`. One with a name outlives that: it
+   * guards what the next try of interrupted work goes on with. Acquiring a name again takes over what it holds.
+   */
+  acquire(options: { readonly ttlMs: number; readonly name?: string }): Lease;
   /** Resources of leases that have not expired. */
   held(): readonly Resource[];
-  /** Ends every lease. For the start of an engine that is alone on its root: whoever held one is dead. */
+  /** Ends every lease without a name. For the start of an engine that is alone on its root: whoever held one is dead. */
   endAll(): void;
 }
 

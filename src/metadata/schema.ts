@@ -123,4 +123,15 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (container_id, number)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Leases of work that the next start of the engine may go on with.
+  ALTER TABLE leases ADD COLUMN named INTEGER NOT NULL DEFAULT 0;
+
+  -- What a plain layer blob was compressed to for a push, so that it is done once.
+  CREATE TABLE compressed_layers (
+    digest TEXT PRIMARY KEY,
+    compressed_digest TEXT NOT NULL,
+    compressed_size INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -102,8 +102,20 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A layer unpacked before the one it stands on is there. Disposing it drops the tree, unless it was committed. */
+export interface StagedLayer extends AsyncDisposable {
+  readonly diffId: DiffId;
+  /** Makes it the committed snapshot on `parent`, which is committed; `undefined` only if it was staged as a base. */
+  commit(parent: ChainId | undefined): Promise<AppliedLayer>;
+}
+
 /** Layer tars in and out of snapshots; the OCI form outside, overlay's form inside. */
 export interface Layers {
+  /**
+   * As `apply`, in two steps, so that the layers of one image unpack side by side. `base` says that nothing will be
+   * below it.
+   */
+  stage(tar: Readable, options: ApplyOptions & { readonly base: boolean }): Promise<StagedLayer>;
   /**
    * Unpacks a plain or compressed (gzip, zstd, bzip2, xz; by magic) layer tar onto `parent` as a committed snapshot.
    * With `diffId`, other bytes reject with `invalidArgument` and leave nothing. A layer already there is only verified.

@@ -8,15 +8,18 @@ import { KeyedLock } from '../../lib/keyed-lock.ts';
 import { replaceFile, syncDirectory } from '../../lib/replace-file.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { type Digest, digestOf, hexOf, type Index, isDigest } from '../../oci/index.ts';
-import type { BlobInfo, BlobRange, BlobWriter, ContentStore, Expected } from '../content-store.ts';
+import type { BlobInfo, BlobRange, BlobWriter, ContentStore, PartialBlob } from '../content-store.ts';
 import { BlobWritable } from './blob-writable.ts';
+import { PartialBlobs } from './partial-blobs.ts';
+import { verify, type WrittenBlob } from './written-blob.ts';
 
 const readChunk = 1 << 20;
 const defaultMaxBytes = 4 << 20;
 
 /**
  * Opens (and makes) a content store at `directory`, which is an OCI image layout: `oci-layout` and
- * `blobs/sha256/HEX`. Blobs being written are files in `ingest/`; what a crash left there is dropped.
+ * `blobs/sha256/HEX`. Blobs being written are files in `ingest/`; what a crash left there is dropped. Those that
+ * arrive in part are in `partial/`, and what a crash left there is gone on with.
  * The layout's `index.json` is a view for other tools and is written by whoever knows the images.
  */
 export async function openContentStore(options: { readonly directory: string }): Promise<ContentStore> {
@@ -25,9 +28,11 @@ export async function openContentStore(options: { readonly directory: string }):
   await rm(ingest, { recursive: true, force: true });
   await mkdir(blobs, { recursive: true });
   await mkdir(ingest, { recursive: true, mode: 0o700 });
+  const partial = join(options.directory, 'partial');
+  await mkdir(partial, { recursive: true, mode: 0o700 });
   const layout = join(options.directory, 'oci-layout');
   if (!(await exists(layout))) await replaceFile(layout, '{"imageLayoutVersion":"1.0.0"}');
-  return new LocalContentStore(options.directory, blobs, ingest);
+  return new LocalContentStore(options.directory, blobs, { ingest, partial });
 }
 
 class LocalContentStore implements ContentStore {
@@ -37,10 +42,17 @@ class LocalContentStore implements ContentStore {
   /** Commit and delete of one digest take turns, so that neither sees the other half done. */
   readonly #locks = new KeyedLock();
 
-  constructor(directory: string, blobs: string, ingest: string) {
+  readonly #partials: PartialBlobs;
+
+  constructor(
+    directory: string,
+    blobs: string,
+    { ingest, partial }: { readonly ingest: string; readonly partial: string },
+  ) {
     this.#directory = directory;
     this.#blobs = blobs;
     this.#ingest = ingest;
+    this.#partials = new PartialBlobs(partial, (blob) => this.#publish(blob));
   }
 
   async info(digest: Digest): Promise<BlobInfo | undefined> {
@@ -112,6 +124,18 @@ class LocalContentStore implements ContentStore {
     };
   }
 
+  resume(blob: BlobInfo, signal?: AbortSignal): Promise<PartialBlob> {
+    return this.#partials.open(blob, signal);
+  }
+
+  partials(): AsyncIterable<BlobInfo> {
+    return this.#partials.list();
+  }
+
+  dropPartial(digest: Digest): Promise<boolean> {
+    return this.#partials.drop(digest);
+  }
+
   async put(bytes: Uint8Array | string, lease?: Lease): Promise<BlobInfo> {
     const digest = digestOf(bytes);
     const size = Buffer.byteLength(bytes);
@@ -144,7 +168,7 @@ class LocalContentStore implements ContentStore {
     await rename(temporary, join(this.#directory, 'index.json'));
   }
 
-  async #publish(blob: Written): Promise<void> {
+  async #publish(blob: WrittenBlob): Promise<void> {
     const { file, path, info, lease } = blob;
     // Outside the lock: syncing a large blob takes long.
     const there = await this.info(info.digest);
@@ -169,25 +193,6 @@ class LocalContentStore implements ContentStore {
 
   #path(digest: Digest): string {
     return join(this.#blobs, hexOf(digest));
-  }
-}
-
-interface Written {
-  readonly file: FileHandle;
-  readonly path: string;
-  readonly info: BlobInfo;
-  readonly lease: Lease | undefined;
-}
-
-function verify(info: BlobInfo, expected: Expected): void {
-  if (expected.size !== undefined && expected.size !== info.size) {
-    throw new EngineError(
-      'invalidArgument',
-      `blob is ${info.size} bytes, expected ${expected.size}${expected.digest ? ` (${expected.digest})` : ''}`,
-    );
-  }
-  if (expected.digest !== undefined && expected.digest !== info.digest) {
-    throw new EngineError('invalidArgument', `blob has digest ${info.digest}, expected ${expected.digest}`);
   }
 }
 

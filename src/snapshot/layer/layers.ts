@@ -6,7 +6,7 @@ import { decompress } from '../../lib/decompress.ts';
 import { type ByteString, bufferOf, tarEnd, textOf } from '../../lib/tar/index.ts';
 import { type ChainId, type DiffId, digestOf } from '../../oci/index.ts';
 import type { LayerTree, OverlaySnapshots } from '../overlay/overlay-snapshots.ts';
-import type { AppliedLayer, ApplyOptions, Layers } from '../snapshotter.ts';
+import type { AppliedLayer, ApplyOptions, Layers, StagedLayer } from '../snapshotter.ts';
 import { treeUsage } from '../tree-usage.ts';
 import { copyAttributes, lstatBeneath } from './beneath.ts';
 import { parentOf } from './names.ts';
@@ -26,6 +26,7 @@ export function createLayers(snapshots: OverlaySnapshots): Layers {
       }
       return unpack(snapshots, { tar, parent }, options);
     },
+    stage: (tar, options) => stage(snapshots, tar, options),
     pack: (key, signal) => Readable.from(packChanges(snapshots, key, signal), { objectMode: false }),
     packTree: (root, signal) => Readable.from(packWhole(root, signal), { objectMode: false }),
   };
@@ -47,24 +48,33 @@ async function verify(
     hash.update(chunk);
     size += chunk.length;
   }
-  return appliedLayer(hash.digest('hex'), { size, parent, want: options.diffId });
+  const diffId = checkedDiffId(hash.digest('hex'), options.diffId);
+  return { diffId, chainId: chainIdOf(parent, diffId), size };
 }
 
 async function unpack(
   snapshots: OverlaySnapshots,
-  layer: Layer,
+  { tar, parent }: Layer,
   options: ApplyOptions,
 ): Promise<AppliedLayer> {
-  const { tar, parent } = layer;
-  const { signal } = options;
-  const tree = snapshots.createTree(parent);
+  await using staged = await stage(snapshots, tar, { ...options, base: parent === undefined });
+  options.signal?.throwIfAborted();
+  return await staged.commit(parent);
+}
+
+async function stage(
+  snapshots: OverlaySnapshots,
+  tar: Readable,
+  options: ApplyOptions & { readonly base: boolean },
+): Promise<StagedLayer> {
+  const tree = snapshots.createTree();
   try {
-    const transform = new ToOverlay({ base: parent === undefined, devices: true });
+    const transform = new ToOverlay({ base: options.base, devices: true });
     const hash = createHash('sha256');
     let size = 0;
     {
       await using program = unpackTar(tree.root);
-      for await (const chunk of plainBytes(tar, signal)) {
+      for await (const chunk of plainBytes(tar, options.signal)) {
         hash.update(chunk);
         size += chunk.length;
         for (const bytes of transform.push(chunk)) {
@@ -74,18 +84,53 @@ async function unpack(
       program.input.end(transform.finish());
       await program.finished();
     }
-    const applied = appliedLayer(hash.digest('hex'), { size, parent, want: options.diffId });
-    if (parent !== undefined) await settle(snapshots, { tree, parent, transform });
-    signal?.throwIfAborted();
-    await snapshots.commitTree(tree, {
-      name: applied.chainId,
-      ...(parent === undefined ? {} : { parent }),
-      usage: transform.usage,
-    });
-    return applied;
+    const diffId = checkedDiffId(hash.digest('hex'), options.diffId);
+    return new Staged(snapshots, { tree, transform, diffId, size });
   } catch (error) {
     snapshots.dropTree(tree);
     throw error;
+  }
+}
+
+interface UnpackedTree {
+  readonly tree: LayerTree;
+  readonly transform: ToOverlay;
+  readonly diffId: DiffId;
+  readonly size: number;
+}
+
+/** A whole tree that nobody knows of yet. */
+class Staged implements StagedLayer {
+  readonly diffId: DiffId;
+  readonly #snapshots: OverlaySnapshots;
+  readonly #layer: UnpackedTree;
+  #open = true;
+
+  constructor(snapshots: OverlaySnapshots, layer: UnpackedTree) {
+    this.diffId = layer.diffId;
+    this.#snapshots = snapshots;
+    this.#layer = layer;
+  }
+
+  async commit(parent: ChainId | undefined): Promise<AppliedLayer> {
+    const { tree, transform, diffId, size } = this.#layer;
+    const chainId = chainIdOf(parent, diffId);
+    if (parent !== undefined) {
+      if (!transform.hasRoot) this.#snapshots.resemble(tree, parent);
+      await settle(this.#snapshots, { tree, parent, transform });
+    }
+    await this.#snapshots.commitTree(tree, {
+      name: chainId,
+      ...(parent === undefined ? {} : { parent }),
+      usage: transform.usage,
+    });
+    this.#open = false;
+    return { diffId, chainId, size };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#open) this.#snapshots.dropTree(this.#layer.tree);
+    this.#open = false;
   }
 }
 
@@ -155,15 +200,12 @@ function chainIdOf(parent: ChainId | undefined, diffId: DiffId): ChainId {
   return parent === undefined ? diffId : digestOf(`${parent} ${diffId}`);
 }
 
-function appliedLayer(
-  hex: string,
-  layer: { readonly size: number; readonly parent: ChainId | undefined; readonly want: DiffId | undefined },
-): AppliedLayer {
+function checkedDiffId(hex: string, want: DiffId | undefined): DiffId {
   const diffId = `sha256:${hex}` as DiffId;
-  if (layer.want !== undefined && layer.want !== diffId) {
-    throw new EngineError('invalidArgument', `The layer's diffID is ${diffId}, not ${layer.want}`);
+  if (want !== undefined && want !== diffId) {
+    throw new EngineError('invalidArgument', `The layer's diffID is ${diffId}, not ${want}`);
   }
-  return { diffId, chainId: chainIdOf(layer.parent, diffId), size: layer.size };
+  return diffId;
 }
 
 async function* packChanges(

@@ -77,6 +77,11 @@ export class ToOverlay {
     return { bytes: this.#bytes, inodes: this.#seen.size };
   }
 
+  /** Whether the layer says what its root directory is like. */
+  get hasRoot(): boolean {
+    return this.#seen.has('');
+  }
+
   /** To be linked after unpacking, through the layers below. */
   get linksBelow(): readonly LinkBelow[] {
     return this.#linksBelow;

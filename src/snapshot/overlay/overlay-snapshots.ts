@@ -227,13 +227,17 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     return lowers.length === 0 ? undefined : openView(this.#layout, { lowers });
   }
 
-  /** A new empty tree for a layer on `parent`, whose root it resembles. The caller commits or drops it. */
-  createTree(parent: ChainId | undefined): LayerTree {
-    const top = this.#topOf(this.#lowers(parent));
+  /** A new empty tree for a layer. The caller commits or drops it. */
+  createTree(): LayerTree {
     const id = this.#layout.create();
     const root = this.#layout.fs(id);
-    this.#makeRoot(root, top);
+    this.#makeRoot(root, undefined);
     return { id, root };
+  }
+
+  /** Gives a tree's root directory the mode and owner of the layer it is going to stand on. */
+  resemble(tree: LayerTree, parent: ChainId): void {
+    this.#makeRoot(tree.root, this.#topOf(this.#lowers(parent)));
   }
 
   /** Runs `change` in the tree mounted writable on top of `parent`, so that the kernel copies up what it touches. */
