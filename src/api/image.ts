@@ -1,4 +1,4 @@
-import type { RunConfig } from '../oci/index.ts';
+import type { Descriptor, Platform, RunConfig } from '../oci/index.ts';
 import type { GraphDriver } from './container.ts';
 
 export interface ImageSummary {
@@ -47,6 +47,21 @@ export interface ImageHistoryItem {
   readonly Tags: readonly string[] | null;
   readonly Size: number;
   readonly Comment: string;
+}
+
+/** `GET /distribution/NAME/json`: what a registry has under a name. */
+export interface DistributionInspect {
+  readonly Descriptor: Descriptor;
+  readonly Platforms: readonly Platform[];
+}
+
+/** One line of `GET /images/search`. */
+export interface SearchResult {
+  readonly name: string;
+  readonly description: string;
+  readonly star_count: number;
+  readonly is_official: boolean;
+  readonly is_automated: boolean;
 }
 
 /** One step of a removal: a reference taken away, or an image deleted. */

@@ -169,6 +169,8 @@ function requestOf(files: Files, options: Partial<BuildRequest> = {}): BuildRequ
     labels: {},
     target: '',
     noCache: false,
+    pull: false,
+    credentials: new Map(),
     quiet: false,
     networkMode: 'default',
     extraHosts: [],

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Filters, ProgressMessage, Ulimit } from '../api/index.ts';
 import type { ImageId, Platform } from '../oci/index.ts';
+import type { Credentials } from '../registry/index.ts';
 
 /** `POST /build`, parsed. */
 export interface BuildRequest {
@@ -14,6 +15,10 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly target: string;
   readonly noCache: boolean;
+  /** Ask registries for newer versions of the images it starts from. */
+  readonly pull: boolean;
+  /** Who one is, by registry. */
+  readonly credentials: ReadonlyMap<string, Credentials>;
   readonly quiet: boolean;
   readonly networkMode: string;
   readonly extraHosts: readonly string[];

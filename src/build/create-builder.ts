@@ -2,9 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { ProgressMessage } from '../api/index.ts';
-import { EngineError, isCode } from '../errors/index.ts';
-import type { Images } from '../image/index.ts';
+import { EngineError } from '../errors/index.ts';
+import type { Images, Transfers } from '../image/index.ts';
 import { shortId } from '../lib/ids.ts';
+import { Slots } from '../lib/slots.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { familiarString, type ImageId, parseReference, withDefaultTag } from '../oci/index.ts';
 import type { Builder, BuildRequest, StepRunner } from './builder.ts';
@@ -16,8 +17,8 @@ import { spoolArchive } from './context/spool.ts';
 import { parseDockerfile } from './parser/parse.ts';
 import { predefinedArgs, unusedArgs } from './plan/build-args.ts';
 import { planBuild } from './plan/plan.ts';
-import type { BuildContext, ResolveImage } from './solve/build-context.ts';
-import { Slots } from './solve/slots.ts';
+import { baseImages } from './solve/base-images.ts';
+import type { BuildContext } from './solve/build-context.ts';
 import { solve } from './solve/solve.ts';
 import type { LayerStores } from './solve/store-layer.ts';
 
@@ -29,8 +30,8 @@ export interface BuilderDependencies {
   readonly steps: StepRunner;
   /** Default: opened on `metadata`. */
   readonly cache?: BuildCache;
-  /** Default: an image that is stored, else Docker's "pull access denied". */
-  readonly resolveImage?: ResolveImage;
+  /** Brings the images that builds start from; without it they have to be there. */
+  readonly transfers?: Transfers;
 }
 
 const leaseTtlMs = 24 * 3600 * 1000;
@@ -119,7 +120,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
       images,
       stores: parts.stores,
       steps: parts.steps,
-      resolveImage: parts.resolveImage ?? storedImage(images),
+      resolveImage: baseImages({ images, transfers: parts.transfers, request }),
       cache: parts.cache,
       usedKeys: new Set(),
       liveImages,
@@ -162,20 +163,4 @@ function checkedTag(text: string): string {
     throw new EngineError('invalidArgument', 'build tag cannot contain a digest');
   }
   return familiarString(withDefaultTag(reference));
-}
-
-function storedImage(images: Images): ResolveImage {
-  return async (reference) => {
-    try {
-      return images.resolve(reference);
-    } catch (error) {
-      if (!isCode(error, 'notFound')) throw error;
-      const name = familiarString(parseReference(reference)).replace(/(?::[^/:@]+)?(?:@.*)?$/, '');
-      throw new EngineError(
-        'notFound',
-        `pull access denied for ${name}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
-        { cause: error },
-      );
-    }
-  };
 }

@@ -1,7 +1,7 @@
 import { defaultSocket } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { defineCommand } from './command.ts';
-import { bool, list, text } from './flags.ts';
+import { bool, int, list, text } from './flags.ts';
 
 /** The edge where the CLI meets the engine; imported only for `gantry daemon`. */
 export const daemonCommand = defineCommand({
@@ -16,7 +16,11 @@ export const daemonCommand = defineCommand({
       short: 'H',
       shownDefault: `unix://${defaultSocket}`,
     }),
+    'insecure-registry': list('Registries and networks that need no TLS'),
     'log-level': text('Set the logging level ("debug", "info")', { short: 'l', initial: 'info' }),
+    'max-concurrent-downloads': int('Set the max concurrent downloads', { initial: 3 }),
+    'max-concurrent-uploads': int('Set the max concurrent uploads', { initial: 5 }),
+    'registry-mirror': list('Preferred registry mirror of Docker Hub (URL)'),
     root: text('Directory of everything durable', { shownDefault: '"/var/lib/gantry"' }),
     runtime: text('Low-level runtime to use for containers: runc or crun', { initial: 'runc' }),
     shutdown: text('At shutdown leave containers running or stop them (keep|stop)', { initial: 'keep' }),
@@ -65,10 +69,41 @@ export const daemonCommand = defineCommand({
       runtime,
       ...(values.bip === '' ? {} : { bip: values.bip }),
       ...(tls === undefined ? {} : { tls }),
+      registries: registriesOf(values),
     });
     return 0;
   },
 });
+
+function registriesOf(values: {
+  readonly 'insecure-registry': readonly string[];
+  readonly 'registry-mirror': readonly string[];
+  readonly 'max-concurrent-downloads': number;
+  readonly 'max-concurrent-uploads': number;
+}) {
+  const [maxConcurrentDownloads, maxConcurrentUploads] = [
+    values['max-concurrent-downloads'],
+    values['max-concurrent-uploads'],
+  ];
+  if (maxConcurrentDownloads < 1 || maxConcurrentUploads < 1) {
+    throw new EngineError('invalidArgument', 'the max concurrent downloads and uploads must be at least 1');
+  }
+  const registryMirrors = values['registry-mirror'];
+  for (const mirror of registryMirrors) {
+    if (!/^https?:\/\/[^/?#@]+\/?[^?#]*$/.test(mirror)) {
+      throw new EngineError(
+        'invalidArgument',
+        `invalid mirror: ${JSON.stringify(mirror)} is no URL of a registry`,
+      );
+    }
+  }
+  return {
+    insecureRegistries: values['insecure-registry'],
+    registryMirrors,
+    maxConcurrentDownloads,
+    maxConcurrentUploads,
+  };
+}
 
 function tlsFiles(values: {
   readonly tls: boolean;

@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
 import type {
+  DistributionInspect,
   ImageDeleteItem,
   ImageHistoryItem,
   ImageInspect,
   ImageSummary,
   ProgressMessage,
+  SearchResult,
   Ulimit,
 } from '../api/index.ts';
 import { type FilterValues, filtersText } from './filter-values.ts';
@@ -41,11 +43,13 @@ export interface BuildQuery {
   readonly cpusetMems?: string;
   readonly cgroupParent?: string;
   readonly ulimits?: readonly Ulimit[];
+  /** base64url of credentials by registry; sent as a header. */
+  readonly registryConfig?: string;
 }
 
 /** Everything about images. Progress streams end with an `errorDetail` message when the work failed. */
 export function imageCalls(transport: Transport) {
-  const at = (name: string, rest = '') => `/images/${encodeURIComponent(name).replaceAll('%2F', '/')}${rest}`;
+  const at = (name: string, rest = '') => `/images/${pathOf(name)}${rest}`;
 
   return {
     list(
@@ -86,8 +90,10 @@ export function imageCalls(transport: Transport) {
       options: BuildQuery = {},
       signal?: AbortSignal,
     ): AsyncGenerator<ProgressMessage, void, undefined> {
+      const { registryConfig } = options;
       const response = await transport.open('POST', '/build', {
         query: buildQuery(options),
+        ...(registryConfig === undefined ? {} : { headers: { 'X-Registry-Config': registryConfig } }),
         ...(context === undefined ? {} : { body: context, contentType: 'application/x-tar' }),
         signal,
       });
@@ -125,18 +131,61 @@ export function imageCalls(transport: Transport) {
       });
       yield* jsonObjects<ProgressMessage>(response);
     },
+    /** What a registry has under a name. */
+    describe: (
+      name: string,
+      options: { registryAuth?: string } = {},
+      signal?: AbortSignal,
+    ): Promise<DistributionInspect> =>
+      transport.call('GET', `/distribution/${pathOf(name)}/json`, { ...authHeader(options), signal }),
+    /** The manifest or index a registry has under a name, as it is. */
+    manifest: (
+      name: string,
+      options: { registryAuth?: string } = {},
+      signal?: AbortSignal,
+    ): Promise<Readable> =>
+      transport.open('GET', `/distribution/${pathOf(name)}/manifest`, { ...authHeader(options), signal }),
+    search(
+      term: string,
+      options: { limit?: number; filters?: FilterValues; registryAuth?: string } = {},
+      signal?: AbortSignal,
+    ): Promise<SearchResult[]> {
+      const query = { term, limit: options.limit, filters: filtersText(options.filters) };
+      return transport.call('GET', '/images/search', { query, ...authHeader(options), signal });
+    },
+    /** Without a tag all tags of the repository. */
+    async *push(
+      to: { repository: string; tag?: string; registryAuth?: string },
+      signal?: AbortSignal,
+    ): AsyncGenerator<ProgressMessage, void, undefined> {
+      // Docker's API wants the header, if only to say nothing.
+      const headers = { 'X-Registry-Auth': to.registryAuth ?? emptyAuth };
+      const call = { query: { tag: to.tag }, headers, signal };
+      yield* jsonObjects<ProgressMessage>(await transport.open('POST', at(to.repository, '/push'), call));
+    },
     async *pull(
       from: { image: string; tag?: string; platform?: string; registryAuth?: string },
       signal?: AbortSignal,
     ): AsyncGenerator<ProgressMessage, void, undefined> {
       const response = await transport.open('POST', '/images/create', {
         query: { fromImage: from.image, tag: from.tag, platform: from.platform },
-        ...(from.registryAuth === undefined ? {} : { headers: { 'X-Registry-Auth': from.registryAuth } }),
+        ...authHeader(from),
         signal,
       });
       yield* jsonObjects<ProgressMessage>(response);
     },
   };
+}
+
+/** base64 of `{}`. */
+const emptyAuth = 'e30=';
+
+function authHeader({ registryAuth }: { readonly registryAuth?: string }) {
+  return registryAuth === undefined ? {} : { headers: { 'X-Registry-Auth': registryAuth } };
+}
+
+function pathOf(name: string): string {
+  return encodeURIComponent(name).replaceAll('%2F', '/');
 }
 
 function buildQuery(

@@ -18,6 +18,21 @@ export interface EngineOptions {
   readonly shutdown?: 'keep' | 'stop';
   /** What a stop does when the stop signal can have no effect: wait as Docker does, or kill at once. Default wait. */
   readonly stopDeaf?: 'wait' | 'kill';
+  readonly registries?: Partial<RegistryConfig>;
+}
+
+/** How registries are spoken to. */
+export interface RegistryConfig {
+  /** Hosts (`registry:5000`) and networks (`10.0.0.0/8`) that need no TLS, or no certificate one knows. Loopback never does. */
+  readonly insecureRegistries: readonly string[];
+  /** URLs asked before Docker Hub. */
+  readonly registryMirrors: readonly string[];
+  /** Layers of all pulls downloaded at once. */
+  readonly maxConcurrentDownloads: number;
+  /** Layers of all pushes uploaded at once. */
+  readonly maxConcurrentUploads: number;
+  /** Directories with certificates by host (`HOST/ca.crt`, `HOST/client.cert`, `HOST/client.key`); the first counts. */
+  readonly certificateDirectories: readonly string[];
 }
 
 /** Frozen settings of one engine. Every name it takes in the kernel derives from `root`. */
@@ -34,7 +49,16 @@ export interface EngineConfig {
   readonly stopDeaf: 'wait' | 'kill';
   /** Parent cgroup of containers, `/gantry-INSTANCE`. */
   readonly cgroupParent: string;
+  readonly registries: RegistryConfig;
 }
+
+const defaultRegistries: RegistryConfig = {
+  insecureRegistries: [],
+  registryMirrors: [],
+  maxConcurrentDownloads: 3,
+  maxConcurrentUploads: 5,
+  certificateDirectories: ['/etc/gantry/certs.d', '/etc/docker/certs.d'],
+};
 
 export const defaultRoot = '/var/lib/gantry';
 
@@ -51,5 +75,6 @@ export function engineConfig(options: EngineOptions = {}): EngineConfig {
     shutdown: options.shutdown ?? 'keep',
     stopDeaf: options.stopDeaf ?? 'wait',
     cgroupParent: `/gantry-${instance}`,
+    registries: Object.freeze({ ...defaultRegistries, ...options.registries }),
   });
 }

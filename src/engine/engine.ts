@@ -2,9 +2,10 @@ import type { EventMessage, Filters, ImageDiff } from '../api/index.ts';
 import type { Builder } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
 import type { Containers } from '../container/index.ts';
-import type { Images } from '../image/index.ts';
+import type { Images, Transfers } from '../image/index.ts';
 import type { Journal } from '../metadata/index.ts';
 import type { Networks } from '../network/index.ts';
+import type { RegistryClient } from '../registry/index.ts';
 import type { Volumes } from '../volume/index.ts';
 
 export interface EventQuery {
@@ -35,6 +36,8 @@ export interface Engine extends AsyncDisposable {
   readonly config: EngineConfig;
   readonly containers: Containers;
   readonly images: Images;
+  readonly transfers: Transfers;
+  readonly registry: RegistryClient;
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly builder: Builder;

@@ -2,12 +2,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createBuilder, openBuildCache } from '../build/index.ts';
-import type { EngineConfig } from '../config/index.ts';
+import { type EngineConfig, gantryVersion } from '../config/index.ts';
 import { type ContainerStore, createContainers, openContainerStore } from '../container/index.ts';
 import { openContentStore } from '../content/index.ts';
-import { createImages } from '../image/index.ts';
+import { createImages, createTransfers } from '../image/index.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { createNetworks } from '../network/index.ts';
+import { createRegistryClient } from '../registry/index.ts';
 import { createLogReader, createRuncRuntime } from '../runtime/index.ts';
 import { openSnapshots } from '../snapshot/index.ts';
 import { createVolumes } from '../volume/index.ts';
@@ -65,6 +66,19 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
       cached: () => cache.stepImages(),
     }),
   );
+  const { registries } = config;
+  const registry = stack.use(
+    createRegistryClient({ ...registries, userAgent: `gantry/${gantryVersion}`, stallMs: 60_000 }),
+  );
+  const transfers = stack.use(
+    createTransfers({
+      metadata,
+      images,
+      stores: { content, snapshots, layers },
+      registry,
+      limits: { downloads: registries.maxConcurrentDownloads, uploads: registries.maxConcurrentUploads },
+    }),
+  );
   const onWarning = (message: string, error: unknown) => {
     logger.warn({ err: error }, message);
   };
@@ -84,6 +98,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     stores: { content, snapshots, layers, images },
     steps: side.steps,
     cache,
+    transfers,
   });
   const system = createSystem({ config, metadata, containers, images, volumes, builder, host, runtimeInfo });
   for (const { id, reason } of await images.repair()) {
@@ -104,6 +119,8 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     config,
     containers,
     images,
+    transfers,
+    registry,
     networks,
     volumes,
     builder,

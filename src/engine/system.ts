@@ -87,7 +87,7 @@ async function readInfo(parts: SystemParts): Promise<object> {
     NCPU: host.cpuCount,
     MemTotal: host.memoryTotal,
     IndexServerAddress: `https://index.${defaultDomain}/v1/`,
-    RegistryConfig: registryConfig,
+    RegistryConfig: registryConfig(config),
     GenericResources: [],
     HttpProxy: '',
     HttpsProxy: '',
@@ -119,13 +119,22 @@ async function readInfo(parts: SystemParts): Promise<object> {
   };
 }
 
-const registryConfig = {
-  AllowNondistributableArtifactsCIDRs: null,
-  AllowNondistributableArtifactsHostnames: null,
-  InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
-  IndexConfigs: { [defaultDomain]: { Name: defaultDomain, Mirrors: [], Secure: true, Official: true } },
-  Mirrors: [],
-};
+function registryConfig({ registries }: EngineConfig): object {
+  const { insecureRegistries, registryMirrors: Mirrors } = registries;
+  const isNetwork = (one: string) => /^[0-9a-f.:]+\/\d+$/i.test(one);
+  const insecure = insecureRegistries.filter((one) => !isNetwork(one));
+  const indexes: Record<string, object> = {
+    [defaultDomain]: { Name: defaultDomain, Mirrors, Secure: true, Official: true },
+  };
+  for (const Name of insecure) indexes[Name] = { Name, Mirrors: [], Secure: false, Official: false };
+  return {
+    AllowNondistributableArtifactsCIDRs: null,
+    AllowNondistributableArtifactsHostnames: null,
+    InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8', ...insecureRegistries.filter(isNetwork)],
+    IndexConfigs: indexes,
+    Mirrors,
+  };
+}
 
 /** On v2 each controller brings all its limits, but for some that only v1 had. */
 function limits(host: HostFacts, { controllers }: HostInfo): Readonly<Record<string, boolean>> {

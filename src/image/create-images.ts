@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/index.ts';
 import type { ImageId } from '../oci/index.ts';
+import { adoptImage, nameImage } from './adopt-image.ts';
 import { loadArchive } from './archive/load.ts';
 import { saveImages } from './archive/save.ts';
 import { createCollection } from './image-collectors.ts';
@@ -34,6 +35,17 @@ export function createImages(dependencies: ImageDependencies): Images {
     find: (id) => rows.get(id),
     layersOf: (id) => resolveImage(rows, id).image.layers,
     add: async (image) => changed(await addImage(parts, image)),
+    adopt: async (image, naming, lease) => changed(await adoptImage(parts, { image, naming, lease })),
+    rename: (id, naming) => {
+      nameImage(parts, id, naming);
+      index.changed();
+    },
+    named: (name) => {
+      const id = rows.byReference(name);
+      return id === undefined ? undefined : rows.get(id);
+    },
+    tagsOf: (repository) => rows.tagsOf(repository),
+    repositoriesWith: (layer) => rows.namesWithLayer(layer),
     list: (options) => listImages(parts, options),
     inspect: (nameOrId) => inspectImage(parts, nameOrId),
     layers: (nameOrId, options) => imageLayers(parts, nameOrId, options),

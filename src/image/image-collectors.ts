@@ -1,10 +1,11 @@
 import { blobCollector } from '../content/index.ts';
 import { isCode } from '../errors/index.ts';
 import { type Collector, collectGarbage } from '../metadata/index.ts';
-import type { ChainId } from '../oci/index.ts';
+import type { ChainId, Digest } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImageRows } from './image-rows.ts';
+import { compressedForms } from './push/compressed-layers.ts';
 
 /**
  * Garbage collection over blobs and snapshots. One runs at a time; a call during one waits for a run of its own,
@@ -13,6 +14,7 @@ import type { ImageRows } from './image-rows.ts';
 export function createCollection(parts: Omit<ImageParts, 'collect'>): () => Promise<number> {
   const collectors = [
     imageCollector(parts.rows),
+    compressedCollector(compressedForms(parts.metadata)),
     snapshotCollector(parts.snapshots),
     blobCollector(parts.content),
   ];
@@ -33,7 +35,10 @@ export function createCollection(parts: Omit<ImageParts, 'collect'>): () => Prom
   };
 }
 
-/** An image keeps its manifest, config, layers and snapshots. */
+/**
+ * An image keeps its manifest, config, layers and snapshots; a name with a digest keeps the manifest or index of that
+ * digest, which a registry gave it.
+ */
 function imageCollector(rows: ImageRows): Collector {
   return {
     *roots() {
@@ -43,6 +48,17 @@ function imageCollector(rows: ImageRows): Collector {
         for (const { digest } of layers) yield { kind: 'blob', id: digest };
         for (const chainId of chainIds) yield { kind: 'snapshot', id: chainId };
       }
+      for (const digest of rows.namedDigests()) yield { kind: 'blob', id: digest };
+    },
+  };
+}
+
+/** A plain layer keeps what it was compressed to. */
+function compressedCollector(compressedOf: (plain: Digest) => Digest | undefined): Collector {
+  return {
+    *references({ kind, id }) {
+      const compressed = kind === 'blob' ? compressedOf(id) : undefined;
+      if (compressed !== undefined) yield { kind: 'blob', id: compressed };
     },
   };
 }

@@ -102,6 +102,20 @@ export class ImageRows {
     }));
   }
 
+  /** Digests that names carry. */
+  namedDigests(): Digest[] {
+    return this.#statements.digests
+      .all()
+      .flatMap((row) => parseReference(row['name'] as string).digest ?? []);
+  }
+
+  /** Names with a digest of images that have this layer blob. */
+  namesWithLayer(digest: Digest): Reference[] {
+    return this.#statements.withLayer
+      .all(`%"${digest}"%`)
+      .map((row) => parseReference(row['name'] as string));
+  }
+
   /** Inserts an image unless it is there. */
   insert(_transaction: Transaction, row: NewImageRow): void {
     this.#statements.insert.run(
@@ -167,6 +181,11 @@ function prepare(db: DatabaseSync) {
     allReferences: db.prepare('SELECT name, image_id FROM image_references ORDER BY name'),
     tags: db.prepare(
       'SELECT name, image_id FROM image_references WHERE name >= ? AND name < ? ORDER BY name',
+    ),
+    digests: db.prepare("SELECT name FROM image_references WHERE name LIKE '%@sha256:%'"),
+    withLayer: db.prepare(
+      `SELECT name FROM image_references JOIN images ON images.id = image_id
+       WHERE name LIKE '%@sha256:%' AND layers LIKE ? ORDER BY name`,
     ),
     insert: db.prepare(
       `INSERT OR IGNORE INTO images (id, manifest_digest, config, layers, parent_id, size, created_at_ms)

@@ -8,7 +8,8 @@ import type {
   ImageSummary,
   ProgressMessage,
 } from '../api/index.ts';
-import type { ChainId, Digest, ImageConfig, ImageId, Platform } from '../oci/index.ts';
+import type { JournalEntry, Lease } from '../metadata/index.ts';
+import type { ChainId, Digest, ImageConfig, ImageId, Platform, Reference } from '../oci/index.ts';
 
 /** An image as the engine works with it. */
 export interface Image {
@@ -35,6 +36,20 @@ export interface NewImage {
   /** One for each diffID, base first. */
   readonly layers: readonly ImageLayer[];
   readonly parent?: ImageId;
+}
+
+/** An image as a registry has it, byte for byte. */
+export interface RemoteImage {
+  readonly configBytes: Uint8Array;
+  readonly manifestBytes: Uint8Array;
+  /** One for each diffID, base first. */
+  readonly layers: readonly ImageLayer[];
+}
+
+/** Names an image gets, and what the journal says of it. */
+export interface Naming {
+  readonly names: readonly Reference[];
+  readonly event: JournalEntry;
 }
 
 export interface CommitRequest {
@@ -92,6 +107,16 @@ export interface Images extends AsyncDisposable {
   add(image: NewImage): Promise<Image>;
   /** By its whole id; `undefined` when it is not there. */
   find(id: ImageId): Image | undefined;
+  /** Adds an image whose layers are applied and stored, held by the lease, under its names: all in one transaction. */
+  adopt(image: RemoteImage, naming: Naming, lease: Lease): Promise<Image>;
+  /** Gives an image more names. */
+  rename(id: ImageId, naming: Naming): void;
+  /** The image of exactly this name, a tag or a digest. */
+  named(name: Reference): Image | undefined;
+  /** Tags of a repository with their images. */
+  tagsOf(repository: Reference): readonly { readonly reference: Reference; readonly id: ImageId }[];
+  /** Repositories that were pulled from or pushed to with an image that has this layer blob. */
+  repositoriesWith(layer: Digest): readonly Reference[];
   /** Layer blobs of an image, base first. */
   layersOf(id: ImageId): readonly ImageLayer[];
   list(options: {

@@ -55,7 +55,8 @@ export async function storeImage(parts: ImageParts, image: ImageToStore, lease: 
   }
   const { digest: id } = await content.put(image.configBytes, lease);
   const manifestBytes =
-    image.manifestBytes ?? manifestOf(id, Buffer.byteLength(image.configBytes), image.layers);
+    image.manifestBytes ??
+    encodeManifest({ digest: id, size: Buffer.byteLength(image.configBytes) }, image.layers);
   const { digest: manifest } = await content.put(manifestBytes, lease);
   return {
     id,
@@ -73,13 +74,21 @@ export function encodeConfig(config: ImageConfig): string {
   return JSON.stringify(config);
 }
 
-function manifestOf(id: ImageId, configSize: number, layers: readonly ImageLayer[]): string {
-  const config: Descriptor = { mediaType: MediaType.ociConfig, digest: id, size: configSize };
+/** The manifest of an image made here; equal images give equal bytes. */
+export function encodeManifest(
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+  layers: readonly ImageLayer[],
+): string {
+  const config: Descriptor = { mediaType: MediaType.ociConfig, digest, size };
   return JSON.stringify({
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
     config,
-    layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+    layers: layers.map(({ mediaType, digest: layer, size: bytes }) => ({
+      mediaType,
+      digest: layer,
+      size: bytes,
+    })),
   });
 }
 

@@ -46,9 +46,13 @@ function refuses(
 }
 
 describe('docker run and create', () => {
-  refuses('unknown image', ['create', 'nosuch:1'], {
+  refuses('unknown image', ['create', '--pull', 'never', 'nosuch:1'], {
     code: 1,
-    text: /pull access denied for nosuch|No such image: nosuch:1/,
+    text: /No such image: nosuch:1/,
+  });
+  refuses('image of a registry that does not answer', ['create', '127.0.0.1:1/nosuch:1'], {
+    code: 1,
+    text: /dial tcp 127\.0\.0\.1:1: connect: connection refused/,
   });
   refuses('taken name', ['create', '--name', 'taken', 'base:1', 'true'], {
     code: 1,

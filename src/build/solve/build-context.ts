@@ -1,4 +1,6 @@
+import type { ProgressMessage } from '../../api/index.ts';
 import type { Image, Images } from '../../image/index.ts';
+import type { Slots } from '../../lib/slots.ts';
 import type { Lease } from '../../metadata/index.ts';
 import type { ImageId, Platform } from '../../oci/index.ts';
 import type { BuildRequest, StepRunner } from '../builder.ts';
@@ -7,13 +9,17 @@ import type { SourceTree } from '../context/source-tree.ts';
 import type { Scope } from '../plan/apply-instruction.ts';
 import type { BuildPlan } from '../plan/plan.ts';
 import type { StageState } from '../plan/stage-state.ts';
-import type { Slots } from './slots.ts';
 import type { LayerStores } from './store-layer.ts';
 
-/** Finds the image that FROM or COPY --from names; later it may pull it. */
+/** Finds the image that FROM or COPY --from names, pulling it if it has to. */
 export type ResolveImage = (
   reference: string,
-  options: { readonly platform?: Platform; readonly signal: AbortSignal },
+  options: {
+    readonly platform?: Platform;
+    /** Hears of a pull. */
+    readonly tell: (message: ProgressMessage) => void;
+    readonly signal: AbortSignal;
+  },
 ) => Promise<Image>;
 
 /** What a stage has become. `image` is `undefined` for `FROM scratch` alone. */

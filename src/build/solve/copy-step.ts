@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { ProgressMessage } from '../../api/index.ts';
 import { codeOf, EngineError, messageOf } from '../../errors/index.ts';
 import { byteString } from '../../lib/tar/index.ts';
 import type { ChainId } from '../../oci/index.ts';
@@ -32,12 +33,12 @@ export interface CopyStep extends AsyncDisposable {
 export async function openCopy(
   context: BuildContext,
   effect: CopyEffect,
-  stageIndex: number,
+  stage: StageVoice,
 ): Promise<CopyStep> {
   const name = effect.instruction.kind.toUpperCase();
   await using open = new AsyncDisposableStack();
   try {
-    const sources = await sourcesOf(context, effect, { open, stageIndex });
+    const sources = await sourcesOf(context, effect, { open, stage });
     const { inputs, label } = await inputsOf(sources, effect);
     const kept = open.move();
     return {
@@ -63,17 +64,23 @@ function failed(name: string, error: unknown): unknown {
   return new EngineError(code, `${name} failed: ${messageOf(error)}`, { cause: error });
 }
 
+/** The stage that copies, and where it tells what it waits for. */
+export interface StageVoice {
+  readonly index: number;
+  readonly tell: (message: ProgressMessage) => void;
+}
+
 interface Opening {
   readonly open: AsyncDisposableStack;
-  readonly stageIndex: number;
+  readonly stage: StageVoice;
 }
 
 async function sourcesOf(
   context: BuildContext,
   { instruction, sources, files, destination }: CopyEffect,
-  { open, stageIndex }: Opening,
+  { open, stage }: Opening,
 ): Promise<CopySource[]> {
-  const tree = await treeOf(context, instruction, { open, stageIndex });
+  const tree = await treeOf(context, instruction, { open, stage });
   const found: CopySource[] = [];
   for (const word of sources) {
     if (instruction.kind === 'add' && isGit(word)) {
@@ -96,14 +103,14 @@ async function sourcesOf(
 async function treeOf(
   context: BuildContext,
   instruction: CopyEffect['instruction'],
-  { open, stageIndex }: Opening,
+  { open, stage }: Opening,
 ): Promise<SourceTree> {
-  const origin = context.plan.originOf(instruction, stageIndex);
+  const origin = context.plan.originOf(instruction, stage.index);
   if (origin === undefined) return context.tree;
   const image =
     origin.kind === 'stage'
       ? (await context.stage(origin.index)).image
-      : await context.resolveImage(origin.reference, { signal: context.signal });
+      : await context.resolveImage(origin.reference, { tell: stage.tell, signal: context.signal });
   if (image?.chainId === undefined) return emptyTree;
   const view = open.use(await context.stores.snapshots.view(image.chainId, context.signal));
   return new DirectoryTree(view.root);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Slots } from '../../lib/slots.ts';
 import { OrderedProgress } from './progress.ts';
-import { Slots } from './slots.ts';
 
 test('OrderedProgress lets sections speak in order, the first one live', () => {
   const heard: (string | undefined)[] = [];

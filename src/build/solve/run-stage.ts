@@ -86,6 +86,7 @@ class StageRun {
     const platform = this.#stage.platform ?? request.platform;
     const image = await resolveImage(reference, {
       ...(platform === undefined ? {} : { platform }),
+      tell: this.#progress.tell,
       signal,
     });
     if (platform !== undefined && !platformMatches(platform, image.config)) {
@@ -131,7 +132,10 @@ class StageRun {
         break;
       }
       case 'copy': {
-        await using copy = await openCopy(this.#context, effect, this.#stage.index);
+        await using copy = await openCopy(this.#context, effect, {
+          index: this.#stage.index,
+          tell: this.#progress.tell,
+        });
         await this.#make(state, copy.inputs, `/bin/sh -c #(nop) ${copy.comment}`, () =>
           copy.run(this.#image?.chainId),
         );

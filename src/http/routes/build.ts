@@ -5,6 +5,7 @@ import type { BuildRequest } from '../../build/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import type { RouteContext } from '../context.ts';
 import { type Query, queryOf } from '../query.ts';
+import { credentialsByHost } from '../registry-auth.ts';
 import { sendProgress } from '../streams.ts';
 
 const pruneFilters = [
@@ -24,7 +25,10 @@ const pruneFilters = [
 /** Building images. */
 export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
   app.post('/build', async (request, reply) => {
-    const build = toBuildRequest(queryOf(request), request.raw);
+    const build = {
+      ...toBuildRequest(queryOf(request), request.raw),
+      credentials: credentialsByHost(request),
+    };
     const signal = calls.signalOf(request, reply);
     await sendProgress(reply, async (onProgress) => {
       await engine.builder.build(build, onProgress, signal);
@@ -42,7 +46,7 @@ export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContex
   });
 }
 
-function toBuildRequest(query: Query, context: IncomingMessage): BuildRequest {
+function toBuildRequest(query: Query, context: IncomingMessage): Omit<BuildRequest, 'credentials'> {
   if (query.text('version') === '2') {
     throw new EngineError(
       'notImplemented',
@@ -65,6 +69,7 @@ function toBuildRequest(query: Query, context: IncomingMessage): BuildRequest {
     labels: stringMap(query, 'labels', false) as Record<string, string>,
     target: query.text('target'),
     noCache: query.flag('nocache'),
+    pull: query.flag('pull'),
     quiet: query.flag('q'),
     networkMode: query.text('networkmode'),
     extraHosts: query.list('extrahosts').filter((host) => host !== ''),

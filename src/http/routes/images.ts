@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ImageInspect, ImageSummary, ProgressMessage } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
+import { canonicalName, parseReference } from '../../oci/index.ts';
 import { readObject } from '../body.ts';
 import type { RestParams, RouteContext } from '../context.ts';
 import { toCreateRequest } from '../create-body.ts';
 import { queryOf, referenceOf } from '../query.ts';
+import { accessOf } from '../registry-auth.ts';
 import { sendBytes, sendProgress } from '../streams.ts';
 
 const listFilters = ['before', 'dangling', 'label', 'reference', 'since', 'until'];
@@ -38,7 +40,7 @@ const noNames = { RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
 type Action = (name: string, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 
 export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
-  const { images, containers } = engine;
+  const { images, containers, transfers } = engine;
 
   app.get('/images/json', async (request) => {
     const query = queryOf(request);
@@ -106,8 +108,15 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
       images.tag(name, reference);
       return reply.code(201).send('');
     },
-    push: async () => {
-      throw new EngineError('notImplemented', 'pushing to a registry is not supported by this engine yet');
+    push: async (name, request, reply) => {
+      const tag = queryOf(request).text('tag');
+      const named = parseReference(name);
+      const reference = tag === '' ? named : parseReference(`${canonicalName(named)}:${tag}`);
+      const access = accessOf(request);
+      const signal = calls.signalOf(request, reply);
+      await sendProgress(reply, (onProgress) =>
+        transfers.push({ reference, access }, { onProgress, signal }),
+      );
     },
   };
   app.post<RestParams>('/images/*', async (request, reply) => dispatch(writing, request, reply));

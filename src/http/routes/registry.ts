@@ -1,21 +1,37 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EngineError } from '../../errors/index.ts';
-import { familiarName, parseReference } from '../../oci/index.ts';
+import { isDigest, parseReference, type Reference, withDefaultTag } from '../../oci/index.ts';
+import { readObject } from '../body.ts';
 import type { RestParams, RouteContext } from '../context.ts';
-import { queryOf, referenceOf } from '../query.ts';
+import { type Query, queryOf, referenceOf } from '../query.ts';
+import { accessOf, toCredentials } from '../registry-auth.ts';
 import { sendProgress } from '../streams.ts';
 
-/** Images from elsewhere: import of a file tree, and the answers while the engine has no registry client. */
+const searchFilters = ['is-automated', 'is-official', 'stars'];
+const mostResults = 100;
+const usualResults = 25;
+
+/** Images from elsewhere, and what registries are asked. */
 export function registryRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
+  const { transfers, registry } = engine;
+
   app.post('/images/create', async (request, reply) => {
     const query = queryOf(request);
-    const from = query.text('fromImage');
-    if (from !== '') {
-      throw new EngineError(
-        'notFound',
-        `pull access denied for ${familiarName(parseReference(from))}, repository does not exist or may require 'docker login'`,
-      );
+    if (query.text('fromImage') === '') {
+      await importImage(request, reply, query);
+      return;
     }
+    const reference = pulledReference(query);
+    const platform = query.platform();
+    const access = accessOf(request);
+    const signal = calls.signalOf(request, reply);
+    await sendProgress(reply, async (onProgress) => {
+      const what = { reference, access, ...(platform === undefined ? {} : { platform }) };
+      await transfers.pull(what, { onProgress, signal });
+    });
+  });
+
+  const importImage = async (request: FastifyRequest, reply: FastifyReply, query: Query) => {
     const source = query.text('fromSrc');
     if (source !== '-') {
       throw source === ''
@@ -36,18 +52,62 @@ export function registryRoutes(app: FastifyInstance, { engine, calls }: RouteCon
       const image = await engine.images.importRootfs(request.raw, options, signal);
       onProgress({ status: image.id });
     });
+  };
+
+  app.get('/images/search', async (request, reply) => {
+    const query = queryOf(request);
+    const limit = query.integer('limit') || usualResults;
+    if (limit < 0 || limit > mostResults) {
+      throw new EngineError('invalidArgument', `limit ${limit} is outside the range of [1, ${mostResults}]`);
+    }
+    const filters = query.filters(searchFilters);
+    const stars = Number(filters.get('stars')?.[0] ?? 0);
+    if (!Number.isInteger(stars)) throw new EngineError('invalidArgument', "invalid filter 'stars'");
+    const wanted = (name: string) => filters.get(name)?.[0];
+    const signal = calls.signalOf(request, reply);
+    const found = await registry.search({ term: query.text('term'), limit }, accessOf(request), signal);
+    return found.filter(
+      (one) =>
+        one.star_count >= stars &&
+        (wanted('is-official') === undefined || one.is_official === isTrue(wanted('is-official'))) &&
+        (wanted('is-automated') === undefined || one.is_automated === isTrue(wanted('is-automated'))),
+    );
   });
 
-  app.get('/images/search', async () => {
-    throw new EngineError('notImplemented', 'searching a registry is not supported by this engine yet');
+  app.post('/auth', async (request, reply) => {
+    const body = await readObject(request);
+    const server = body['serveraddress'];
+    const credentials = toCredentials(body) ?? {};
+    const { identityToken = '' } = await registry.login(
+      typeof server === 'string' ? server : '',
+      credentials,
+      calls.signalOf(request, reply),
+    );
+    return { Status: 'Login Succeeded', IdentityToken: identityToken };
   });
 
-  app.post('/auth', async () => {
-    throw new EngineError('notImplemented', 'logging in to a registry is not supported by this engine yet');
+  app.get<RestParams>('/distribution/*', async (request, reply) => {
+    const [, name, what] = /^(.+)\/(json|manifest)$/.exec(request.params['*']) ?? [];
+    if (name === undefined) throw new EngineError('notFound', 'page not found');
+    const reference = withDefaultTag(parseReference(name));
+    const signal = calls.signalOf(request, reply);
+    if (what === 'json') return transfers.describe(reference, accessOf(request), signal);
+    // Not Docker's: its CLI asks the registry itself.
+    const { bytes, mediaType, digest } = await transfers.manifest(reference, accessOf(request), signal);
+    return reply.header('Docker-Content-Digest', digest).type(mediaType).send(bytes);
   });
+}
 
-  app.get<RestParams>('/distribution/*', async (request) => {
-    if (!request.params['*'].endsWith('/json')) throw new EngineError('notFound', 'page not found');
-    throw new EngineError('notImplemented', 'asking a registry is not supported by this engine yet');
-  });
+/** `fromImage`, with `tag` in the place of its own; neither tag nor digest is all tags. */
+function pulledReference(query: Query): Reference {
+  const reference = parseReference(query.text('fromImage'));
+  const tag = query.text('tag');
+  const { domain, path } = reference;
+  if (tag === '') return reference;
+  if (isDigest(tag)) return { domain, path, digest: tag };
+  return parseReference(`${domain}/${path}:${tag}`);
+}
+
+function isTrue(text: string | undefined): boolean {
+  return text === 'true' || text === '1';
 }

@@ -1,0 +1,220 @@
+import type { ProgressMessage } from '../../api/index.ts';
+import type { ContentStore } from '../../content/index.ts';
+import { isCode, messageOf } from '../../errors/index.ts';
+import { shortId } from '../../lib/ids.ts';
+import type { Resource } from '../../metadata/index.ts';
+import {
+  chainIdsOf,
+  type Digest,
+  familiarName,
+  familiarString,
+  type Platform,
+  platformMatches,
+  platformString,
+  type Reference,
+} from '../../oci/index.ts';
+import type { Access, RegistryClient, RemoteRepository } from '../../registry/index.ts';
+import type { Image, Images, Naming } from '../images.ts';
+import { layerMessage } from '../transfer-progress.ts';
+import type { KeptLeases } from './kept-leases.ts';
+import type { LayerPulls, LayerStack } from './layer-pulls.ts';
+import { pullError } from './pull-error.ts';
+import { type ResolvedRemote, resolveRemote } from './resolve-remote.ts';
+
+export interface PullRequest {
+  /** With a digest or a tag; with neither, all tags. */
+  readonly reference: Reference;
+  readonly platform?: Platform;
+  readonly access: Access;
+}
+
+export interface PullParts {
+  readonly images: Images;
+  readonly content: ContentStore;
+  readonly registry: RegistryClient;
+  readonly kept: KeptLeases;
+  readonly layers: LayerPulls;
+}
+
+type Tell = (message: ProgressMessage) => void;
+
+/** `docker pull`. The first message comes when the registry has told what the reference is. */
+export async function pull(
+  parts: PullParts,
+  request: PullRequest,
+  { onProgress, signal }: { readonly onProgress: Tell; readonly signal: AbortSignal },
+): Promise<void> {
+  const { reference, access } = request;
+  const repository = parts.registry.repository(reference, access, 'pull');
+  let downloaded = false;
+  const one = async (named: Reference) => {
+    const pulled = await pullOne(parts, { ...request, reference: named, repository }, { onProgress, signal });
+    downloaded ||= pulled.isNew;
+    warnOfPlatform(onProgress, { image: pulled.image, reference: named, platform: request.platform });
+  };
+  try {
+    if (reference.tag !== undefined || reference.digest !== undefined) await one(reference);
+    else for await (const tag of repository.tags(signal)) await one({ ...reference, tag });
+  } catch (error) {
+    throw pullError(error, reference);
+  }
+  const what = familiarString(reference);
+  onProgress({
+    status: downloaded
+      ? `Status: Downloaded newer image for ${what}`
+      : `Status: Image is up to date for ${what}`,
+  });
+}
+
+interface Pulled {
+  readonly image: Image;
+  readonly isNew: boolean;
+}
+
+interface OnePull extends PullRequest {
+  readonly repository: RemoteRepository;
+}
+
+async function pullOne(
+  parts: PullParts,
+  request: OnePull,
+  { onProgress, signal }: { readonly onProgress: Tell; readonly signal: AbortSignal },
+): Promise<Pulled> {
+  const { reference, repository, platform } = request;
+  const { images, content } = parts;
+  const digest = await repository.resolve(reference, signal);
+  const naming = (image: Pick<Image, 'config'>): Naming => ({
+    names: namesOf(reference, digest),
+    event: {
+      type: 'image',
+      action: 'pull',
+      id: familiarString(reference),
+      attributes: { ...image.config.config?.Labels, name: familiarName(reference) },
+    },
+  });
+  const known = images.named({ domain: reference.domain, path: reference.path, digest });
+  const begin = () => {
+    onProgress({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? '' });
+  };
+  const end = () => {
+    onProgress({ status: `Digest: ${digest}` });
+  };
+  if (known !== undefined && (platform === undefined || platformMatches(platform, known.config))) {
+    begin();
+    const before = images.named(reference);
+    images.rename(known.id, naming(known));
+    end();
+    return { image: known, isNew: before?.id !== known.id };
+  }
+  const remote = await resolveRemote({ repository, content, reference, digest, platform, signal }).catch(
+    (error: unknown) => {
+      // What the registry has is known by now; that none of it fits is the pull's own failure.
+      if (isCode(error, 'notFound') && messageOf(error).startsWith('no matching manifest')) begin();
+      throw error;
+    },
+  );
+  begin();
+  const image = await bring(
+    parts,
+    { remote, repository, naming: naming({ config: remote.parsed }) },
+    { onProgress, signal },
+  );
+  end();
+  return { image, isNew: true };
+}
+
+interface Bring {
+  readonly remote: ResolvedRemote;
+  readonly repository: RemoteRepository;
+  readonly naming: Naming;
+}
+
+/** Brings all layers side by side, then makes the image. Interrupted, what has come stays for the next try. */
+async function bring(
+  parts: PullParts,
+  { remote, repository, naming }: Bring,
+  { onProgress, signal }: { readonly onProgress: Tell; readonly signal: AbortSignal },
+): Promise<Image> {
+  const { content, kept, images } = parts;
+  const diffIds = remote.parsed.rootfs.diff_ids;
+  const stack: LayerStack = { repository, layers: remote.layers, diffIds, chainIds: chainIdsOf(diffIds) };
+  const held = kept.acquire(remote.manifest.digest, resourcesOf(remote, stack));
+  try {
+    for (const { bytes } of new Set([remote.top, remote.manifest, remote.config])) await content.put(bytes);
+    await bringLayers(parts.layers, stack, { onProgress, signal });
+    const image = await images.adopt(
+      { configBytes: remote.config.bytes, manifestBytes: remote.manifest.bytes, layers: remote.layers },
+      naming,
+      held.lease,
+    );
+    held.end(true);
+    return image;
+  } catch (error) {
+    const interrupted = signal.aborted || isCode(error, 'unavailable') || isCode(error, 'cancelled');
+    held.end(!interrupted);
+    if (!interrupted) await images.collectGarbage();
+    throw error;
+  }
+}
+
+async function bringLayers(
+  layers: LayerPulls,
+  stack: LayerStack,
+  { onProgress, signal }: { readonly onProgress: Tell; readonly signal: AbortSignal },
+): Promise<void> {
+  const stop = new AbortController();
+  const together = AbortSignal.any([signal, stop.signal]);
+  const missing: number[] = [];
+  for (const [index, { digest }] of stack.layers.entries()) {
+    const there = await layers.has(stack, index);
+    if (!there) missing.push(index);
+    onProgress(layerMessage(shortId(digest), { status: there ? 'Already exists' : 'Pulling fs layer' }));
+  }
+  const bringing = missing.map(async (index) => {
+    const id = shortId(stack.layers[index]?.digest ?? '');
+    try {
+      await layers.bring(stack, index, {
+        listener: (status) => onProgress(layerMessage(id, status)),
+        signal: together,
+      });
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  });
+  // All have come to an end before the failure is told.
+  await Promise.allSettled(bringing);
+  signal.throwIfAborted();
+  if (stop.signal.aborted) throw stop.signal.reason;
+}
+
+function resourcesOf(
+  { top, manifest, config, layers }: ResolvedRemote,
+  { chainIds }: LayerStack,
+): Resource[] {
+  const blobs = [top, manifest, config, ...layers].map(({ digest }) => ({
+    kind: 'blob' as const,
+    id: digest,
+  }));
+  return [...blobs, ...chainIds.map((id) => ({ kind: 'snapshot' as const, id }))];
+}
+
+/** A pull by tag gives the image the digest as a second name. */
+function namesOf({ domain, path, tag, digest: pinned }: Reference, digest: Digest): Reference[] {
+  const byDigest = { domain, path, digest };
+  return tag === undefined || pinned !== undefined ? [byDigest] : [{ domain, path, tag }, byDigest];
+}
+
+function warnOfPlatform(
+  tell: Tell,
+  {
+    image,
+    reference,
+    platform,
+  }: { readonly image: Image; readonly reference: Reference; readonly platform: Platform | undefined },
+): void {
+  if (platform === undefined || platformMatches(platform, image.config)) return;
+  tell({
+    status: `WARNING: image with reference ${familiarString(reference)} was found but its platform (${platformString(image.config)}) does not match the specified platform (${platformString(platform)})`,
+  });
+}

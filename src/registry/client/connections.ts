@@ -1,0 +1,56 @@
+import { EngineError } from '../../errors/index.ts';
+import { discard } from './body.ts';
+import type { Endpoint } from './endpoints.ts';
+import { refusalOf } from './failure.ts';
+import type { Http, HttpResponse } from './http.ts';
+
+/** What a ping told: the endpoint speaks the API, and how it wants to be asked. */
+export interface Answering {
+  readonly base: string;
+  readonly response: HttpResponse;
+}
+
+/** A registry that was reached is not looked for again for so long. */
+const rememberMs = 300_000;
+
+/** Finds out which of a registry's endpoints answer, once for many requests. */
+export class Connections {
+  readonly #http: Http;
+  readonly #known = new Map<string, { readonly answering: Promise<Answering>; readonly atMs: number }>();
+
+  constructor(http: Http) {
+    this.#http = http;
+  }
+
+  /** The first of the endpoints that answers. Rejects with the last one's error when none does. */
+  async first(endpoints: readonly Endpoint[], signal?: AbortSignal): Promise<Answering> {
+    let last: unknown = new EngineError('invalidArgument', 'no endpoint of the registry is known');
+    for (const { base } of endpoints) {
+      try {
+        return await this.#ping(base, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  async #ping(base: string, signal?: AbortSignal): Promise<Answering> {
+    const known = this.#known.get(base);
+    if (known !== undefined && known.atMs + rememberMs > Date.now()) return known.answering;
+    const answering = this.#ask(base, signal);
+    this.#known.set(base, { answering, atMs: Date.now() });
+    // A failure is not remembered: the registry may be there the next time.
+    answering.catch(() => this.#known.delete(base));
+    return answering;
+  }
+
+  async #ask(base: string, signal?: AbortSignal): Promise<Answering> {
+    const url = new URL(`${base}/v2/`);
+    const response = await this.#http.send({ method: 'GET', url, signal });
+    if (response.status >= 500 || response.status === 429) throw await refusalOf(response);
+    await discard(response);
+    return { base, response };
+  }
+}

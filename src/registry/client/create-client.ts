@@ -1,0 +1,111 @@
+import { EngineError } from '../../errors/index.ts';
+import { defaultDomain, type Reference } from '../../oci/index.ts';
+import { discard } from './body.ts';
+import { type HostTls, readHostTls } from './certificates.ts';
+import { Connections } from './connections.ts';
+import { type Endpoint, endpointsOf, isInsecure, type RegistrySettings, schemesOf } from './endpoints.ts';
+import { Http } from './http.ts';
+import type { Access, Credentials, RegistryClient } from './registry-client.ts';
+import { createRemoteRepository } from './remote-repository.ts';
+import { search, splitSearchTerm } from './search.ts';
+import { Session } from './session.ts';
+
+export interface RegistryClientOptions extends RegistrySettings {
+  readonly userAgent: string;
+  /** Directories with certificates by host, the first that has the host counts. */
+  readonly certificateDirectories: readonly string[];
+  /** A connection that brings no byte for so long is broken. */
+  readonly stallMs: number;
+}
+
+/** Costs nothing until it is first used. */
+export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
+  const tlsOf = async (host: string): Promise<HostTls> => ({
+    ...(await readHostTls(options.certificateDirectories, host)),
+    rejectUnauthorized: !isInsecure(host, options),
+  });
+  const http = new Http({ tlsOf, userAgent: options.userAgent, stallMs: options.stallMs });
+  const connections = new Connections(http);
+
+  /** Opens, once, the endpoint of these that answers. */
+  const opener = (endpoints: readonly Endpoint[], access: Access) => {
+    let session: Session | undefined;
+    return async (signal?: AbortSignal): Promise<Session> => {
+      if (session !== undefined) return session;
+      const { base, response } = await connections.first(endpoints, signal);
+      // Requests at the same time must meet in one session, where they share its tokens.
+      session ??= sessionOf(base, access);
+      session.authorizer.learn(response);
+      return session;
+    };
+  };
+  const sessionOf = (base: string, access: Access) =>
+    new Session({
+      http,
+      base,
+      credentials: access.credentials,
+      headers: access.headers ?? {},
+      insecure: isInsecure(new URL(base).host, options),
+    });
+
+  return {
+    repository: (name: Reference, access, action) => {
+      const endpoints = endpointsOf(name.domain, action, options);
+      const mirrors = endpoints.filter(({ mirror }) => mirror);
+      const own = endpoints.filter(({ mirror }) => !mirror);
+      return createRemoteRepository({
+        path: name.path,
+        scopes: [`repository:${name.path}:${action === 'push' ? 'pull,push' : 'pull'}`],
+        // Docker Hub's credentials are no business of a mirror's.
+        sessions: [...mirrors.map((mirror) => opener([mirror], {})), opener(own, access)],
+      });
+    },
+    login: async (server, credentials, signal) => {
+      const host = hostOf(server);
+      const open = opener(endpointsOf(host, 'push', options), { credentials });
+      return login(await open(signal), credentials, signal);
+    },
+    search: async ({ term, limit }, access, signal) => {
+      const split = splitSearchTerm(term);
+      let last: unknown;
+      for (const scheme of schemesOf(split.host, options)) {
+        try {
+          return await search(
+            sessionOf(`${scheme}://${split.host}`, access),
+            { term: split.term, limit },
+            signal,
+          );
+        } catch (error) {
+          signal?.throwIfAborted();
+          last = error;
+        }
+      }
+      throw last;
+    },
+    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
+  };
+}
+
+async function login(
+  session: Session,
+  credentials: Credentials,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly identityToken?: string }> {
+  const identityToken = credentials.identityToken
+    ? undefined
+    : await session.authorizer.identityToken(signal);
+  try {
+    await discard(await session.send({ method: 'GET', at: '/v2/', scopes: [], expect: [200], signal }));
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'unauthorized') throw error;
+    const text = `login attempt to ${session.base}/v2/ failed with status: 401 Unauthorized`;
+    throw new EngineError('unauthorized', text, { cause: error });
+  }
+  return identityToken === undefined ? {} : { identityToken };
+}
+
+/** `https://index.docker.io/v1/` is what Docker's clients call the Hub. */
+function hostOf(server: string): string {
+  const host = server.replace(/^https?:\/\//, '').split('/', 1)[0] ?? '';
+  return host === '' || host === 'index.docker.io' ? defaultDomain : host;
+}
