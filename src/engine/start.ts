@@ -67,9 +67,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     }),
   );
   const { registries } = config;
-  const registry = stack.use(
-    createRegistryClient({ ...registries, userAgent: `gantry/${gantryVersion}`, stallMs: 60_000 }),
-  );
+  const registry = stack.use(createRegistryClient({ ...registries, userAgent: `gantry/${gantryVersion}` }));
   const transfers = stack.use(
     createTransfers({
       metadata,

@@ -1,14 +1,16 @@
-import { Readable } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 
-/** Passes a stream on and tells how many bytes have passed. */
+/** Passes a stream on and tells how many bytes have passed. Destroying it destroys the stream. */
 export function counted(stream: Readable, tell: (bytes: number) => void): Readable {
   let passed = 0;
-  const pass = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of stream) {
-      yield chunk as Buffer;
-      passed += (chunk as Buffer).length;
+  const counting = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      passed += chunk.length;
       tell(passed);
-    }
-  };
-  return Readable.from(pass(), { objectMode: false, highWaterMark: 1 << 20 });
+      done(null, chunk);
+    },
+  });
+  // Either one's error destroys the other, and so reaches whoever reads.
+  pipeline(stream, counting, () => undefined);
+  return counting;
 }

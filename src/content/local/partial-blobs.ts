@@ -87,8 +87,9 @@ class LocalPartialBlob implements PartialBlob {
   #try = 0;
   #committed = false;
   #closed = false;
-  /** Resolved, and replaced, when there is more to read or nothing more will come. */
-  #more = Promise.withResolvers<void>();
+  /** Called when there is more to read or nothing more will come. */
+  readonly #waiting = new Set<() => void>();
+  readonly #reading = new Set<Promise<unknown>>();
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -126,7 +127,38 @@ class LocalPartialBlob implements PartialBlob {
   }
 
   follow(): Readable {
-    return Readable.from(this.#bytes(this.#try), { objectMode: false, highWaterMark: readChunk });
+    const attempt = this.#try;
+    let at = 0;
+    const next = (): void => {
+      this.#waiting.delete(next);
+      if (stream.destroyed) return;
+      const { blob } = this.#parts;
+      if (at === blob.size) {
+        stream.push(null);
+      } else if (this.#closed || this.#try !== attempt) {
+        const text = `blob ${blob.digest} broke off after ${at} of ${blob.size} bytes`;
+        stream.destroy(new EngineError('unavailable', text));
+      } else if (at === this.#size) {
+        this.#waiting.add(next);
+      } else {
+        this.#readAt(at).then(
+          (bytes) => {
+            at += bytes.length;
+            stream.push(bytes);
+          },
+          (error: unknown) => stream.destroy(error as Error),
+        );
+      }
+    };
+    const stream = new Readable({
+      highWaterMark: readChunk,
+      read: next,
+      destroy: (error, done) => {
+        this.#waiting.delete(next);
+        done(error);
+      },
+    });
+    return stream;
   }
 
   async commit(lease?: Lease): Promise<BlobInfo> {
@@ -160,35 +192,27 @@ class LocalPartialBlob implements PartialBlob {
     this.#closed = true;
     this.#wake();
     const { file, path, release } = this.#parts;
+    await Promise.allSettled(this.#reading);
     await file.close();
     // Nothing came: there is nothing to go on with.
     if (this.#size === 0 && !this.#committed) await rm(path, { force: true });
     release();
   }
 
-  async *#bytes(attempt: number): AsyncGenerator<Buffer, void, undefined> {
-    const { file, blob } = this.#parts;
-    for (let at = 0; at < blob.size; ) {
-      if (this.#closed || this.#try !== attempt) {
-        throw new EngineError(
-          'unavailable',
-          `blob ${blob.digest} broke off after ${at} of ${blob.size} bytes`,
-        );
-      }
-      if (at < this.#size) {
-        const length = Math.min(readChunk, this.#size - at);
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, at);
-        at += bytesRead;
-        yield buffer.subarray(0, bytesRead);
-      } else {
-        await this.#more.promise;
-      }
+  async #readAt(at: number): Promise<Buffer> {
+    const length = Math.min(readChunk, this.#size - at);
+    const reading = this.#parts.file.read(Buffer.allocUnsafeSlow(length), 0, length, at);
+    this.#reading.add(reading);
+    try {
+      const { bytesRead, buffer } = await reading;
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      this.#reading.delete(reading);
     }
   }
 
   #wake(): void {
-    this.#more.resolve();
-    this.#more = Promise.withResolvers();
+    for (const next of [...this.#waiting]) next();
   }
 }
 

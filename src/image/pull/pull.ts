@@ -13,7 +13,13 @@ import {
   platformString,
   type Reference,
 } from '../../oci/index.ts';
-import type { Access, RegistryClient, RemoteRepository } from '../../registry/index.ts';
+import {
+  type Access,
+  failureOf,
+  type RegistryClient,
+  type RemoteRepository,
+  retrying,
+} from '../../registry/index.ts';
 import type { Image, Images, Naming } from '../images.ts';
 import { layerMessage } from '../transfer-progress.ts';
 import type { KeptLeases } from './kept-leases.ts';
@@ -82,7 +88,7 @@ async function pullOne(
 ): Promise<Pulled> {
   const { reference, repository, platform } = request;
   const { images, content } = parts;
-  const digest = await repository.resolve(reference, signal);
+  const digest = await patiently(signal, () => repository.resolve(reference, signal));
   const naming = (image: Pick<Image, 'config'>): Naming => ({
     names: namesOf(reference, digest),
     event: {
@@ -106,13 +112,12 @@ async function pullOne(
     end();
     return { image: known, isNew: before?.id !== known.id };
   }
-  const remote = await resolveRemote({ repository, content, reference, digest, platform, signal }).catch(
-    (error: unknown) => {
-      // What the registry has is known by now; that none of it fits is the pull's own failure.
-      if (isCode(error, 'notFound') && messageOf(error).startsWith('no matching manifest')) begin();
-      throw error;
-    },
-  );
+  const lookup = { repository, content, reference, digest, platform, signal };
+  const remote = await patiently(signal, () => resolveRemote(lookup)).catch((error: unknown) => {
+    // What the registry has is known by now; that none of it fits is the pull's own failure.
+    if (isCode(error, 'notFound') && messageOf(error).startsWith('no matching manifest')) begin();
+    throw error;
+  });
   begin();
   const image = await bring(
     parts,
@@ -121,6 +126,11 @@ async function pullOne(
   );
   end();
   return { image, isNew: true };
+}
+
+/** A registry in trouble is asked again; one that is not there, or refuses, is not. */
+function patiently<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return retrying(signal, work, { isFinal: (error) => failureOf(error) === undefined });
 }
 
 interface Bring {

@@ -50,18 +50,29 @@ export class Authorizer {
     return `Bearer ${(await raceAbort(this.#fetch(challenge, scopes), signal)).value}`;
   }
 
-  /** Learns from a 401 (or the answer to a ping). True if a request with a new header may fare better. */
-  learn(response: HttpResponse, scopes: readonly string[] = []): boolean {
+  /**
+   * Learns from a 401 to a request with this header (or from the answer to a ping). True if another request may fare
+   * better.
+   */
+  learn(
+    response: HttpResponse,
+    request: { readonly scopes: readonly string[]; readonly authorization: string | undefined } = {
+      scopes: [],
+      authorization: undefined,
+    },
+  ): boolean {
     const challenges = parseChallenges(response.headers['www-authenticate'] ?? '');
     const challenge =
       challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters['realm'] !== undefined) ??
       challenges.find(({ scheme }) => scheme === 'basic');
     if (challenge === undefined || this.#options.credentials?.registryToken) return false;
-    const before = this.#challenge;
     this.#challenge = challenge;
-    if (challenge.scheme === 'basic') return before?.scheme !== 'basic';
-    this.#tokens.delete(keyOf(scopes));
-    return true;
+    if (challenge.scheme === 'basic') return request.authorization?.startsWith('Basic ') !== true;
+    // Another request may have brought a new one meanwhile.
+    const key = keyOf(request.scopes);
+    if (`Bearer ${this.#tokens.get(key)?.value}` === request.authorization) this.#tokens.delete(key);
+    const refused = challenge.parameters['error'] === 'insufficient_scope';
+    return !(refused && request.authorization !== undefined);
   }
 
   /** A refresh token for the credentials, where the registry works with tokens and gives one. */

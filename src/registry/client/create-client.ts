@@ -14,9 +14,14 @@ export interface RegistryClientOptions extends RegistrySettings {
   readonly userAgent: string;
   /** Directories with certificates by host, the first that has the host counts. */
   readonly certificateDirectories: readonly string[];
-  /** A connection that brings no byte for so long is broken. */
-  readonly stallMs: number;
+  /** A connection that brings no byte for so long is broken; default a minute. */
+  readonly stallMs?: number;
+  /** A larger blob is uploaded in pieces of this size; default 64 MiB. */
+  readonly pieceBytes?: number;
 }
+
+const usualStallMs = 60_000;
+const usualPieceBytes = 64 << 20;
 
 /** Costs nothing until it is first used. */
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
@@ -24,7 +29,11 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     ...(await readHostTls(options.certificateDirectories, host)),
     rejectUnauthorized: !isInsecure(host, options),
   });
-  const http = new Http({ tlsOf, userAgent: options.userAgent, stallMs: options.stallMs });
+  const http = new Http({
+    tlsOf,
+    userAgent: options.userAgent,
+    stallMs: options.stallMs ?? usualStallMs,
+  });
   const connections = new Connections(http);
 
   /** Opens, once, the endpoint of these that answers. */
@@ -55,6 +64,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       const own = endpoints.filter(({ mirror }) => !mirror);
       return createRemoteRepository({
         path: name.path,
+        pieceBytes: options.pieceBytes ?? usualPieceBytes,
         scopes: [`repository:${name.path}:${action === 'push' ? 'pull,push' : 'pull'}`],
         // Docker Hub's credentials are no business of a mirror's.
         sessions: [...mirrors.map((mirror) => opener([mirror], {})), opener(own, access)],

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import { EngineError } from '../../errors/index.ts';
+import { discard } from './body.ts';
 import type { HostTls } from './certificates.ts';
 import { networkError } from './network-error.ts';
 
@@ -58,7 +59,7 @@ export class Http implements AsyncDisposable {
       });
       const location = redirects.has(response.status) ? response.headers['location'] : undefined;
       if (location === undefined) return response;
-      response.body.destroy();
+      await discard(response);
       if (hops === mostRedirects) throw refuse(request, `stopped after ${mostRedirects} redirects`);
       const next = targetOf(request, location, url);
       if (next.host !== url.host) headers = withoutCredentials(headers);
@@ -92,6 +93,8 @@ export class Http implements AsyncDisposable {
         ...(signal === undefined ? {} : { signal }),
       };
       const answer = await agent.request(options);
+      // Whoever reads it is told; a body that nobody reads may fail unheard.
+      answer.body.on('error', () => undefined);
       return {
         status: answer.statusCode,
         statusText: answer.statusText,

@@ -13,10 +13,10 @@ export interface Target {
   readonly session: Session;
   readonly path: string;
   readonly scopes: readonly string[];
+  /** Up to this a blob goes in one request; what is larger in pieces, so that a broken one costs no more than itself. */
+  readonly pieceBytes: number;
 }
 
-/** Up to this a blob goes in one request; what is larger in pieces, so that a broken one costs no more than itself. */
-const pieceBytes = 64 << 20;
 /** Other repositories asked for a mount. */
 const mostMounts = 3;
 
@@ -82,7 +82,7 @@ async function mount(
     });
     await discard(response);
     if (response.status === 201) return true;
-    await cancel({ session, path, scopes }, response);
+    await cancel(session, { scopes, begun: response });
     return false;
   } catch (error) {
     signal?.throwIfAborted();
@@ -92,7 +92,10 @@ async function mount(
 }
 
 /** A registry that does not mount has begun an upload, which nobody will send. */
-async function cancel({ session, scopes }: Target, begun: HttpResponse): Promise<void> {
+async function cancel(
+  session: Session,
+  { scopes, begun }: { readonly scopes: readonly string[]; readonly begun: HttpResponse },
+): Promise<void> {
   const location = begun.headers['location'];
   if (location === undefined) return;
   try {
@@ -127,6 +130,7 @@ class Upload {
     const resumed = await this.#resume();
     if (!resumed) await this.#begin();
     const { size } = this.#source;
+    const { pieceBytes } = this.#target;
     if (this.#offset === 0 && size <= pieceBytes) return this.#finish(0);
     while (this.#offset < size)
       await this.#piece(this.#offset, Math.min(this.#offset + pieceBytes, size) - 1);
@@ -146,7 +150,7 @@ class Upload {
   async #resume(): Promise<boolean> {
     const location = this.#location;
     if (location === undefined) return false;
-    if (this.#source.size <= pieceBytes) return false;
+    if (this.#source.size <= this.#target.pieceBytes) return false;
     try {
       const response = await this.#send('GET', location, { expect: [204, 200, 202] });
       const end = /^(?:bytes=)?0-(\d+)$/.exec(response.headers['range'] ?? '')?.[1];

@@ -3,7 +3,7 @@ import { type Digest, digestOf, isDigest, MediaType, type Reference } from '../.
 import { discard, readBody, readJson } from './body.ts';
 import { failureOf } from './failure.ts';
 import type { HttpResponse } from './http.ts';
-import { pushBlob } from './push-blob.ts';
+import { pushBlob, type Target } from './push-blob.ts';
 import { pushManifest } from './push-manifest.ts';
 import type {
   BlobSource,
@@ -18,6 +18,7 @@ import type { Session } from './session.ts';
 export interface RepositoryOptions {
   readonly path: string;
   readonly scopes: readonly string[];
+  readonly pieceBytes: number;
   /** One for each way to the registry, best first; opened when they are needed. */
   readonly sessions: readonly ((signal?: AbortSignal) => Promise<Session>)[];
 }
@@ -114,8 +115,7 @@ class Repository implements RemoteRepository {
   }
 
   async pushBlob(source: BlobSource, options: PushBlobOptions = {}): Promise<PushedBlob> {
-    const session = await this.#only(options.signal);
-    return pushBlob({ session, path: this.#options.path, scopes: this.#options.scopes }, source, options);
+    return pushBlob(await this.#target(options.signal), source, options);
   }
 
   async pushManifest(
@@ -123,13 +123,12 @@ class Repository implements RemoteRepository {
     reference: Reference,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    const session = await this.#only(options.signal);
-    const target = { session, path: this.#options.path, scopes: this.#options.scopes };
-    await pushManifest(target, { manifest, reference, signal: options.signal });
+    await pushManifest(await this.#target(options.signal), { manifest, reference, signal: options.signal });
   }
 
-  async #only(signal?: AbortSignal): Promise<Session> {
-    return this.#anyway(signal, async (session) => session);
+  async #target(signal?: AbortSignal): Promise<Target> {
+    const { path, scopes, pieceBytes } = this.#options;
+    return { session: await this.#anyway(signal, async (one) => one), path, scopes, pieceBytes };
   }
 
   /** Tries the ways from the one that worked last on; the last one's error counts. */

@@ -22,6 +22,9 @@ export interface SessionOptions extends AuthorizerOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** The first for the token, others for tokens that ran out on the way. */
+const mostChallenges = 3;
+
 /** Requests to one registry by one endpoint as one user. */
 export class Session {
   readonly base: string;
@@ -36,15 +39,17 @@ export class Session {
     this.#headers = options.headers;
   }
 
-  /** Answers a challenge once. Rejects with the registry's refusal, its body read. */
+  /** Answers challenges. Rejects with the registry's refusal, its body read. */
   async send(request: SessionRequest): Promise<HttpResponse> {
-    const first = await this.#once(request);
-    if (request.expect.includes(first.status)) return first;
-    if (first.status !== 401 || !this.authorizer.learn(first, request.scopes)) throw await refusalOf(first);
-    await discard(first);
-    const second = await this.#once(request);
-    if (request.expect.includes(second.status)) return second;
-    throw await refusalOf(second);
+    for (let challenges = 0; ; challenges += 1) {
+      const { response, authorization } = await this.#once(request);
+      if (request.expect.includes(response.status)) return response;
+      const answerable = response.status === 401 && challenges < mostChallenges;
+      if (!answerable || !this.authorizer.learn(response, { scopes: request.scopes, authorization })) {
+        throw await refusalOf(response);
+      }
+      await discard(response);
+    }
   }
 
   /** Where a path of the registry, or a `Location` it sent, is. A location may be relative to where it came from. */
@@ -53,12 +58,15 @@ export class Session {
     return from === undefined ? new URL(`${this.base}${at}`) : new URL(at, from);
   }
 
-  async #once({ method, at, scopes, headers, body, signal }: SessionRequest): Promise<HttpResponse> {
+  async #once({ method, at, scopes, headers, body, signal }: SessionRequest): Promise<{
+    readonly response: HttpResponse;
+    readonly authorization: string | undefined;
+  }> {
     const url = this.urlOf(at);
     // An upload may be told to go to another host, which has no business with our token.
     const own = url.host === new URL(this.base).host;
     const authorization = own ? await this.authorizer.header(scopes, signal) : undefined;
-    return this.#http.send({
+    const response = await this.#http.send({
       method,
       url,
       headers: {
@@ -69,5 +77,6 @@ export class Session {
       ...(body === undefined ? {} : { body }),
       signal,
     });
+    return { response, authorization };
   }
 }
