@@ -164,6 +164,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   'network prune': async () => (await networks()).networkPruneCommand,
   'network remove': networkRm,
   'network rm': networkRm,
+  'registry gc': async () => (await import('./registry.ts')).registryGcCommand,
   'registry serve': async () => (await import('./registry.ts')).registryServeCommand,
   'system df': async () => (await import('./system/df.ts')).dfCommand,
   'system events': events,

@@ -9,6 +9,10 @@ import { startRegistry } from '../support/registry.ts';
 const modulePath = 'github.com/opencontainers/distribution-spec/conformance';
 /** The commit of v1.1.1: the suite's module has no tags of its own. */
 const version = 'v0.0.0-20250123160558-a139cc423184';
+const sums = [
+  ' h1:7bNCAFy3pSZzsM+xTEhbhSKzYcVMVf/g8lT71MMlkjU=',
+  '/go.mod h1:DOO4RzIigGVoAksLURsDbKHpJ8zX5eEQfsmkqY39yyE=',
+];
 const cache = join(import.meta.dirname, '../../node_modules/.cache/oci-conformance');
 const suitePath = join(cache, `conformance-${version}.test`);
 
@@ -31,9 +35,18 @@ async function findSuite(t: TestContext): Promise<string | undefined> {
   mkdirSync(cache, { recursive: true });
   const scratch = temporaryDirectory(t);
   writeFileSync(join(scratch, 'go.mod'), `module scratch\n\ngo 1.20\n\nrequire ${modulePath} ${version}\n`);
-  const args = ['test', '-mod=mod', '-c', '-o', suitePath, modulePath];
+  writeFileSync(join(scratch, 'go.sum'), sums.map((sum) => `${modulePath} ${version}${sum}\n`).join(''));
+  const go = async (args: readonly string[], cwd: string) => {
+    const { stdout } = await run('go', args, {
+      cwd,
+      env: environment(),
+      signal: AbortSignal.timeout(400_000),
+    });
+    return stdout.trim();
+  };
   try {
-    await run('go', args, { cwd: scratch, env: environment(), signal: AbortSignal.timeout(400_000) });
+    const source = await go(['list', '-mod=mod', '-f', '{{.Dir}}', modulePath], scratch);
+    await go(['test', '-c', '-o', suitePath, '.'], source);
   } catch (error) {
     t.diagnostic(`not run: Go, or its modules, are not to be had here: ${String(error).slice(0, 300)}`);
     return undefined;

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { Digest } from '../../oci/index.ts';
 
 declare const brand: unique symbol;
 
@@ -6,7 +7,7 @@ declare const brand: unique symbol;
 export type Algorithm = 'sha256' | 'sha512';
 
 /** A digest as the distribution API knows it; other parts of Gantry store sha256 only. */
-export type ContentDigest = `${Algorithm}:${string}` & { readonly [brand]: 'ContentDigest' };
+export type ContentDigest = Digest | (`sha512:${string}` & { readonly [brand]: 'ContentDigest' });
 
 const patterns: Readonly<Record<Algorithm, RegExp>> = {
   sha256: /^sha256:[0-9a-f]{64}$/,

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type Server, type ServerOptions } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 
@@ -25,6 +30,7 @@ type Handle = (...args: Parameters<Extract<Parameters<typeof createHttpServer>[1
 export class RegistryServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #timeouts: Timeouts;
+  readonly #open = new Set<ServerResponse>();
   #draining = false;
 
   constructor(options: {
@@ -44,6 +50,8 @@ export class RegistryServer implements AsyncDisposable {
       noDelay: true,
     };
     const listener: Parameters<typeof createHttpServer>[1] = (request, response) => {
+      this.#open.add(response);
+      response.once('close', () => this.#open.delete(response));
       if (this.#draining) response.setHeader('connection', 'close');
       // A connection that breaks says so here, and to whoever reads or writes it.
       request.on('error', () => undefined);
@@ -100,6 +108,8 @@ export class RegistryServer implements AsyncDisposable {
     this.#draining = true;
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
+    // Those under way end with their connections; of others there are no new ones.
+    for (const response of this.#open) if (!response.headersSent) response.setHeader('connection', 'close');
     this.#server.close();
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => {

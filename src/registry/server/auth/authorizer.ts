@@ -11,6 +11,8 @@ export interface Access {
 export interface Caller {
   /** Undefined for one who did not log in. */
   readonly user?: string;
+  /** It has a token that covers some things: for others it can fetch another. */
+  readonly byToken: boolean;
   may(repository: string, action: Action): boolean;
 }
 
@@ -27,6 +29,6 @@ export interface Authorizer {
 
 /** A registry without any authentication: everybody may do everything. */
 export const everybody: Authorizer = {
-  identify: async () => ({ may: () => true }),
+  identify: async () => ({ byToken: false, may: () => true }),
   challenge: () => undefined,
 };

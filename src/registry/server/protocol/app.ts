@@ -7,6 +7,7 @@ import { bodyOf, type Patience } from './body.ts';
 import { type Action, answer, answerJson, type Exchange, pageOf, paginate } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import { deleteManifest, getManifest, listReferrers, listTags, putManifest } from './manifest-routes.ts';
+import { type Origin } from './origin.ts';
 import { errorBody, RegistryError, registryErrorOf } from './registry-error.ts';
 import { parseRoute, type Route } from './route.ts';
 import { appendChunk, beginUpload, cancelUpload, endUpload, getUpload } from './upload-routes.ts';
@@ -28,6 +29,7 @@ export interface Outcome {
 
 export interface AppOptions {
   readonly storage: RegistryStorage;
+  readonly origin: Origin;
   readonly authorizer: Authorizer;
   readonly limits: Limits;
   readonly patience: Patience;
@@ -90,12 +92,20 @@ export function createApp(options: AppOptions) {
 
 function handlerOf(route: Route, method: string, options: AppOptions): Handler {
   const handler = handlersOf(route, options)[method];
+  const writes = method === 'PUT' || method === 'POST' || method === 'PATCH';
+  if (writes && 'repository' in route && options.origin.covers(route.repository)) {
+    throw new RegistryError('UNSUPPORTED', 'this repository is a cache of another registry');
+  }
   if (handler !== undefined) return handler;
   throw new RegistryError('UNSUPPORTED', `${method} is not supported here`);
 }
 
-function handlersOf(route: Route, { storage, limits }: AppOptions): Readonly<Record<string, Handler>> {
-  const context = { storage, limits };
+function handlersOf(
+  route: Route,
+  { storage, limits, origin }: AppOptions,
+): Readonly<Record<string, Handler>> {
+  const context = { storage, limits, origin };
+  const blobContext = { blobs: storage.blobs, origin };
   const read = (handler: Handler) => ({ GET: handler, HEAD: handler });
   switch (route.kind) {
     case 'ping':
@@ -116,8 +126,8 @@ function handlersOf(route: Route, { storage, limits }: AppOptions): Readonly<Rec
       };
     case 'blob':
       return {
-        ...read((exchange) => getBlob(exchange, storage.blobs, route)),
-        DELETE: (exchange) => deleteBlob(exchange, storage.blobs, route),
+        ...read((exchange) => getBlob(exchange, blobContext, route)),
+        DELETE: (exchange) => deleteBlob(exchange, blobContext, route),
       };
     case 'uploads':
       return { POST: (exchange) => beginUpload(exchange, context, route.repository) };
@@ -155,20 +165,26 @@ async function admit(
     caller = await authorizer.identify(request);
   } catch (error) {
     if (!(error instanceof RegistryError && error.status === 401)) throw error;
-    throw unauthorized(error.message, authorizer.challenge(request, needed));
+    throw unauthorized(error.message, authorizer.challenge(request, needed), error);
   }
   const [main] = needed;
   const allowed = main?.actions.every((action) => caller.may(main.repository, action)) ?? true;
+  const known = caller.user !== undefined || caller.byToken;
+  if (allowed && (main !== undefined || known)) return caller;
   const challenge = authorizer.challenge(request, needed);
-  if (caller.user === undefined && challenge !== undefined && (!allowed || main === undefined)) {
-    throw unauthorized('authentication required', challenge);
+  if (challenge === undefined) return caller;
+  if (!known) throw unauthorized('authentication required', challenge);
+  if (!caller.byToken) {
+    throw new RegistryError('DENIED', 'requested access to the resource is denied', { detail: needed });
   }
-  if (allowed) return caller;
-  throw new RegistryError('DENIED', 'requested access to the resource is denied', { detail: needed });
+  // Another token may allow it.
+  const text = 'authentication required: the token does not cover this';
+  throw unauthorized(text, `${challenge},error="insufficient_scope"`);
 }
 
-function unauthorized(message: string, challenge: string | undefined): RegistryError {
+function unauthorized(message: string, challenge: string | undefined, cause?: unknown): RegistryError {
   return new RegistryError('UNAUTHORIZED', message, {
+    cause,
     headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
   });
 }
@@ -190,7 +206,7 @@ function tell(exchange: Exchange, error: RegistryError): void {
     return;
   }
   for (const name of response.getHeaderNames()) {
-    if (name !== 'docker-distribution-api-version') response.removeHeader(name);
+    if (name !== 'docker-distribution-api-version' && name !== 'connection') response.removeHeader(name);
   }
   const headers = { 'content-type': 'application/json', ...error.headers };
   answer(exchange, error.status, headers, error.status === 304 ? '' : errorBody(error));

@@ -14,6 +14,8 @@ export interface ManifestDocument {
   readonly kind: 'manifest' | 'index';
   /** Config and layers that have to be stored here. */
   readonly blobs: readonly Link[];
+  /** Layers to be fetched from elsewhere, which may be stored all the same. */
+  readonly foreign: readonly Link[];
   /** The manifests of an index. */
   readonly children: readonly Link[];
   readonly subject?: ContentDigest;
@@ -49,13 +51,12 @@ export function parseManifestDocument(bytes: Uint8Array, contentType?: string): 
   const children = kind === 'index' ? listOf(fields['manifests'], 'manifests') : [];
   const artifactType = artifactTypeOf(fields);
   const annotations = annotationsOf(fields['annotations']);
+  const links = layers.map((layer, at) => ({ foreign: isForeign(layer), ...linkOf(layer, `layers[${at}]`) }));
   return {
     mediaType,
     kind,
-    blobs: [
-      ...(config === undefined ? [] : [config]),
-      ...layers.filter((layer) => !isForeign(layer)).map((layer, at) => linkOf(layer, `layers[${at}]`)),
-    ],
+    blobs: [...(config === undefined ? [] : [config]), ...links.filter(({ foreign }) => !foreign)],
+    foreign: links.filter(({ foreign }) => foreign),
     children: children.map((child, at) => linkOf(child, `manifests[${at}]`)),
     ...(subject === undefined ? {} : { subject: linkOf(subject, 'subject').digest }),
     ...(artifactType === undefined ? {} : { artifactType }),

@@ -1,15 +1,18 @@
+import { isCode } from '../../../errors/index.ts';
 import { MediaType } from '../../../oci/index.ts';
 import { algorithmOf, type ContentDigest, contentDigestOf } from '../content-digest.ts';
 import type { RegistryStorage } from '../storage/index.ts';
 import { answer, answerJson, type Exchange, pageOf, paginate, readBody } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import { type ManifestDocument, parseManifestDocument } from './manifest-document.ts';
+import type { Origin } from './origin.ts';
 import { RegistryError } from './registry-error.ts';
 import { parseTag, type Reference } from './route.ts';
 
 export interface ManifestContext {
   readonly storage: Pick<RegistryStorage, 'blobs' | 'manifests' | 'tags'>;
   readonly limits: Limits;
+  readonly origin: Origin;
 }
 
 interface Target {
@@ -19,15 +22,19 @@ interface Target {
 
 export async function getManifest(
   exchange: Exchange,
-  { storage }: ManifestContext,
+  { storage, origin }: ManifestContext,
   { repository, reference }: Target,
 ): Promise<void> {
   const { request, method } = exchange;
+  const isStale =
+    origin.covers(repository) && (await refresh(exchange, origin, { repository, reference })) === 'stale';
   const digest =
     reference.kind === 'digest'
       ? reference.digest
       : (await storage.tags.get(repository, reference.tag))?.digest;
-  if (digest !== undefined && method === 'HEAD') await storage.manifests.use(repository, digest);
+  // Asked for by its digest, it may be about to be listed in an index rather than pushed again.
+  if (reference.kind === 'digest' && method === 'HEAD')
+    await storage.manifests.use(repository, reference.digest);
   const bytes = digest === undefined ? undefined : await storage.manifests.read(repository, digest);
   if (digest === undefined || bytes === undefined) throw unknownManifest(reference);
   const { mediaType } = parseManifestDocument(bytes);
@@ -41,10 +48,20 @@ export async function getManifest(
     'docker-content-digest': digest,
     etag: `"${digest}"`,
     vary: 'accept',
+    ...(isStale ? { warning: '110 - "Response is Stale"' } : {}),
   };
   const unchanged = request.headers['if-none-match'] === headers.etag;
   if (unchanged) answer(exchange, 304, { etag: headers.etag, 'docker-content-digest': digest });
   else answer(exchange, 200, headers, bytes);
+}
+
+async function refresh(exchange: Exchange, origin: Origin, { repository, reference }: Target) {
+  try {
+    return await origin.refresh(repository, reference, exchange.signal);
+  } catch (error) {
+    if (isCode(error, 'notFound')) throw unknownManifest(reference);
+    throw error;
+  }
 }
 
 export async function putManifest(

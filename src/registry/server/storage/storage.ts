@@ -81,7 +81,7 @@ export interface UploadStorage {
 /** One writer of one upload. Dispose gives the upload back, with what it holds, for a later `resume`. */
 export interface UploadWriter extends AsyncDisposable {
   readonly id: string;
-  /** Bytes received so far. */
+  /** Bytes received so far, also while `append` runs. */
   readonly size: number;
   /** Appends all of `source`. What arrived before a failure stays. */
   append(source: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<void>;

@@ -34,6 +34,7 @@ export class LocalUploadWriter implements UploadWriter {
   readonly #options: Options;
   readonly #file: FileHandle;
   #size: number;
+  #appender: HashingAppender | undefined;
   /** Of the first `#size` bytes; undefined until somebody needs it. */
   #hash: Hash | undefined;
   #closed = false;
@@ -48,21 +49,23 @@ export class LocalUploadWriter implements UploadWriter {
   }
 
   get size(): number {
-    return this.#size;
+    return this.#appender?.position ?? this.#size;
   }
 
   async append(source: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<void> {
     this.#hash ??= await this.#hashFile(this.#options.algorithm);
     const appender = new HashingAppender(this.#file.fd, this.#size, this.#hash);
+    this.#appender = appender;
     try {
       await pipeline(source, appender, signal === undefined ? {} : { signal });
     } finally {
       this.#size = appender.position;
+      this.#appender = undefined;
     }
   }
 
   async readAt(start: number, length: number): Promise<Buffer> {
-    const wanted = Math.max(0, Math.min(length, this.#size - start));
+    const wanted = Math.max(0, Math.min(length, this.size - start));
     const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(wanted), 0, wanted, start);
     return buffer.subarray(0, bytesRead);
   }

@@ -1,0 +1,2 @@
+export { collectRegistry } from './collect-command.ts';
+export { serveRegistry } from './serve.ts';
