@@ -11,7 +11,7 @@ import { Metrics } from './observe/metrics.ts';
 import { matchesAny } from './patterns.ts';
 import { createApp } from './protocol/app.ts';
 import type { Limits } from './protocol/limits.ts';
-import { noOrigin } from './protocol/origin.ts';
+import { noOrigin, type Origin } from './protocol/origin.ts';
 import { errorBody, RegistryError, registryErrorOf } from './protocol/registry-error.ts';
 import type { TlsMaterial } from './server.ts';
 import type { RegistryStorage } from './storage/index.ts';
@@ -39,9 +39,11 @@ export async function createRegistry(options: RegistryOptions): Promise<Registry
   const { authorizer, tokenEndpoint } = await createAuthentication(config.auth, keyPath);
   const limits = limitsOf(config);
   const log = createAccessLog(logger, config.log.access);
+  const origin = await createOrigin(options, limits, metrics);
+  if (origin !== undefined) undo.use(origin);
   const app = createApp({
     storage,
-    origin: noOrigin,
+    origin: origin ?? noOrigin,
     authorizer,
     limits,
     patience: { bytesPerSecond: config.timeouts.bytesPerSecond, windowMs: config.timeouts.paceWindowMs },
@@ -103,6 +105,25 @@ export async function createRegistry(options: RegistryOptions): Promise<Registry
     },
     [Symbol.asyncDispose]: () => disposables.disposeAsync(),
   };
+}
+
+/** Caches load a registry client, which a registry without them does not need. */
+async function createOrigin(
+  { config, storage }: RegistryOptions,
+  limits: Limits,
+  metrics: Metrics,
+): Promise<(Origin & AsyncDisposable) | undefined> {
+  if (config.caches.length === 0) return undefined;
+  const { createPullThrough } = await import('./cache/create-pull-through.ts');
+  return createPullThrough({
+    caches: config.caches,
+    stallMs: config.timeouts.idleMs,
+    storage,
+    limits,
+    onUse: (kind, result) => {
+      metrics.cache(kind, result);
+    },
+  });
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

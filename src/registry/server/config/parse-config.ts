@@ -152,7 +152,7 @@ function retentionOf(value: unknown, path: string): RetentionRule {
 }
 
 function cacheOf(value: unknown, path: string): CacheConfig {
-  const fields = objectOf(value, path, ['prefix', 'upstream', 'username', 'password', 'ttl', 'ca']);
+  const fields = objectOf(value, path, ['prefix', 'upstream', 'username', 'password', 'ttl', 'certificates']);
   const upstream = required(fields, path, 'upstream', string);
   if (!/^https?:\/\//.test(upstream) || !URL.canParse(upstream)) {
     throw wrong(`${path}.upstream`, 'a URL, https://HOST');
@@ -168,7 +168,7 @@ function cacheOf(value: unknown, path: string): CacheConfig {
     ...present('username', username),
     ...present('password', password),
     ttlMs: optional(fields, path, 'ttl', duration) ?? 5 * 60_000,
-    ...present('ca', optional(fields, path, 'ca', string)),
+    ...present('certificates', optional(fields, path, 'certificates', string)),
   };
 }
 

@@ -96,6 +96,6 @@ export interface CacheConfig {
   readonly password?: string;
   /** How long a tag is served without asking upstream. */
   readonly ttlMs: number;
-  /** PEM file of an authority to trust beside the usual ones. */
-  readonly ca?: string;
+  /** Directory of authorities to trust and certificates to show, by host, as Docker's certs.d. */
+  readonly certificates?: string;
 }
