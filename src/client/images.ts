@@ -107,9 +107,12 @@ export function imageCalls(transport: Transport) {
       const call = { query: options, body: archive, contentType: 'application/x-tar', signal };
       yield* jsonObjects<ProgressMessage>(await transport.open('POST', '/images/load', call));
     },
-    /** One tar of all the images. */
-    save: (names: readonly string[], signal?: AbortSignal): Promise<Readable> =>
-      transport.open('GET', '/images/get', { query: { names }, signal }),
+    /** One tar of all the images; with `since` (Gantry's own) without the layers that those images have. */
+    save: (
+      names: readonly string[],
+      options: { since?: readonly string[]; platform?: string } = {},
+      signal?: AbortSignal,
+    ): Promise<Readable> => transport.open('GET', '/images/get', { query: { names, ...options }, signal }),
     /** One layer from a root file system tar; `source` is a URL instead of the tar. */
     async *import(
       tar: Readable | undefined,

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type Filters, parseFilters } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
-import type { Platform } from '../oci/index.ts';
+import { type Platform, parsePlatform } from '../oci/index.ts';
 
 const falseWords: ReadonlySet<string> = new Set(['', '0', 'no', 'false', 'none']);
 
@@ -81,6 +81,19 @@ export class Query {
 
   filters(accepted: readonly string[]): Filters {
     return parseFilters(this.text('filters'), accepted);
+  }
+
+  /** Each as JSON of an OCI platform, how clients send it from API 1.48 on, or in words. */
+  platforms(name = 'platform'): Platform[] {
+    return this.list(name).flatMap((text) => {
+      if (text === '') return [];
+      if (!text.startsWith('{')) return parsePlatform(text);
+      const { os, architecture, variant } = new Query({ [name]: text }).json(name) as Record<string, unknown>;
+      if (typeof os !== 'string' || typeof architecture !== 'string') {
+        throw new EngineError('invalidArgument', `${JSON.stringify(text)}: invalid platform`);
+      }
+      return { os, architecture, ...(typeof variant === 'string' ? { variant } : {}) };
+    });
   }
 
   /** `os[/architecture[/variant]]` */

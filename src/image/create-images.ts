@@ -83,11 +83,11 @@ export function createImages(dependencies: ImageDependencies): Images {
     commit: async (request, signal) => changed(await commitImage(parts, request, signal)),
     importRootfs: async (tar, options, signal) =>
       changed(await importRootfs(parts, tar, { ...options, signal })),
-    load: async (archive, onProgress, signal) => {
-      await loadArchive(parts, archive, { onProgress, ...(signal === undefined ? {} : { signal }) });
+    load: async (archive, onProgress, options) => {
+      await loadArchive(parts, archive, { onProgress, ...options });
       index.changed();
     },
-    save: (names, signal) => saveImages(parts, names, signal),
+    save: (names, options) => saveImages(parts, names, options),
     space: () => imageSpace(parts),
     removeUnused: async (ids) => {
       const removed = changed(removeUnused(parts, ids));

@@ -76,6 +76,14 @@ export interface ImageTree extends AsyncDisposable {
   readonly root: string | undefined;
 }
 
+export interface SaveOptions {
+  /** Images whose layers are left out: only who has them can load the archive. */
+  readonly since?: readonly string[];
+  /** One of them must be the image's own. */
+  readonly platforms?: readonly Platform[];
+  readonly signal?: AbortSignal;
+}
+
 /** Bytes of layer trees. */
 export interface ImageSpace {
   /** Of all layers of images, each once; layers of the build cache alone are not among them. */
@@ -155,14 +163,17 @@ export interface Images extends AsyncDisposable {
     },
     signal?: AbortSignal,
   ): Promise<Image>;
-  /** `docker load`: a docker archive or an OCI layout tar, maybe compressed. Nothing is changed by a damaged one. */
+  /**
+   * `docker load`: a docker archive or an OCI layout tar, maybe compressed. Nothing is changed by a damaged one, nor by
+   * one of `save` with `since` whose other blobs are not here (`notFound`).
+   */
   load(
     archive: Readable,
     onProgress: (message: ProgressMessage) => void,
-    signal?: AbortSignal,
+    options?: { readonly platforms?: readonly Platform[]; readonly signal?: AbortSignal },
   ): Promise<void>;
   /** `docker save`: one tar that is both an OCI layout and a docker archive. */
-  save(names: readonly string[], signal?: AbortSignal): Promise<Readable>;
+  save(names: readonly string[], options?: SaveOptions): Promise<Readable>;
   /** Which image holds how many bytes; answered from rows, no file is looked at. */
   space(): ImageSpace;
   /**

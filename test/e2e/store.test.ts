@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
+import { promisify } from 'node:util';
 import { digestOf } from '../../src/oci/index.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { tarOf } from '../support/image-store.ts';
+import { busyboxTar } from '../support/rootfs.ts';
 
 // What the store says of itself, through the docker CLI and our own.
 
@@ -124,6 +130,83 @@ describe('image layers and image diff', () => {
     assert.equal(unknown.stderr.trim(), 'Error response from daemon: No such image or container: nothing');
     assert.match(engine.gantry(['image', 'layers', 'nothing']).stderr, /No such image: nothing:latest/);
     assert.match(engine.gantry(['image', 'layers', '']).stderr, /image cannot be empty/);
+  });
+});
+
+describe('save, load and import', () => {
+  test('an archive of what another image lacks loads where that one is, and nowhere else', () => {
+    docker(
+      'build',
+      '-q',
+      '-t',
+      'delta:1',
+      contextOf('delta', { Dockerfile: 'FROM base:1\nCOPY own /own\n', own: 'x' }),
+    );
+    const [whole, delta] = [join(files, 'whole.tar'), join(files, 'delta.tar')];
+    docker('save', '-o', whole, 'delta:1');
+    gantry('save', '-o', delta, '--since', 'base:1', 'delta:1');
+    assert.ok(statSync(delta).size < 50_000 && statSync(whole).size > 1_000_000);
+    docker('rmi', 'delta:1');
+    assert.equal(docker('load', '-q', '-i', delta), 'Loaded image: delta:1');
+    assert.equal(docker('run', '--rm', 'delta:1', 'cat', '/own'), 'x');
+
+    const unknown = engine.gantry(['save', '-o', delta, '--since', 'nothing', 'delta:1']);
+    assert.match(unknown.stderr, /^Error response from daemon: No such image: nothing:latest$/m);
+  });
+
+  test('docker save and load take a platform', () => {
+    const archive = join(files, 'platform.tar');
+    docker('save', '--platform', 'linux/amd64', '-o', archive, 'delta:1');
+    assert.match(docker('load', '--platform', 'linux/amd64', '-i', archive), /^Loaded image: delta:1$/m);
+    const wrong = engine.docker(['load', '--platform', 'linux/arm64', '-i', archive]);
+    assert.match(
+      wrong.stderr,
+      /does not provide the specified platform \(linux\/arm64\): it has linux\/amd64$/m,
+    );
+    const save = engine.docker(['save', '--platform', 'linux/s390x', '-o', archive, 'delta:1']);
+    assert.match(
+      save.stderr,
+      /delta:1 was found but does not provide the specified platform \(linux\/s390x\)/,
+    );
+  });
+
+  test('import takes a file, standard input and a URL', async () => {
+    const tar = join(files, 'rootfs.tar');
+    writeFileSync(tar, busyboxTar());
+    const server = createServer((request, response) => {
+      if (request.url === '/rootfs.tar') createReadStream(tar).pipe(response);
+      else response.writeHead(404).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `http://${host}/rootfs.tar`;
+    try {
+      for (const [name, source] of [
+        ['file', tar],
+        ['url', url],
+      ] as const) {
+        for (const program of ['docker', join(import.meta.dirname, '../../bin/gantry')]) {
+          const env = { ...process.env, DOCKER_HOST: engine.host, GANTRY_HOST: engine.host };
+          // The server is in this process, which must not wait for its client.
+          await promisify(execFile)(program, ['import', source, `imported:${name}`], { env });
+          const comment = docker('history', '--format', '{{.Comment}}', `imported:${name}`);
+          assert.equal(comment, name === 'file' ? 'Imported from -' : `Imported from ${source}`);
+          assert.equal(docker('run', '--rm', `imported:${name}`, 'echo', 'works'), 'works');
+        }
+      }
+      const importing = promisify(execFile)('docker', [
+        '-H',
+        engine.host,
+        'import',
+        `http://${host}/none`,
+        'x:1',
+      ]);
+      await assert.rejects(importing, /failed to GET http:\/\/\S+\/none with status 404/);
+    } finally {
+      server.close();
+    }
+    assert.match(engine.docker(['import', url, 'x:1']).stderr, /ECONNREFUSED/);
+    assert.equal(docker('images', '-q', 'x'), '');
   });
 });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
-import { EngineError, messageOf } from '../../errors/index.ts';
+import { httpGet } from '../../lib/http-get.ts';
 import { type ByteString, byteString } from '../../lib/tar/index.ts';
 import type { Content, SourceTree, TreeEntry } from '../context/source-tree.ts';
 
@@ -26,7 +26,7 @@ export function isGit(source: string): boolean {
 
 /** Fetches into a nameless file in `directory`. Rejects in Docker's words, without "ADD failed". */
 export async function download(url: string, directory: string, signal: AbortSignal): Promise<Download> {
-  const response = await get(url, signal);
+  const response = await httpGet(url, signal);
   const temporaryFile = 0o20200000;
   const file = await open(directory, temporaryFile | 2, 0o600);
   try {
@@ -71,21 +71,4 @@ export async function download(url: string, directory: string, signal: AbortSign
     await file.close();
     throw error;
   }
-}
-
-async function get(url: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    throw new EngineError('unavailable', `Get "${url}": ${messageOf(cause)}`, { cause: error });
-  }
-  if (response.ok) return response;
-  await response.body?.cancel();
-  throw new EngineError(
-    'invalidArgument',
-    `failed to GET ${url} with status ${response.status} ${response.statusText}`,
-  );
 }

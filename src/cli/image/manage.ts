@@ -117,12 +117,16 @@ export const saveCommand = defineCommand({
   minArgs: 1,
   flags: {
     output: text('Write to a file, instead of STDOUT', { short: 'o' }),
-    platform: text('Save only the given platform variant', { hidden: true }),
+    platform: text(
+      'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    ),
+    since: list('Leave out the layers of this image, which whoever loads the archive must have'),
   },
   async run({ context, values, args }) {
     refuseTerminal(context, values.output, 'save');
+    const options = { since: values.since, ...platformOf(values.platform) };
     const { images } = await context.client();
-    await writeOutput(context, await images.save(args), values.output);
+    await writeOutput(context, await images.save(args, options), values.output);
   },
 });
 
@@ -134,7 +138,9 @@ export const loadCommand = defineCommand({
   maxArgs: 0,
   flags: {
     input: text('Read from tar archive file, instead of STDIN', { short: 'i' }),
-    platform: text('Load only the given platform variant', { hidden: true }),
+    platform: text(
+      'Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    ),
     quiet: bool('Suppress the load output', { short: 'q' }),
   },
   async run({ context, values }) {
@@ -144,9 +150,13 @@ export const loadCommand = defineCommand({
     const archive = values.input === '' ? context.stdin : await openInput(values.input);
     const { images } = await context.client();
     const quiet = values.quiet || !context.stdout.isTTY;
-    await printProgress(images.load(archive, { quiet }), context.stdout);
+    await printProgress(images.load(archive, { quiet, ...platformOf(values.platform) }), context.stdout);
   },
 });
+
+function platformOf(platform: string): { platform?: string } {
+  return platform === '' ? {} : { platform };
+}
 
 /** A file as a stream, opened at once so that a missing one is told before anything is sent. */
 export async function openInput(path: string): Promise<Readable> {

@@ -59,11 +59,13 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
   });
 
   app.post('/images/load', async (request, reply) => {
-    const quiet = queryOf(request).flag('quiet');
+    const query = queryOf(request);
+    const quiet = query.flag('quiet');
+    const platforms = query.platforms();
     const signal = calls.signalOf(request, reply);
     await sendProgress(reply, async (onProgress) => {
       const report = quiet ? onlyResults(onProgress) : onProgress;
-      await images.load(request.raw, report, signal);
+      await images.load(request.raw, report, { platforms, signal });
     });
   });
 
@@ -90,7 +92,9 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
   });
 
   const save = async (names: readonly string[], request: FastifyRequest, reply: FastifyReply) => {
-    const tar = await images.save(names, calls.signalOf(request, reply));
+    const query = queryOf(request);
+    const options = { since: query.list('since'), platforms: query.platforms() };
+    const tar = await images.save(names, { ...options, signal: calls.signalOf(request, reply) });
     await sendBytes(reply, tar, { 'Content-Type': 'application/x-tar' });
   };
 

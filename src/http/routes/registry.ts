@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { EngineError } from '../../errors/index.ts';
 import { isDigest, parseReference, type Reference, withDefaultTag } from '../../oci/index.ts';
 import { readObject } from '../body.ts';
 import type { RestParams, RouteContext } from '../context.ts';
-import { type Query, queryOf, referenceOf } from '../query.ts';
+import { importImage } from '../import-image.ts';
+import { type Query, queryOf } from '../query.ts';
 import { accessOf, toCredentials } from '../registry-auth.ts';
 import { sendProgress } from '../streams.ts';
 
@@ -12,13 +13,14 @@ const mostResults = 100;
 const usualResults = 25;
 
 /** Images from elsewhere, and what registries are asked. */
-export function registryRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
+export function registryRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { engine, calls } = context;
   const { transfers, registry } = engine;
 
   app.post('/images/create', async (request, reply) => {
     const query = queryOf(request);
     if (query.text('fromImage') === '') {
-      await importImage(request, reply, query);
+      await importImage(context, request, reply);
       return;
     }
     const reference = pulledReference(query);
@@ -30,29 +32,6 @@ export function registryRoutes(app: FastifyInstance, { engine, calls }: RouteCon
       await transfers.pull(what, { onProgress, signal });
     });
   });
-
-  const importImage = async (request: FastifyRequest, reply: FastifyReply, query: Query) => {
-    const source = query.text('fromSrc');
-    if (source !== '-') {
-      throw source === ''
-        ? new EngineError('invalidArgument', 'one of fromImage and fromSrc is needed')
-        : new EngineError('notImplemented', `Cannot import from ${source}: send the archive with fromSrc=-`);
-    }
-    const reference = referenceOf(query);
-    const message = query.optional('message');
-    const platform = query.platform();
-    const signal = calls.signalOf(request, reply);
-    await sendProgress(reply, async (onProgress) => {
-      const options = {
-        changes: query.list('changes'),
-        ...(reference === undefined ? {} : { reference }),
-        ...(message === undefined ? {} : { message }),
-        ...(platform === undefined ? {} : { platform }),
-      };
-      const image = await engine.images.importRootfs(request.raw, options, signal);
-      onProgress({ status: image.id });
-    });
-  };
 
   app.get('/images/search', async (request, reply) => {
     const query = queryOf(request);

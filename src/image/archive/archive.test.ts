@@ -203,7 +203,7 @@ test('load() that is aborted changes nothing', async (t) => {
   source.once('data', () => {
     controller.abort();
   });
-  await assert.rejects(store.images.load(source, () => undefined, controller.signal));
+  await assert.rejects(store.images.load(source, () => undefined, { signal: controller.signal }));
   await nothingIn(store);
 });
 

@@ -4,15 +4,18 @@ import { EngineError } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
 import { shortId } from '../../lib/ids.ts';
 import type { Lease } from '../../metadata/index.ts';
-import { chainIdsOf, familiarString, parseImageConfig } from '../../oci/index.ts';
+import { chainIdsOf, familiarString, type Platform, parseImageConfig } from '../../oci/index.ts';
 import { type ImageParts, leaseTtlMs } from '../image-parts.ts';
 import type { NewImageRow } from '../image-rows.ts';
 import { storeImage } from '../store-image.ts';
+import { completeFromStore } from './delta.ts';
 import { type ArchiveItem, type PlannedImage, parseArchiveManifest, planLoad } from './plan.ts';
 import { type LayerSink, Spool } from './spool.ts';
 
 export interface LoadOptions {
   readonly onProgress: (message: ProgressMessage) => void;
+  /** Loads these only; default: this host's, or whatever there is. */
+  readonly platforms?: readonly Platform[];
   readonly signal?: AbortSignal;
 }
 
@@ -45,7 +48,8 @@ async function load(loading: Loading, archive: Readable): Promise<void> {
   });
   const { stream } = await decompress(archive);
   await spool.fill(stream as AsyncIterable<Uint8Array>);
-  const images = await planLoad(spool);
+  await completeFromStore(spool, loading);
+  const images = await planLoad(spool, loading.platforms ?? []);
   const loaded: { readonly image: PlannedImage; readonly row: NewImageRow }[] = [];
   for (const image of images) {
     await unpack(loading, image);

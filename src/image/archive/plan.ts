@@ -7,14 +7,15 @@ import {
   hostPlatform,
   type ImageConfig,
   type Manifest,
+  type Platform,
   parseImageConfig,
   parseIndex,
   parseManifestOrIndex,
   parseReference,
-  platformMatches,
   type Reference,
 } from '../../oci/index.ts';
 import type { ImageLayer } from '../images.ts';
+import { PlatformChoice } from './platform-choice.ts';
 import type { Spool } from './spool.ts';
 
 /** One image of an archive, everything checked that can be without unpacking. */
@@ -35,10 +36,15 @@ export interface ArchiveItem {
 
 const deepestIndex = 4;
 
-/** What an archive holds: by its `manifest.json` (docker), else its `index.json` (OCI). Throws `invalidArgument`. */
-export async function planLoad(spool: Spool): Promise<PlannedImage[]> {
-  if (spool.has('manifest.json')) return planDocker(spool);
-  if (spool.has('index.json')) return planLayout(spool);
+/**
+ * What an archive holds: by its `manifest.json` (docker), else its `index.json` (OCI); of an index the image for one
+ * of the platforms, else for this host. Throws `invalidArgument`, and `notFound` naming the platforms there are when
+ * none of the images fits.
+ */
+export async function planLoad(spool: Spool, platforms: readonly Platform[] = []): Promise<PlannedImage[]> {
+  const choice = new PlatformChoice(platforms);
+  if (spool.has('manifest.json')) return choice.made(await planDocker(spool, choice));
+  if (spool.has('index.json')) return choice.made(await planLayout(spool, choice));
   throw new EngineError(
     'invalidArgument',
     'invalid archive: neither manifest.json (docker archive) nor index.json (OCI layout) is in it',
@@ -67,11 +73,12 @@ export function parseArchiveManifest(bytes: Buffer): ArchiveItem[] {
   });
 }
 
-async function planDocker(spool: Spool): Promise<PlannedImage[]> {
+async function planDocker(spool: Spool, choice: PlatformChoice): Promise<PlannedImage[]> {
   const manifests = await manifestsByConfig(spool);
   const images: PlannedImage[] = [];
   for (const item of parseArchiveManifest(await spool.read('manifest.json'))) {
     const configBytes = await spool.read(item.config);
+    if (!choice.takes(parseImageConfig(configBytes))) continue;
     const layers: ImageLayer[] = [];
     for (const path of item.layers) layers.push(await spool.layer(path));
     const manifestBytes = manifests.get(digestOf(configBytes))?.find((one) => hasLayers(one, layers))?.bytes;
@@ -108,10 +115,10 @@ function hasLayers({ manifest }: KnownManifest, layers: readonly ImageLayer[]): 
   );
 }
 
-async function planLayout(spool: Spool): Promise<PlannedImage[]> {
+async function planLayout(spool: Spool, choice: PlatformChoice): Promise<PlannedImage[]> {
   const images = new Map<Digest, PlannedImage>();
   for (const descriptor of parseIndex(await spool.read('index.json')).manifests) {
-    const found = await manifestOf(spool, descriptor, 0);
+    const found = await manifestOf(spool, descriptor, { choice, depth: 0 });
     if (found === undefined) continue;
     const name = tagOf(descriptor);
     const tags = name === undefined ? [] : [name];
@@ -123,6 +130,7 @@ async function planLayout(spool: Spool): Promise<PlannedImage[]> {
     }
     const { manifest } = found;
     const configBytes = await spool.read(pathOf(manifest.config));
+    if (!choice.takes(parseImageConfig(configBytes))) continue;
     const layers: ImageLayer[] = [];
     for (const layer of manifest.layers) {
       const { digest, size } = await spool.layer(pathOf(layer));
@@ -136,22 +144,21 @@ async function planLayout(spool: Spool): Promise<PlannedImage[]> {
   return [...images.values()];
 }
 
-/** The manifest a descriptor leads to: itself, or through indexes the one for this host. */
+/** The manifest a descriptor leads to: itself, or through indexes the one for a wanted platform. */
 async function manifestOf(
   spool: Spool,
   descriptor: Descriptor,
-  depth: number,
+  { choice, depth }: { readonly choice: PlatformChoice; readonly depth: number },
 ): Promise<KnownManifest | undefined> {
   const path = pathOf(descriptor);
   const bytes = await spool.read(path);
   const parsed = parseManifestOrIndex(bytes);
   if (parsed.kind === 'manifest') return { bytes, manifest: parsed.manifest };
   if (depth >= deepestIndex) throw new EngineError('invalidArgument', 'invalid archive: indexes too deep');
-  const host = hostPlatform();
   // An archive may carry fewer platforms than its index lists.
   const there = parsed.index.manifests.filter((one) => spool.has(pathOf(one)));
-  const wanted = there.find(({ platform }) => platform === undefined || platformMatches(host, platform));
-  return wanted === undefined ? undefined : manifestOf(spool, wanted, depth + 1);
+  const wanted = choice.among(there);
+  return wanted === undefined ? undefined : manifestOf(spool, wanted, { choice, depth: depth + 1 });
 }
 
 function planned(image: {

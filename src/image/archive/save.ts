@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ContentStore } from '../../content/index.ts';
+import { EngineError } from '../../errors/index.ts';
 import { byteString, encodeTarEntry, paddingOf, tarEnd } from '../../lib/tar/index.ts';
 import {
   canonicalString,
@@ -8,13 +9,18 @@ import {
   familiarString,
   hexOf,
   MediaType,
+  type Platform,
   parseManifest,
   parseReference,
+  platformMatches,
+  platformString,
   type Reference,
 } from '../../oci/index.ts';
 import { type ImageParts, leaseTtlMs } from '../image-parts.ts';
 import type { ImageRow } from '../image-rows.ts';
+import type { SaveOptions } from '../images.ts';
 import { resolveImage } from '../resolve-image.ts';
+import { type Delta, deltaFile } from './delta.ts';
 
 interface SavedImage {
   readonly image: ImageRow;
@@ -26,23 +32,31 @@ interface Blob {
   readonly size: number;
 }
 
+interface KnownImage {
+  readonly name: string;
+  readonly image: ImageRow;
+}
+
 /**
  * `docker save`: a tar that is an OCI layout and a docker archive. What names the layers stands before them, so that
  * a reader can unpack as it reads. Equal images give equal bytes: times are zero, each blob is in it once.
+ * With `since`, layers that those images have are left out.
  */
 export async function saveImages(
   parts: ImageParts,
   names: readonly string[],
-  signal?: AbortSignal,
+  { since = [], platforms = [], signal }: SaveOptions = {},
 ): Promise<Readable> {
   const images = select(parts, names);
+  checkPlatforms(images, names, platforms);
+  const known = since.map((name) => ({ name, image: resolveImage(parts.rows, name).image }));
   const lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
   try {
     for (const { image } of images) {
       const blobs = [image.id, image.manifest, ...image.layers.map(({ digest }) => digest)];
       lease.add(...blobs.map((id) => ({ kind: 'blob' as const, id })));
     }
-    const plan = await planSave(parts.content, images);
+    const plan = withoutKnown(await planSave(parts.content, images), known);
     parts.metadata.transact((transaction) => {
       for (const { image } of images) {
         transaction.record({ type: 'image', action: 'save', id: image.id, attributes: { name: image.id } });
@@ -61,6 +75,37 @@ export async function saveImages(
     lease[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Leaves out the layers that other images have, and says so in the archive. */
+function withoutKnown(plan: SavePlan, known: readonly KnownImage[]): SavePlan {
+  if (known.length === 0) return plan;
+  const there = new Set(known.flatMap(({ image }) => image.layers.map(({ digest }) => digest)));
+  const omitted = plan.layers.filter(({ digest }) => there.has(digest));
+  const delta: Delta = {
+    since: known.map(({ name }) => name),
+    omitted: omitted.map(({ digest, size }) => ({ digest, size })),
+  };
+  return {
+    ...plan,
+    files: [...plan.files, [deltaFile, JSON.stringify(delta)]],
+    layers: plan.layers.filter(({ digest }) => !there.has(digest)),
+  };
+}
+
+/** Throws `notFound` in Docker's words for an image of another platform. */
+function checkPlatforms(
+  images: readonly SavedImage[],
+  names: readonly string[],
+  platforms: readonly Platform[],
+): void {
+  const wrong = images.find(({ image }) => !platforms.some((one) => platformMatches(one, image.config)));
+  if (platforms.length === 0 || wrong === undefined) return;
+  const [name = wrong.image.id] = wrong.tags.map(familiarString);
+  throw new EngineError(
+    'notFound',
+    `image with reference ${names.length === 1 ? names[0] : name} was found but does not provide the specified platform (${platforms.map(platformString).join(', ')}): it is ${platformString(wrong.image.config)}`,
+  );
 }
 
 /** The images in the order asked for; a repository without a tag means all its tags, an id no name at all. */
@@ -88,7 +133,9 @@ function isRepository(name: string): boolean {
 
 interface SavePlan {
   readonly files: readonly (readonly [string, string])[];
-  readonly blobs: readonly Blob[];
+  /** Manifests and configs. */
+  readonly small: readonly Blob[];
+  readonly layers: readonly Blob[];
 }
 
 async function planSave(content: ContentStore, images: readonly SavedImage[]): Promise<SavePlan> {
@@ -134,10 +181,10 @@ async function planSave(content: ContentStore, images: readonly SavedImage[]): P
     ['manifest.json', JSON.stringify(items)],
   ];
   if (Object.keys(repositories).length > 0) files.push(['repositories', JSON.stringify(repositories)]);
-  return { files, blobs: [...small.values(), ...layers.values()] };
+  return { files, small: [...small.values()], layers: [...layers.values()] };
 }
 
-async function* write(content: ContentStore, { files, blobs }: SavePlan): AsyncGenerator<Buffer> {
+async function* write(content: ContentStore, { files, small, layers }: SavePlan): AsyncGenerator<Buffer> {
   for (const [name, text] of files) {
     const bytes = Buffer.from(text);
     yield Buffer.concat([header(name, bytes.length), bytes, Buffer.alloc(paddingOf(bytes.length))]);
@@ -145,7 +192,7 @@ async function* write(content: ContentStore, { files, blobs }: SavePlan): AsyncG
   for (const directory of ['blobs/', 'blobs/sha256/']) {
     yield encodeTarEntry({ path: byteString(directory), type: 'directory' });
   }
-  for (const { digest, size } of blobs) {
+  for (const { digest, size } of [...small, ...layers]) {
     yield header(pathOf(digest), size);
     for await (const chunk of await content.open(digest)) yield chunk as Buffer;
     const padding = paddingOf(size);

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { posix } from 'node:path';
 import type { Writable } from 'node:stream';
-import type { BlobWriter, ContentStore } from '../../content/index.ts';
+import type { BlobInfo, BlobWriter, ContentStore } from '../../content/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { type Compression, compressionOf } from '../../lib/decompress.ts';
 import { readTar, type TarEntry, textOf } from '../../lib/tar/index.ts';
 import type { Lease } from '../../metadata/index.ts';
-import { type Digest, digestOf, isDigest, MediaType } from '../../oci/index.ts';
+import { type Digest, digestOf, hexOf, isDigest, MediaType } from '../../oci/index.ts';
 import type { ImageLayer } from '../images.ts';
 
 /** Larger files go to the content store at once; smaller ones, JSON mostly, wait in memory. */
@@ -109,6 +109,11 @@ export class Spool {
     const { content, lease } = this.#options;
     const { digest, size } = await content.put(file.bytes, lease);
     return { digest, size, mediaType: layerType(compressionOf(file.bytes)) };
+  }
+
+  /** Lets a blob of the content store stand for a file of the archive; the caller's lease holds it. */
+  adopt({ digest, size }: BlobInfo, compression: Compression): void {
+    this.#files.set(`blobs/sha256/${hexOf(digest)}`, { kind: 'blob', digest, size, compression });
   }
 
   async #begin(entry: TarEntry): Promise<IncomingFile | undefined> {
