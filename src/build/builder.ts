@@ -107,6 +107,12 @@ export interface Builder extends AsyncDisposable {
   prune(
     options: PruneCacheOptions,
   ): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
+  /** The records that `prune` would forget and whose image is still there. */
+  prunable(options: PruneCacheOptions): readonly CacheUsage[];
+  /** Forgets these records, and removes what only they kept. */
+  forget(
+    ids: readonly string[],
+  ): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
   /** The records that keep something, each with the bytes of its layer; answered from rows. */
   usage(): readonly CacheUsage[];
 }

@@ -8,7 +8,7 @@ import { shortId } from '../lib/ids.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { familiarString, type ImageId, parseReference, withDefaultTag } from '../oci/index.ts';
-import type { Builder, BuildRequest, StepRunner } from './builder.ts';
+import type { Builder, BuildRequest, PruneCacheOptions, StepRunner } from './builder.ts';
 import { type BuildCache, openBuildCache } from './cache/build-cache.ts';
 import { cacheUsage } from './cache/cache-usage.ts';
 import { chooseRecords, forgetRecords } from './cache/prune-cache.ts';
@@ -42,6 +42,8 @@ export function createBuilder(dependencies: BuilderDependencies): Builder {
   const { images } = dependencies.stores;
   const live = new Set<Set<ImageId>>();
   const liveImages = () => new Set([...live].flatMap((ids) => [...ids]));
+  const choose = (options: PruneCacheOptions) =>
+    chooseRecords(cache, { images, live: liveImages() }, options);
   const parts = { ...dependencies, cache, live, slots: new Slots(availableParallelism()) };
   const closing = new AbortController();
   const running = new Set<Promise<ImageId>>();
@@ -57,8 +59,12 @@ export function createBuilder(dependencies: BuilderDependencies): Builder {
         running.delete(building);
       }
     },
-    prune: async (options) =>
-      forgetRecords(cache, images, chooseRecords(cache, { images, live: liveImages() }, options)),
+    prune: async (options) => forgetRecords(cache, images, choose(options)),
+    prunable: (options) => choose(options).records,
+    forget: async (ids) => {
+      const records = cacheUsage(cache.list(), images, liveImages()).filter(({ id }) => ids.includes(id));
+      return forgetRecords(cache, images, { records, gone: [] });
+    },
     usage: () => cacheUsage(cache.list(), images, liveImages()),
     [Symbol.asyncDispose]: async () => {
       closing.abort(new EngineError('cancelled', 'the engine is shutting down'));

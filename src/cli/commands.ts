@@ -90,6 +90,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   logs,
   pause,
   port,
+  prune: async () => (await import('./system/prune-plan.ts')).pruneCommand,
   ps,
   pull,
   rename,

@@ -7,6 +7,7 @@ import type { Journal } from '../metadata/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import type { PrunePlans } from './prune/prune-plans.ts';
 
 export interface EventQuery {
   readonly sinceNano?: bigint;
@@ -29,6 +30,7 @@ export interface System {
 export interface Store {
   /** What differs between two images or containers. */
   diff(names: { readonly from: string; readonly to: string }, signal?: AbortSignal): Promise<ImageDiff>;
+  readonly prunePlans: PrunePlans;
 }
 
 /** A running engine: what the HTTP server serves and an embedding process calls. Disposing it shuts it down. */

@@ -16,6 +16,7 @@ import { removeCgroups } from './cgroup-parent.ts';
 import type { Engine } from './engine.ts';
 import { diffImages } from './image-diff.ts';
 import { prepareHost } from './prepare-host.ts';
+import { createPrunePlans } from './prune/prune-plans.ts';
 import { lockRoot } from './root-lock.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { createSystem } from './system.ts';
@@ -123,7 +124,10 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     volumes,
     builder,
     system,
-    store: { diff: (names, signal) => diffImages({ images, containers, snapshots }, names, signal) },
+    store: {
+      diff: (names, signal) => diffImages({ images, containers, snapshots }, names, signal),
+      prunePlans: createPrunePlans({ containers, images, networks, volumes, builder }, metadata),
+    },
     journal: metadata.journal,
     [Symbol.asyncDispose]: async () => {
       if (config.shutdown === 'stop') await side.stopAll();

@@ -11,6 +11,7 @@ import type { Images } from './images.ts';
 import { keepLayoutIndex } from './layout-index.ts';
 import { imageHistory, inspectImage, listImages } from './list-images.ts';
 import { addImage, commitImage, importRootfs, recordTag, tagOf } from './make-image.ts';
+import { prunableImages, reclaimable, removeAsPlanned } from './plan-prune.ts';
 import { pruneImages, removeImage, removeUnused } from './remove-image.ts';
 import { repairImages } from './repair-images.ts';
 import { resolveImage } from './resolve-image.ts';
@@ -79,6 +80,13 @@ export function createImages(dependencies: ImageDependencies): Images {
       } finally {
         pruning = false;
       }
+    },
+    prunable: (options) => prunableImages(parts, options),
+    reclaimable: (ids, goneContainers) => reclaimable(parts, ids, goneContainers),
+    removeAsPlanned: (image) => {
+      const left = removeAsPlanned(parts, image);
+      index.changed();
+      return left;
     },
     commit: async (request, signal) => changed(await commitImage(parts, request, signal)),
     importRootfs: async (tar, options, signal) =>

@@ -76,6 +76,21 @@ export interface ImageTree extends AsyncDisposable {
   readonly root: string | undefined;
 }
 
+export interface PlanImagePrune {
+  /** All that no container uses, not only dangling ones. */
+  readonly all: boolean;
+  readonly filters: Filters;
+  readonly goneContainers: ReadonlySet<string>;
+  readonly goneImages: ReadonlySet<ImageId>;
+}
+
+/** An image that nothing needs. */
+export interface PrunableImage {
+  readonly id: ImageId;
+  readonly names: readonly string[];
+  readonly reason: string;
+}
+
 export interface SaveOptions {
   /** Images whose layers are left out: only who has them can load the archive. */
   readonly since?: readonly string[];
@@ -150,6 +165,12 @@ export interface Images extends AsyncDisposable {
   prune(
     filters: Filters,
   ): Promise<{ readonly ImagesDeleted: readonly ImageDeleteItem[]; readonly SpaceReclaimed: number }>;
+  /** What `prune` would take once the given containers and images are gone, children before their parents. */
+  prunable(options: PlanImagePrune): PrunableImage[];
+  /** Bytes that each of these images frees if all of them and the containers go; shared ones count for the first. */
+  reclaimable(ids: readonly ImageId[], goneContainers: ReadonlySet<string>): Promise<readonly number[]>;
+  /** Removes an image that is as it was planned, else says why it is left. `collectGarbage` then frees the bytes. */
+  removeAsPlanned(image: Pick<PrunableImage, 'id' | 'names'>): string | undefined;
   /** Packs a container's changes as a new image. */
   commit(request: CommitRequest, signal?: AbortSignal): Promise<Image>;
   /** `docker import`: one layer from a root file system tar (plain or compressed). */

@@ -48,6 +48,10 @@ export function openJournal(db: DatabaseSync): JournalWriter {
         yield toJournalRow(row as unknown as StoredRow);
       }
     },
+    last() {
+      const row = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").get();
+      return Number(row?.['seq'] ?? 0);
+    },
     prune(keep) {
       // The last cursor is kept in sqlite_sequence, so that none is used again even when all rows go.
       db.prepare('DELETE FROM journal WHERE cursor <= (SELECT max(cursor) FROM journal) - ?').run(keep);

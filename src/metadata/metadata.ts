@@ -56,6 +56,8 @@ export interface Journal {
   read(query: JournalQuery): Iterable<JournalRow>;
   /** Calls `listener` for each row after its commit, until disposed. */
   subscribe(listener: (row: JournalRow) => void): Disposable;
+  /** Cursor of the newest row that was ever written, 0 before the first. */
+  last(): number;
   /** Drops all but the newest `keep` rows. */
   prune(keep: number): void;
 }

@@ -210,6 +210,128 @@ describe('save, load and import', () => {
   });
 });
 
+interface Plan {
+  readonly ID: string;
+  readonly TotalBytes: number;
+  readonly Items: readonly { Kind: string; ID: string; Names: string[]; Bytes: number; Reason: string }[];
+}
+
+describe('prune by a plan', () => {
+  const json = <T>(...args: string[]) => JSON.parse(gantry(...args, '--format', 'json')) as T;
+  const named = (plan: Plan) => plan.Items.map(({ Kind, Names }) => `${Kind} ${Names[0] ?? ''}`);
+
+  test('lists exactly what goes, and applying it frees what it said', () => {
+    const dockerfile = 'FROM base:1 AS make\nCOPY big /big\nFROM base:1\nCOPY --from=make /big /copied\n';
+    docker('build', '-q', '-t', 'plan:1', contextOf('plan', { Dockerfile: dockerfile, big: kilobytes(50) }));
+    docker(
+      'run',
+      '--name',
+      'plan-stopped',
+      '-v',
+      '/anonymous',
+      'plan:1',
+      'sh',
+      '-c',
+      'echo 1234567 >/anonymous/file',
+    );
+    docker('network', 'create', 'plan-net');
+    docker('volume', 'create', 'plan-named');
+
+    const filter = ['--filter', 'label!=keep'];
+    const table = gantry('prune', '--plan', '--volumes', ...filter);
+    assert.match(table, /^KIND +ID +NAME +SIZE +WHY$/m);
+    assert.match(table, /^container +[0-9a-f]{12} +plan-stopped +0B +it does not run: Exited \(0\)/m);
+    assert.match(table, /^network +[0-9a-f]{12} +plan-net +0B +no container is connected to it$/m);
+    assert.match(table, /^volume +\S+ +8B +an anonymous volume no container refers to$/m);
+    assert.match(
+      table,
+      /^build-cache +[0-9a-f]{12} +\S.*COPY.* 10\d(\.\d)?kB +only the build cache keeps it$/m,
+    );
+    assert.doesNotMatch(table, /plan:1 |plan-named|base:1 /);
+    assert.equal(docker('ps', '-aq', '--filter', 'name=plan-stopped').length, 12, 'a plan removes nothing');
+
+    const plan = json<Plan>('prune', '--plan', '--all', '--only', 'container,image');
+    assert.ok(named(plan).includes('container plan-stopped') && named(plan).includes('image plan:1'));
+    const image = plan.Items.find(({ Names }) => Names[0] === 'plan:1');
+    assert.ok((image?.Bytes ?? 0) >= 100_000, 'its tree and its blob');
+
+    const id = /gantry prune --apply ([0-9a-f]+)/.exec(table)?.[1] ?? '';
+    const outcome = gantry('prune', '--apply', id);
+    assert.match(outcome, /^removed container plan-stopped$/m);
+    assert.match(outcome, /^removed network plan-net$/m);
+    const planned = / objects, (\S+)\. Apply/.exec(table)?.[1] ?? '';
+    assert.ok(outcome.endsWith(`Total reclaimed space: ${planned}`), `${outcome} instead of ${planned}`);
+    assert.doesNotMatch(outcome, /^left/m);
+    docker('volume', 'inspect', 'plan-named');
+    docker('image', 'inspect', 'plan:1');
+    assert.equal(docker('volume', 'ls', '-q'), 'plan-named');
+    assert.match(
+      engine.gantry(['prune', '--apply', id]).stderr,
+      new RegExp(`No such prune plan: ${id}$`, 'm'),
+    );
+  });
+
+  test('what came into use since is left, and said', () => {
+    docker('create', '--name', 'plan-restarted', 'base:1', 'sleep', '1000');
+    docker('network', 'create', 'plan-used');
+    docker('volume', 'create', 'plan-mounted');
+    docker('tag', 'plan:1', 'plan:2');
+    docker(
+      'build',
+      '-q',
+      '-t',
+      'plan:alone',
+      contextOf('alone', { Dockerfile: 'FROM base:1\nLABEL alone=1\n' }),
+    );
+    const file = join(files, 'plan.json');
+    writeFileSync(file, gantry('prune', '--plan', '--all', '--named-volumes', '--format', 'json'));
+
+    docker('start', 'plan-restarted');
+    docker('stop', '-t', '0', 'plan-restarted');
+    docker('run', '--rm', '--network', 'plan-used', '-v', 'plan-mounted:/m', 'base:1', 'true');
+    docker('tag', 'plan:1', 'plan:3');
+    const outcome = gantry('prune', '--apply', file);
+    assert.match(outcome, /^left container plan-restarted: it was started since$/m);
+    assert.match(outcome, /^left network plan-used: a container was on it since$/m);
+    assert.match(outcome, /^left volume plan-mounted: a container mounted it since$/m);
+    assert.match(outcome, /^left image plan:1, plan:2: its names are others now: plan:1, plan:2, plan:3$/m);
+    assert.match(outcome, /^removed volume plan-named$/m);
+    assert.match(outcome, /^removed image plan:alone$/m);
+    assert.ok(docker('images', '--format', '{{.Repository}}:{{.Tag}}').includes('base:1'));
+    docker('rm', 'plan-restarted');
+    docker('network', 'rm', 'plan-used');
+    docker('volume', 'rm', 'plan-mounted');
+  });
+
+  test('without a plan it shows one, asks, and refuses what it cannot read', () => {
+    docker('create', '--name', 'plan-asked', 'base:1', 'sleep', '1');
+    const asked = engine.gantry(['prune', '--only', 'container'], { input: 'n\n' });
+    assert.equal(asked.code, 1);
+    assert.match(asked.stdout, /plan-asked[^]*This will remove 1 object, 0B\.\nAre you sure/);
+    docker('container', 'inspect', 'plan-asked');
+    assert.match(gantry('prune', '-f', '--only', 'container'), /^removed container plan-asked$/m);
+    const complaints: readonly (readonly [string[], RegExp])[] = [
+      [['--plan', '--only', 'moons'], /unknown object type: moons/],
+      [['--plan', '--filter', 'colour=red'], /invalid filter 'colour'/],
+      [
+        ['--plan', '--volumes', '--filter', 'until=1h'],
+        /The "until" filter is not supported with "--volumes"/,
+      ],
+      [['--plan', '--filter', 'until=soon'], /invalid filter 'until=\[soon\]'/],
+      [['--apply', 'abcdef'], /No such prune plan: abcdef/],
+      [['--apply', join(files, 'rootfs.tar')], /holds no plan: it is not JSON/],
+      [['--apply', './none.json'], /cannot read the plan/],
+    ];
+    for (const [args, message] of complaints) {
+      const result = engine.gantry(['prune', ...args]);
+      assert.equal(result.code, 1, args.join(' '));
+      assert.match(result.stderr, message);
+    }
+    writeFileSync(join(files, 'bad.json'), '{"ID":"x"}');
+    assert.match(engine.gantry(['prune', '--apply', join(files, 'bad.json')]).stderr, /invalid prune plan/);
+  });
+});
+
 /** A docker archive of that many images on one layer. */
 function archiveOf(count: number): Buffer {
   const layer = tarOf({ file: 'content' });
