@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import test, { after } from 'node:test';
+import { type ApiSpec, openApiSpec } from '../support/api-spec.ts';
+import { startDaemon } from '../support/daemon.ts';
+
+// Every answer of the routes of containers, execs, networks and volumes against Docker's description of the API.
+
+const version = '1.50';
+
+/** Docker itself answers null here, whatever the description says. */
+const nullInDocker = [
+  'GET /containers/{id}/json /HostConfig/MemorySwappiness ',
+  'GET /exec/{id}/json /ExitCode ',
+];
+
+interface Call {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Parts of the path that stand in braces. */
+  readonly id?: string;
+}
+
+test('answers are as the API describes them', async (t) => {
+  const spec = openApiSpec(version);
+  if (spec === undefined) {
+    t.diagnostic('the description of the API is not there: set GANTRY_TEST_SPEC to its directory');
+    return;
+  }
+  const engine = await startDaemon({ after });
+  const client = new Client(engine.host.slice('unix://'.length), spec);
+  await containerCalls(client, (...args) => engine.ok(args));
+  await execCalls(client);
+  await networkAndVolumeCalls(client);
+  await endCalls(client);
+  assert.deepEqual(
+    client.problems.filter((problem) => !nullInDocker.some((field) => problem.includes(field))),
+    [],
+  );
+});
+
+class Client {
+  readonly problems: string[] = [];
+  readonly #socketPath: string;
+  readonly #spec: ApiSpec;
+
+  constructor(socketPath: string, spec: ApiSpec) {
+    this.#socketPath = socketPath;
+    this.#spec = spec;
+  }
+
+  /** Calls a route and checks its answer; `expected` is the status it must have. */
+  async call(line: string, expected: number, { query = {}, body, id = '' }: Call = {}): Promise<unknown> {
+    const [method = '', route = ''] = line.split(' ');
+    const path = `/v${version}${route.replace(/\{\w+\}/, id)}?${new URLSearchParams(query).toString()}`;
+    const { status, type, bytes } = await this.#send(method, path, body);
+    const text = bytes.toString();
+    assert.equal(status, expected, `${method} ${path}: ${text}`);
+    const value: unknown = type.includes('json') && text !== '' ? JSON.parse(text) : text;
+    this.problems.push(...this.#spec.problems({ method, route, status, body: value }));
+    return value;
+  }
+
+  async #send(method: string, path: string, body: unknown) {
+    const { promise, resolve, reject } = Promise.withResolvers<{
+      status: number;
+      type: string;
+      bytes: Buffer;
+    }>();
+    const isTar = body instanceof Uint8Array;
+    const headers =
+      body === undefined ? {} : { 'Content-Type': isTar ? 'application/x-tar' : 'application/json' };
+    const call = request({ socketPath: this.#socketPath, method, path, headers }, (answer) => {
+      Array.fromAsync(answer as AsyncIterable<Buffer>).then((chunks) => {
+        const type = answer.headers['content-type'] ?? '';
+        resolve({ status: answer.statusCode ?? 0, type, bytes: Buffer.concat(chunks) });
+      }, reject);
+    });
+    call.on('error', reject);
+    call.end(body === undefined ? undefined : isTar ? body : JSON.stringify(body));
+    return promise;
+  }
+}
+
+async function containerCalls(client: Client, docker: (...args: string[]) => string): Promise<void> {
+  const config = { Image: 'base:1', Cmd: ['sh', '-c', 'echo out; echo x >/new; exec sleep 1000'] };
+  const created = await client.call('POST /containers/create', 201, {
+    query: { name: 'plain' },
+    body: config,
+  });
+  assert.match(String((created as { Id: string }).Id), /^[0-9a-f]{64}$/);
+  const id = 'plain';
+  await client.call('POST /containers/create', 400, {
+    body: { ...config, HostConfig: { NetworkMode: 'x:y:z', IpcMode: 'bad' } },
+  });
+  await client.call('POST /containers/create', 404, { body: { Image: 'nosuch' } });
+  await client.call('POST /containers/create', 409, { query: { name: 'plain' }, body: config });
+  await client.call('GET /containers/{id}/json', 200, { id });
+  await client.call('POST /containers/{id}/start', 204, { id });
+  await client.call('POST /containers/{id}/start', 304, { id });
+  await client.call('POST /containers/{id}/start', 404, { id: 'nosuch' });
+  // One that uses most of what an answer can tell.
+  docker(
+    ...[
+      'run',
+      '-d',
+      '--name',
+      'full',
+      '-p',
+      '127.0.0.1::80',
+      '-v',
+      'data:/data',
+      '--tmpfs',
+      '/t',
+      '--restart',
+      'on-failure:3',
+    ],
+    ...[
+      '--health-cmd',
+      'true',
+      '--health-interval',
+      '1s',
+      '--memory',
+      '64m',
+      '--ulimit',
+      'nofile=100:200',
+      '--label',
+      'a=b',
+    ],
+    ...[
+      '--mount',
+      'type=bind,src=/tmp,dst=/m,readonly',
+      '--add-host',
+      'h:192.0.2.1',
+      '--dns',
+      '192.0.2.2',
+      '--device',
+      '/dev/null:/dev/n',
+    ],
+    ...['base:1', 'sleep', '1000'],
+  );
+  for (const each of [id, 'full']) {
+    await client.call('GET /containers/{id}/json', 200, { id: each, query: { size: '1' } });
+    await client.call('GET /containers/{id}/stats', 200, { id: each, query: { stream: '0' } });
+  }
+  await client.call('GET /containers/{id}/json', 404, { id: 'nosuch' });
+  await client.call('GET /containers/json', 200, { query: { all: '1', size: '1' } });
+  await client.call('GET /containers/json', 400, { query: { filters: '{"nosuch":["x"]}' } });
+  await client.call('GET /containers/{id}/top', 200, { id });
+  await client.call('GET /containers/{id}/top', 404, { id: 'nosuch' });
+  await client.call('GET /containers/{id}/changes', 200, { id });
+  await client.call('GET /containers/{id}/logs', 200, { id, query: { stdout: '1' } });
+  await client.call('GET /containers/{id}/logs', 404, { id: 'nosuch', query: { stdout: '1' } });
+  await client.call('GET /containers/{id}/export', 200, { id });
+  await client.call('GET /containers/{id}/stats', 404, { id: 'nosuch' });
+  await client.call('POST /containers/{id}/update', 200, {
+    id: 'full',
+    body: { Memory: 70 << 20, MemorySwap: 140 << 20 },
+  });
+  await client.call('POST /containers/{id}/rename', 409, { id, query: { name: 'full' } });
+  await client.call('POST /containers/{id}/rename', 204, { id: 'full', query: { name: 'fuller' } });
+  await client.call('POST /containers/{id}/pause', 204, { id });
+  await client.call('POST /containers/{id}/unpause', 204, { id });
+  await client.call('POST /containers/{id}/pause', 404, { id: 'nosuch' });
+  await client.call('HEAD /containers/{id}/archive', 200, { id, query: { path: '/new' } });
+  await client.call('GET /containers/{id}/archive', 200, { id, query: { path: '/new' } });
+  await client.call('GET /containers/{id}/archive', 404, { id, query: { path: '/nosuch' } });
+  await client.call('PUT /containers/{id}/archive', 200, {
+    id,
+    query: { path: '/tmp' },
+    body: new Uint8Array(1024),
+  });
+  await client.call('POST /containers/{id}/attach', 404, { id: 'nosuch' });
+  await client.call('GET /containers/{id}/attach/ws', 400, { id });
+}
+
+async function execCalls(client: Client): Promise<void> {
+  const body = {
+    AttachStdout: true,
+    AttachStderr: true,
+    Cmd: ['sh', '-c', 'echo hi; exit 3'],
+    Env: ['A=b'],
+    User: 'nobody',
+  };
+  await client.call('POST /containers/{id}/exec', 404, { id: 'nosuch', body });
+  const { Id: id } = (await client.call('POST /containers/{id}/exec', 201, { id: 'plain', body })) as {
+    Id: string;
+  };
+  await client.call('GET /exec/{id}/json', 200, { id });
+  await client.call('POST /exec/{id}/start', 200, { id, body: { Detach: false, Tty: false } });
+  await client.call('GET /exec/{id}/json', 200, { id });
+  await client.call('POST /exec/{id}/start', 409, { id, body: {} });
+  await client.call('POST /exec/{id}/start', 404, { id: 'nosuch', body: {} });
+  await client.call('GET /exec/{id}/json', 404, { id: 'nosuch' });
+  await client.call('POST /exec/{id}/resize', 404, { id: 'nosuch', query: { h: '1', w: '1' } });
+}
+
+async function networkAndVolumeCalls(client: Client): Promise<void> {
+  const { Id: id } = (await client.call('POST /networks/create', 201, {
+    body: { Name: 'net', Labels: { a: 'b' }, IPAM: { Driver: 'default', Config: [] } },
+  })) as { Id: string };
+  await client.call('POST /networks/create', 403, { body: { Name: 'bridge' } });
+  await client.call('POST /networks/{id}/connect', 200, {
+    id,
+    body: { Container: 'plain', EndpointConfig: { Aliases: ['p'] } },
+  });
+  await client.call('POST /networks/{id}/connect', 403, { id, body: { Container: 'plain' } });
+  await client.call('POST /networks/{id}/connect', 404, { id: 'nosuch', body: { Container: 'plain' } });
+  await client.call('GET /containers/{id}/json', 200, { id: 'plain' });
+  await client.call('GET /networks/{id}', 200, { id });
+  await client.call('GET /networks/{id}', 404, { id: 'nosuch' });
+  await client.call('GET /networks', 200);
+  await client.call('DELETE /networks/{id}', 403, { id });
+  await client.call('POST /networks/{id}/disconnect', 200, { id, body: { Container: 'plain' } });
+  await client.call('POST /networks/{id}/disconnect', 403, { id, body: { Container: 'plain' } });
+  await client.call('DELETE /networks/{id}', 204, { id });
+  await client.call('POST /networks/prune', 200);
+  await client.call('POST /volumes/create', 201, { body: { Name: 'other', Labels: { a: 'b' } } });
+  await client.call('GET /volumes', 200);
+  await client.call('GET /volumes/{name}', 200, { id: 'other' });
+  await client.call('GET /volumes/{name}', 404, { id: 'nosuch' });
+  await client.call('DELETE /volumes/{name}', 409, { id: 'data' });
+  await client.call('DELETE /volumes/{name}', 204, { id: 'other' });
+  await client.call('POST /volumes/prune', 200);
+}
+
+async function endCalls(client: Client): Promise<void> {
+  const id = 'plain';
+  await client.call('DELETE /containers/{id}', 409, { id });
+  await client.call('POST /containers/{id}/kill', 204, { id, query: { signal: 'SIGWINCH' } });
+  await client.call('POST /containers/{id}/restart', 204, { id, query: { t: '0' } });
+  await client.call('POST /containers/{id}/stop', 204, { id, query: { t: '0' } });
+  await client.call('POST /containers/{id}/stop', 304, { id });
+  await client.call('POST /containers/{id}/kill', 409, { id });
+  await client.call('POST /containers/{id}/wait', 200, { id });
+  await client.call('POST /containers/{id}/wait', 404, { id: 'nosuch' });
+  await client.call('POST /containers/{id}/wait', 400, { id, query: { condition: 'never' } });
+  await client.call('POST /containers/{id}/exec', 409, { id, body: { Cmd: ['true'] } });
+  await client.call('GET /containers/{id}/json', 200, { id });
+  await client.call('GET /containers/{id}/stats', 200, { id, query: { stream: '0' } });
+  await client.call('POST /containers/prune', 200);
+  await client.call('DELETE /containers/{id}', 204, { id: 'fuller', query: { force: '1' } });
+  await client.call('DELETE /containers/{id}', 404, { id: 'nosuch' });
+}
