@@ -7,6 +7,7 @@ export const groups: Readonly<Record<string, string>> = {
   builder: 'Manage builds',
   container: 'Manage containers',
   image: 'Manage images',
+  manifest: 'Look at manifests in registries',
   network: 'Manage networks',
   registry: 'Run a registry of your own',
   system: 'Manage Gantry',
@@ -32,6 +33,7 @@ const exec: CommandLoader = async () => (await import('./container/exec.ts')).ex
 const cp: CommandLoader = async () => (await import('./container/cp.ts')).cpCommand;
 const stats: CommandLoader = async () => (await import('./container/stats.ts')).statsCommand;
 const build: CommandLoader = async () => (await import('./image/build.ts')).buildCommand;
+const push: CommandLoader = async () => (await import('./image/push.ts')).pushCommand;
 const pull: CommandLoader = async () => (await import('./image/pull.ts')).pullCommand;
 const attachOne: CommandLoader = async () => (await attach()).attachCommand;
 const start: CommandLoader = async () => (await attach()).startCommand;
@@ -87,12 +89,15 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   inspect: async () => (await inspect()).inspectAnyCommand,
   kill,
   load,
+  login: async () => (await import('./remote/login.ts')).loginCommand,
+  logout: async () => (await import('./remote/login.ts')).logoutCommand,
   logs,
   pause,
   port,
   prune: async () => (await import('./system/prune-plan.ts')).pruneCommand,
   ps,
   pull,
+  push,
   rename,
   restart,
   rm,
@@ -100,6 +105,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   run,
   runs,
   save,
+  search: async () => (await import('./remote/search.ts')).searchCommand,
   start,
   stats,
   stop,
@@ -152,10 +158,12 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   'image ls': imageList,
   'image prune': async () => (await manage()).imagePruneCommand,
   'image pull': pull,
+  'image push': push,
   'image remove': rmi,
   'image rm': rmi,
   'image save': save,
   'image tag': tag,
+  'manifest inspect': async () => (await import('./remote/manifest.ts')).manifestInspectCommand,
   'network connect': async () => (await networks()).networkConnectCommand,
   'network create': async () => (await networks()).networkCreateCommand,
   'network disconnect': async () => (await networks()).networkDisconnectCommand,

@@ -41,6 +41,12 @@ export function systemCalls(transport: Transport) {
     ping: transport.ping,
     info: (signal?: AbortSignal): Promise<WideObject> => transport.call('GET', '/info', { signal }),
     version: (signal?: AbortSignal): Promise<WideObject> => transport.call('GET', '/version', { signal }),
+    /** Whether a registry takes these credentials; the token, if there is one, is to be kept instead of the password. */
+    login: (
+      auth: { username?: string; password?: string; serveraddress: string },
+      signal?: AbortSignal,
+    ): Promise<{ readonly Status: string; readonly IdentityToken: string }> =>
+      transport.call('POST', '/auth', { json: auth, signal }),
     diskUsage: (types: readonly string[] = [], signal?: AbortSignal): Promise<DiskUsage> =>
       transport.call('GET', '/system/df', { query: { type: types }, signal }),
     async *events(query: EventsQuery = {}): AsyncGenerator<EventMessage, void, undefined> {

@@ -111,6 +111,10 @@ export class FaultProxy {
     }
     outgoing.writeHead(status, answer.headers);
     outgoing.flushHeaders();
+    if (fault.after >= body.length) {
+      outgoing.end(body);
+      return;
+    }
     outgoing.write(body.subarray(0, fault.after), () => {
       if (fault.kind === 'cut') outgoing.destroy();
     });

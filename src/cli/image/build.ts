@@ -5,6 +5,7 @@ import { defineCommand } from '../command.ts';
 import { bytes, checkedList, swapBytes, ulimits } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { exitCodeOf, printProgress } from '../output/progress.ts';
+import { CredentialStore, encodeAll } from '../remote/credentials.ts';
 import { parseExtraHost, parsePairs } from '../run/resources.ts';
 import { openBuildContext } from './build-context.ts';
 
@@ -54,7 +55,8 @@ export const buildCommand = defineCommand({
     if (values.iidfile !== '') await rm(values.iidfile, { force: true });
     const client = await context.client();
     const tar = opened.tar !== undefined && values.compress ? await gzipped(opened.tar) : opened.tar;
-    const { environment } = context.config;
+    const { environment, dockerConfig } = context.config;
+    const auths = await new CredentialStore(dockerConfig).all();
     const messages = client.images.build(tar, {
       ...(opened.dockerfile === '' ? {} : { dockerfile: opened.dockerfile }),
       ...(opened.remote === undefined ? {} : { remote: opened.remote }),
@@ -81,6 +83,7 @@ export const buildCommand = defineCommand({
       ulimits: values.ulimit,
       ...(values.platform === '' ? {} : { platform: values.platform }),
       ...(values.squash ? { squash: true } : {}),
+      ...(Object.keys(auths).length === 0 ? {} : { registryConfig: encodeAll(auths) }),
     });
     let imageId = '';
     let log = '';

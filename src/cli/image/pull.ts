@@ -1,27 +1,32 @@
-import type { Client } from '../../client/index.ts';
-import { defineCommand } from '../command.ts';
+import { EngineError } from '../../errors/index.ts';
+import { type Context, defineCommand } from '../command.ts';
 import { bool, text } from '../flags.ts';
 import { type ProgressSink, printProgress } from '../output/progress.ts';
+import { CredentialStore, encodeAuth, serverOf } from '../remote/credentials.ts';
 import { splitReference } from './reference.ts';
 
 export interface PullOptions {
   readonly image: string;
+  readonly allTags?: boolean;
   readonly platform?: string;
   readonly quiet: boolean;
   readonly progressTo: ProgressSink;
 }
 
-/** Pulls one image, telling the progress unless it is to be quiet. */
-export async function pullImage(client: Client, options: PullOptions): Promise<void> {
+/** Pulls one image, or all tags of a repository, telling the progress unless it is to be quiet. */
+export async function pullImage(context: Context, options: PullOptions): Promise<void> {
   const { repository, tag } = splitReference(options.image);
   const at = repository.indexOf('@');
   const from =
     at === -1
-      ? { image: repository, tag: tag ?? 'latest' }
+      ? { image: repository, ...(options.allTags === true ? {} : { tag: tag ?? 'latest' }) }
       : { image: repository.slice(0, at), tag: repository.slice(at + 1) };
+  const auth = await new CredentialStore(context.config.dockerConfig).get(serverOf(options.image));
+  const client = await context.client();
   const messages = client.images.pull({
     ...from,
     ...(options.platform === undefined ? {} : { platform: options.platform }),
+    ...encodeAuth(auth),
   });
   await printProgress(messages, options.quiet ? { write: () => undefined } : options.progressTo);
 }
@@ -33,19 +38,24 @@ export const pullCommand = defineCommand({
   minArgs: 1,
   maxArgs: 1,
   flags: {
+    'all-tags': bool('Download all tagged images in the repository', { short: 'a' }),
     'disable-content-trust': bool('Skip image verification', { initial: true }),
     platform: text('Set platform if server is multi-platform capable'),
     quiet: bool('Suppress verbose output', { short: 'q' }),
   },
   async run({ context, values, args }) {
     const [image = ''] = args;
-    const client = await context.client();
     const { repository, tag } = splitReference(image);
-    if (tag === undefined && !repository.includes('@') && !values.quiet) {
+    const allTags = values['all-tags'];
+    if (allTags && (tag !== undefined || repository.includes('@'))) {
+      throw new EngineError('invalidArgument', "tag can't be used with --all-tags/-a");
+    }
+    if (tag === undefined && !repository.includes('@') && !allTags && !values.quiet) {
       context.stdout.write('Using default tag: latest\n');
     }
-    await pullImage(client, {
+    await pullImage(context, {
       image,
+      allTags,
       quiet: values.quiet,
       progressTo: context.stdout,
       ...(values.platform === '' ? {} : { platform: values.platform }),

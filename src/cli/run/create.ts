@@ -35,7 +35,7 @@ export async function createContainer(context: Context, client: Client, line: Cr
     client.containers.create(request, { ...(flags.name === '' ? {} : { name: flags.name }), ...platform });
   const pull = async () => {
     const { pullImage } = await import('../image/pull.ts');
-    await pullImage(client, {
+    await pullImage(context, {
       image: request.Image ?? '',
       quiet: flags.quiet,
       progressTo: context.stderr,

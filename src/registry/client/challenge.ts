@@ -8,6 +8,8 @@ export interface Challenge {
 const token = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 const separators = /[\s,]*/y;
 const equals = /\s*=\s*/y;
+/** Servers forget quotes, though `:` and `/` need them. */
+const bare = /[^\s,"]+/y;
 const quoted = /"((?:[^"\\]|\\.)*)"/y;
 
 /** Parses `WWW-Authenticate`; what makes no sense is left out. */
@@ -29,7 +31,7 @@ export function parseChallenges(header: string): Challenge[] {
       challenges.push({ scheme: name.toLowerCase(), parameters: {} });
       continue;
     }
-    const text = match(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? match(token)?.[0];
+    const text = match(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? match(bare)?.[0];
     if (text !== undefined) last.parameters[name.toLowerCase()] = text;
   }
 }

@@ -1,0 +1,90 @@
+import { EngineError } from '../../errors/index.ts';
+import { type Context, defineCommand } from '../command.ts';
+import { bool, text } from '../flags.ts';
+import { ask, readSecret } from './ask.ts';
+import { type AuthConfig, CredentialStore, hubServer } from './credentials.ts';
+
+const hub = 'Docker Hub';
+
+export const loginCommand = defineCommand({
+  usage: '[OPTIONS] [SERVER]',
+  summary: 'Authenticate to a registry',
+  minArgs: 0,
+  maxArgs: 1,
+  flags: {
+    password: text('Password or Personal Access Token (PAT)', { short: 'p' }),
+    'password-stdin': bool('Take the Password or Personal Access Token (PAT) from stdin'),
+    username: text('Username', { short: 'u' }),
+  },
+  async run({ context, values, args }) {
+    const server = serverOf(args[0]);
+    const store = new CredentialStore(context.config.dockerConfig);
+    const auth = await credentialsOf(context, { ...values, server });
+    const client = await context.client();
+    const { Status, IdentityToken } = await client.system.login(auth);
+    const { username = '' } = auth;
+    const file = await store.store(
+      IdentityToken === '' ? auth : { username, identitytoken: IdentityToken, serveraddress: server },
+    );
+    if (file !== undefined) {
+      context.stderr.write(
+        `\nWARNING! Your credentials are stored unencrypted in '${file}'.\n` +
+          'Configure a credential helper to remove this warning.\n\n',
+      );
+    }
+    context.stdout.write(`${Status}\n`);
+  },
+});
+
+export const logoutCommand = defineCommand({
+  usage: '[SERVER]',
+  summary: 'Log out from a registry',
+  minArgs: 0,
+  maxArgs: 1,
+  flags: {},
+  async run({ context, args }) {
+    const server = serverOf(args[0]);
+    const name = server === hubServer ? hub : server;
+    const erased = await new CredentialStore(context.config.dockerConfig).erase(server);
+    context.stdout.write(
+      erased ? `Removing login credentials for ${server}\n` : `Not logged in to ${name}\n`,
+    );
+  },
+});
+
+/** What is not given as a flag is asked for, as far as there is somebody to ask. */
+async function credentialsOf(
+  context: Context,
+  given: {
+    readonly server: string;
+    readonly username: string;
+    readonly password: string;
+    readonly 'password-stdin': boolean;
+  },
+): Promise<AuthConfig> {
+  const { server, username: user, password: secret } = given;
+  const fromStdin = given['password-stdin'];
+  if (fromStdin && secret !== '') {
+    throw new EngineError('invalidArgument', '--password and --password-stdin are mutually exclusive');
+  }
+  if (fromStdin && user === '') {
+    throw new EngineError('invalidArgument', 'the --password-stdin option requires --username to be set');
+  }
+  if (secret !== '') {
+    context.stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
+  }
+  const username = user || (await ask(context, 'Username: ', { secret: false }));
+  const password = fromStdin
+    ? await readSecret(context)
+    : secret || (await ask(context, 'Password: ', { secret: true }));
+  if (username === '' || password === '') {
+    throw new EngineError('invalidArgument', 'username and password must not be empty');
+  }
+  return { username, password, serveraddress: server };
+}
+
+/** A registry is written as a host; for the Hub there is an older name. */
+function serverOf(argument = ''): string {
+  const host = argument.replace(/^https?:\/\//, '').replace(/\/+$/, '');
+  return ['', 'docker.io', 'index.docker.io', 'index.docker.io/v1'].includes(host) ? hubServer : host;
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import test from 'node:test';
+import type { TLSSocket } from 'node:tls';
+import { temporaryDirectory } from '../../../test/support/files.ts';
+import { run } from '../../lib/run.ts';
+import { readHostTls } from './certificates.ts';
+import { parseChallenges } from './challenge.ts';
+import { endpointsOf, isInsecure } from './endpoints.ts';
+import { Http } from './http.ts';
+import { splitSearchTerm } from './search.ts';
+
+test('parseChallenges() reads several schemes, quotes and what makes no sense', () => {
+  const header =
+    'Bearer realm="https://a/token",service="x, \\"y\\"" , scope=repository:a:pull,Basic realm=b';
+  assert.deepEqual(parseChallenges(header), [
+    {
+      scheme: 'bearer',
+      parameters: { realm: 'https://a/token', service: 'x, "y"', scope: 'repository:a:pull' },
+    },
+    { scheme: 'basic', parameters: { realm: 'b' } },
+  ]);
+  assert.deepEqual(parseChallenges(''), []);
+  assert.deepEqual(parseChallenges('"'), []);
+});
+
+test('isInsecure() is loopback, and what the configuration names', () => {
+  const settings = { insecureRegistries: ['reg.local:5000', '10.1.0.0/16', 'fd00::/8'], registryMirrors: [] };
+  const insecure = [
+    '127.0.0.1:5000',
+    '127.9.9.9',
+    'localhost',
+    'localhost:1',
+    '[::1]:5000',
+    'reg.local:5000',
+    '10.1.2.3:5000',
+    '[fd00::1]:5000',
+  ];
+  for (const host of insecure) assert.ok(isInsecure(host, settings), host);
+  for (const host of ['reg.local', '10.2.0.1', 'example.com', '128.0.0.1', '[fe80::1]:5000'])
+    assert.ok(!isInsecure(host, settings), host);
+});
+
+test('endpointsOf() asks mirrors first for pulls from Docker Hub only', () => {
+  const settings = { insecureRegistries: [], registryMirrors: ['http://mirror:5000/'] };
+  const bases = (domain: string, action: 'pull' | 'push') =>
+    endpointsOf(domain, action, settings).map(({ base }) => base);
+  assert.deepEqual(bases('docker.io', 'pull'), ['http://mirror:5000', 'https://registry-1.docker.io']);
+  assert.deepEqual(bases('docker.io', 'push'), ['https://registry-1.docker.io']);
+  assert.deepEqual(bases('127.0.0.1:5', 'pull'), ['https://127.0.0.1:5', 'http://127.0.0.1:5']);
+  assert.deepEqual(bases('example.com', 'push'), ['https://example.com']);
+});
+
+test('splitSearchTerm() tells the index from the term', () => {
+  assert.deepEqual(splitSearchTerm('nginx'), { host: 'index.docker.io', term: 'nginx' });
+  assert.deepEqual(splitSearchTerm('team/nginx'), { host: 'index.docker.io', term: 'team/nginx' });
+  assert.deepEqual(splitSearchTerm('docker.io/library/nginx'), { host: 'index.docker.io', term: 'nginx' });
+  assert.deepEqual(splitSearchTerm('localhost:5000/a/b'), { host: 'localhost:5000', term: 'a/b' });
+});
+
+test('a host’s directory says which certificates are trusted and shown', async (t) => {
+  const files = temporaryDirectory(t);
+  const [certificate, key] = [join(files, 'tls.crt'), join(files, 'tls.key')];
+  await run('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate],
+  ]);
+  const [cert, secret] = [readFileSync(certificate), readFileSync(key)];
+  const options = { cert, key: secret, ca: cert, requestCert: true, rejectUnauthorized: false };
+  const server = createServer(options, (request, response) => {
+    response.end((request.socket as TLSSocket).authorized ? 'known' : 'unknown');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ask = async () => {
+    await using http = new Http({
+      tlsOf: (one) => readHostTls([join(files, 'absent'), join(files, 'certs.d')], one),
+      userAgent: 'test',
+      stallMs: 10_000,
+    });
+    const { body } = await http.send({ method: 'GET', url: new URL(`https://${host}/`) });
+    return String(await body.toArray());
+  };
+  await assert.rejects(ask(), { message: /certificate signed by unknown authority/ });
+  const directory = join(files, 'certs.d', host);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'ca.crt'), cert);
+  assert.equal(await ask(), 'unknown');
+  writeFileSync(join(directory, 'client.cert'), cert);
+  await assert.rejects(ask(), { message: /missing key client\.key for client certificate client\.cert/ });
+  writeFileSync(join(directory, 'client.key'), secret);
+  assert.equal(await ask(), 'known');
+});

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startDaemon } from '../support/daemon.ts';
+import { startRegistry } from '../support/docker-registry.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { temporaryDirectory, writeTree } from '../support/files.ts';
+
+// The engine is killed in the middle of a pull and of a push.
+
+const registry = await startRegistry({ after });
+const engine = await startDaemon({ after });
+const files = temporaryDirectory({ after });
+const layerBytes = 4_000_000;
+
+/** The docker CLI beside this process, which has a server to run. */
+function running(...args: string[]): Promise<unknown> {
+  const child = spawn('docker', ['-H', engine.host, ...args], { stdio: 'ignore' });
+  return new Promise((resolve) => child.once('exit', resolve));
+}
+
+test('killed in mid-pull: no half image, and the next pull goes on where it stopped', async (t) => {
+  writeTree(join(files, 'app'), {
+    Dockerfile: 'FROM scratch\nCOPY big /big\n',
+    big: randomBytes(layerBytes),
+  });
+  engine.ok(['build', '-q', '-t', `${registry.host}/crash:1`, join(files, 'app')]);
+  const id = engine.ok(['image', 'inspect', '-f', '{{.Id}}', `${registry.host}/crash:1`]);
+  engine.ok(['push', `${registry.host}/crash:1`]);
+  engine.ok(['rmi', '-f', id]);
+
+  const proxy = await startFaultProxy(t, registry.host);
+  const image = `${proxy.host}/crash:1`;
+  proxy.faultFor = ({ method, path }) =>
+    method === 'GET' && /\/blobs\//.test(path) ? { kind: 'stall', after: layerBytes / 2 } : undefined;
+  const partial = join(engine.root, 'content', 'partial');
+  const pulling = running('pull', image);
+  const size = () => readdirSync(partial).reduce((sum, name) => sum + statSync(join(partial, name)).size, 0);
+  while (size() < layerBytes / 2) await sleep(20);
+  await engine.end('SIGKILL');
+  await pulling;
+
+  await engine.start();
+  assert.equal(engine.docker(['image', 'inspect', image]).code, 1);
+  assert.equal(size(), layerBytes / 2, 'what had come is kept');
+  proxy.faultFor = () => undefined;
+  assert.equal(await running('pull', image), 0);
+  assert.equal(engine.ok(['image', 'inspect', '-f', '{{.Id}}', image]), id);
+  const last = proxy.seen.findLast(({ method, path }) => method === 'GET' && /\/blobs\//.test(path));
+  assert.equal(last?.headers.range, `bytes=${layerBytes / 2}-`);
+  assert.deepEqual(readdirSync(partial), []);
+});
+
+test('killed in mid-push: nothing to see in the registry, and the next push completes', async (t) => {
+  writeTree(join(files, 'push'), {
+    Dockerfile: 'FROM scratch\nCOPY big /big\n',
+    big: randomBytes(layerBytes),
+  });
+  const proxy = await startFaultProxy(t, registry.host);
+  const image = `${proxy.host}/push-crash:1`;
+  engine.ok(['build', '-q', '-t', image, join(files, 'push')]);
+  proxy.faultFor = ({ method, headers }) =>
+    method === 'PUT' && Number(headers['content-length']) > 1_000_000
+      ? { kind: 'stall', after: 0 }
+      : undefined;
+  const pushing = running('push', image);
+  while (proxy.count('PUT', /uploads/) === 0) await sleep(20);
+  await engine.end('SIGKILL');
+  await pushing;
+  const manifest = () =>
+    fetch(`http://${registry.host}/v2/push-crash/manifests/1`, {
+      headers: { Accept: 'application/vnd.oci.image.manifest.v1+json' },
+    });
+  assert.equal((await manifest()).status, 404);
+  await engine.start();
+  proxy.faultFor = () => undefined;
+  assert.equal(await running('push', image), 0);
+  assert.equal((await manifest()).status, 200);
+});
