@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { Readable, type Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -120,6 +121,58 @@ export function contentStoreConformance(name: string, open: (t: TestContext) => 
     const small = await store.put('x', lease);
     assert.ok(held.includes(digest));
     assert.ok(held.includes(small.digest));
+  });
+
+  test(`${name}: resume() goes on with what an earlier try left, and is followed while it grows`, async (t) => {
+    const store = await open(t);
+    const blob = { digest, size: bytes.length };
+    const half = bytes.length >> 1;
+    {
+      await using first = await store.resume(blob);
+      await first.append(Readable.from([bytes.subarray(0, half)]));
+    }
+    assert.deepEqual(await Array.fromAsync(store.partials()), [{ digest, size: half }]);
+    assert.equal(await store.info(digest), undefined);
+    await using second = await store.resume(blob);
+    assert.equal(second.size, half);
+    assert.deepEqual(await Array.fromAsync(store.partials()), [], 'it is open');
+    assert.equal(await store.dropPartial(digest), false);
+    const followed = buffer(second.follow());
+    await second.append(Readable.from(chunksOf(bytes.subarray(half))));
+    assert.ok((await followed).equals(bytes));
+    assert.deepEqual(await second.commit(), blob);
+    await second.reset();
+    assert.ok((await store.read(digest, { maxBytes: bytes.length })).equals(bytes));
+  });
+
+  test(`${name}: resume() drops wrong bytes, too many, and what nobody wants`, async (t) => {
+    const store = await open(t);
+    const blob = { digest, size: bytes.length };
+    await using partial = await store.resume(blob);
+    await partial.append(Readable.from([Buffer.alloc(bytes.length)]));
+    await assert.rejects(partial.commit(), { code: 'invalidArgument' });
+    assert.equal(partial.size, 0);
+    await assert.rejects(partial.append(Readable.from([bytes, Buffer.from('more')])), {
+      code: 'invalidArgument',
+    });
+    assert.equal(partial.size, 0);
+    await partial.append(Readable.from([bytes.subarray(0, 10)]));
+    const broken = assert.rejects(buffer(partial.follow()), { code: 'unavailable' });
+    await partial[Symbol.asyncDispose]();
+    await broken;
+    assert.equal(await store.dropPartial(digest), true);
+    assert.deepEqual(await Array.fromAsync(store.partials()), []);
+  });
+
+  test(`${name}: a reader that follows a blob ends when it is destroyed`, async (t) => {
+    const store = await open(t);
+    await using partial = await store.resume({ digest, size: bytes.length });
+    const follower = partial.follow();
+    follower.on('data', () => undefined);
+    await partial.append(Readable.from([bytes.subarray(0, 10)]));
+    const closed = once(follower, 'close');
+    follower.destroy();
+    await closed;
   });
 }
 
