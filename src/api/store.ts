@@ -55,3 +55,22 @@ export interface ImageDiff extends ChangeCounts {
   readonly BytesRemoved: number;
   readonly Changes: readonly StoreChange[];
 }
+
+/** Something in the store that is not as it should be. */
+export interface StoreProblem {
+  readonly Object: 'blob' | 'layer' | 'row' | 'file' | 'container' | 'volume' | 'database';
+  /** Digest, chainID, name or path. */
+  readonly ID: string;
+  readonly Problem: string;
+  readonly Mended: boolean;
+  /** What stood in the way of mending it, or what a person can do. */
+  readonly Note?: string;
+}
+
+/** One line of `POST /gantry/store/check`; the last one is the summary, unless the check was cut short. */
+export type StoreCheckMessage =
+  | { readonly Progress: { readonly Checked: number; readonly What: string } }
+  | { readonly Problem: StoreProblem }
+  | {
+      readonly Summary: { readonly Checked: number; readonly Mended: number; readonly Remaining: number };
+    };

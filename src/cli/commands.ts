@@ -10,6 +10,7 @@ export const groups: Readonly<Record<string, string>> = {
   manifest: 'Look at manifests in registries',
   network: 'Manage networks',
   registry: 'Run a registry of your own',
+  store: 'Look after the store',
   system: 'Manage Gantry',
   volume: 'Manage volumes',
 };
@@ -175,6 +176,7 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   'network rm': networkRm,
   'registry gc': async () => (await import('./registry.ts')).registryGcCommand,
   'registry serve': async () => (await import('./registry.ts')).registryServeCommand,
+  'store check': async () => (await import('./system/store-check.ts')).storeCheckCommand,
   'system df': async () => (await import('./system/df.ts')).dfCommand,
   'system events': events,
   'system info': info,

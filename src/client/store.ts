@@ -1,5 +1,13 @@
-import type { ImageDiff, ImageLayersReport, PruneKind, PruneOutcome, PrunePlan } from '../api/index.ts';
+import type {
+  ImageDiff,
+  ImageLayersReport,
+  PruneKind,
+  PruneOutcome,
+  PrunePlan,
+  StoreCheckMessage,
+} from '../api/index.ts';
 import { type FilterValues, filtersText } from './filter-values.ts';
+import { jsonObjects } from './json-stream.ts';
 import type { Transport } from './transport.ts';
 
 export interface PruneQuery {
@@ -24,6 +32,14 @@ export function storeCalls(transport: Transport) {
     /** What differs between two images or containers. */
     imageDiff: (from: string, to: string, signal?: AbortSignal): Promise<ImageDiff> =>
       transport.call('GET', '/gantry/images/diff', { query: { from, to }, signal }),
+    /** Verifies every blob, layer tree and row, and with `repair` mends what can be. Aborting ends it. */
+    async *check(
+      options: { repair?: boolean } = {},
+      signal?: AbortSignal,
+    ): AsyncGenerator<StoreCheckMessage, void, undefined> {
+      const response = await transport.open('POST', '/gantry/store/check', { query: options, signal });
+      yield* jsonObjects<StoreCheckMessage>(response);
+    },
     /** Lists what a prune would remove, and keeps the list for `applyPrune`. */
     planPrune(options: PruneQuery = {}, signal?: AbortSignal): Promise<PrunePlan> {
       const { kinds, namedVolumes, filters, all } = options;

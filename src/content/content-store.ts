@@ -81,6 +81,10 @@ export interface ContentManager {
    * again: whole or old after a crash of the process, maybe lost with the machine's power.
    */
   describe(index: Index): Promise<void>;
+  /** The text of that list; `undefined` when it is not there. */
+  described(): Promise<string | undefined>;
+  /** Files beside the blobs that are none, by their path in the store; with `remove` they go. */
+  strays(options: { readonly remove: boolean }): Promise<string[]>;
 }
 
 /** Immutable blobs named by their digest. */

@@ -7,6 +7,7 @@ import type { Journal } from '../metadata/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import type { CheckStore } from './check-store.ts';
 import type { PrunePlans } from './prune/prune-plans.ts';
 
 export interface EventQuery {
@@ -31,6 +32,8 @@ export interface Store {
   /** What differs between two images or containers. */
   diff(names: { readonly from: string; readonly to: string }, signal?: AbortSignal): Promise<ImageDiff>;
   readonly prunePlans: PrunePlans;
+  /** Verifies the whole store; throws `conflict` while it is at it already. */
+  readonly check: CheckStore;
 }
 
 /** A running engine: what the HTTP server serves and an embedding process calls. Disposing it shuts it down. */

@@ -13,6 +13,7 @@ import { createLogReader, createRuncRuntime } from '../runtime/index.ts';
 import { openSnapshots } from '../snapshot/index.ts';
 import { createVolumes } from '../volume/index.ts';
 import { removeCgroups } from './cgroup-parent.ts';
+import { createStoreCheck } from './check-store.ts';
 import type { Engine } from './engine.ts';
 import { diffImages } from './image-diff.ts';
 import { prepareHost } from './prepare-host.ts';
@@ -126,6 +127,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     system,
     store: {
       diff: (names, signal) => diffImages({ images, containers, snapshots }, names, signal),
+      check: createStoreCheck({ root: config.root, metadata, images, volumes, store }),
       prunePlans: createPrunePlans({ containers, images, networks, volumes, builder }, metadata),
     },
     journal: metadata.journal,

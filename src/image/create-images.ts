@@ -3,6 +3,7 @@ import type { ImageId } from '../oci/index.ts';
 import { adoptImage, nameImage } from './adopt-image.ts';
 import { loadArchive } from './archive/load.ts';
 import { saveImages } from './archive/save.ts';
+import { checkImages } from './check/check-images.ts';
 import { createCollection } from './image-collectors.ts';
 import { imageLayers, openTree } from './image-layers.ts';
 import type { ImageDependencies, ImageParts } from './image-parts.ts';
@@ -102,6 +103,7 @@ export function createImages(dependencies: ImageDependencies): Images {
       return { removed, bytes: removed.length === 0 ? 0 : await collect() };
     },
     repair: () => repairImages(parts),
+    check: (options) => checkImages(parts, index, options),
     collectGarbage: collect,
     [Symbol.asyncDispose]: () => index[Symbol.asyncDispose](),
   };

@@ -57,6 +57,17 @@ export class ImageRows {
     return row === undefined ? undefined : this.#toRow(row);
   }
 
+  /** The config as it is stored, unparsed. */
+  configText(id: ImageId): string | undefined {
+    return (this.#statements.get.get(id) as StoredRow | undefined)?.config;
+  }
+
+  /** Puts a row right whose config was damaged. */
+  setConfigText(_transaction: Transaction, id: ImageId, text: string): void {
+    this.#statements.setConfig.run(text, id);
+    this.#parsed.delete(id);
+  }
+
   all(): ImageRow[] {
     return this.#rows(this.#statements.all.all());
   }
@@ -196,6 +207,7 @@ function prepare(db: DatabaseSync) {
        ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id`,
     ),
     tagged: db.prepare('UPDATE images SET last_tagged_at_ms = ? WHERE id = ?'),
+    setConfig: db.prepare('UPDATE images SET config = ? WHERE id = ?'),
     removeReference: db.prepare('DELETE FROM image_references WHERE name = ?'),
     remove: db.prepare('DELETE FROM images WHERE id = ?'),
   };

@@ -7,6 +7,7 @@ import type {
   ImageLayersReport,
   ImageSummary,
   ProgressMessage,
+  StoreProblem,
 } from '../api/index.ts';
 import type { JournalEntry, Lease } from '../metadata/index.ts';
 import type { ChainId, Digest, ImageConfig, ImageId, Platform, Reference } from '../oci/index.ts';
@@ -98,6 +99,9 @@ export interface SaveOptions {
   readonly platforms?: readonly Platform[];
   readonly signal?: AbortSignal;
 }
+
+/** What a check is at, or what it found. */
+export type CheckStep = StoreProblem | { readonly checking: string };
 
 /** Bytes of layer trees. */
 export interface ImageSpace {
@@ -206,6 +210,8 @@ export interface Images extends AsyncDisposable {
   ): Promise<{ readonly removed: readonly ImageId[]; readonly bytes: number }>;
   /** Makes images whole whose layer trees a power loss took; once, at the start. Returns those that it could not. */
   repair(): Promise<readonly DamagedImage[]>;
+  /** Verifies every row, blob and layer tree; with `repair` mends what can be. Other work may go on beside it. */
+  check(options: { readonly repair: boolean; readonly signal: AbortSignal }): AsyncIterable<CheckStep>;
   /** Removes blobs and snapshots that no image, container or lease needs; returns the bytes freed. */
   collectGarbage(): Promise<number>;
 }

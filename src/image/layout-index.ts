@@ -9,6 +9,10 @@ const delayMs = 500;
 export interface LayoutIndex extends AsyncDisposable {
   /** Says that images or references changed. Costs nothing; the file follows within half a second. */
   changed(): void;
+  /** Whether the file tells what there is now. */
+  isCurrent(): Promise<boolean>;
+  /** Writes the file anew. */
+  write(): Promise<void>;
 }
 
 /**
@@ -33,6 +37,22 @@ export function keepLayoutIndex(rows: ImageRows, content: ContentStore): LayoutI
   changed();
   return {
     changed,
+    isCurrent: async () => {
+      // What is due is no fault, and what changes right now is not told by either.
+      for (let tries = 0; tries < 3; tries += 1) {
+        if (timer !== undefined) {
+          clearTimeout(timer);
+          write();
+        }
+        await last;
+        if ((await content.described()) === JSON.stringify(await encode(rows, content))) return true;
+      }
+      return false;
+    },
+    write: async () => {
+      write();
+      await last;
+    },
     [Symbol.asyncDispose]: async () => {
       if (timer !== undefined) {
         clearTimeout(timer);

@@ -86,6 +86,8 @@ export interface Snapshotter {
   compare(comparison: Comparison): Promise<TreeChange[]>;
   /** What a committed layer changes in those below it. `notFound` if it is not there. */
   layerChanges(name: ChainId, signal?: AbortSignal): Promise<TreeChange[]>;
+  /** Names of directories beside the trees that belong to none of them; with `remove` they go. */
+  strays(options: { readonly remove: boolean }): string[];
   list(): { readonly active: readonly string[]; readonly committed: readonly CommittedSnapshot[] };
 }
 
@@ -122,6 +124,20 @@ export interface Layers {
    * Entries that leave the root are refused with `invalidArgument` and the entry's name.
    */
   apply(tar: Readable, parent: ChainId | undefined, options?: ApplyOptions): Promise<AppliedLayer>;
+  /**
+   * Compares a committed layer's tree with the tar it came from; says what is wrong, path by path. None: it is whole.
+   * `notFound` if it is not there.
+   */
+  verify(
+    name: ChainId,
+    tar: Readable,
+    options: ApplyOptions & { readonly diffId: DiffId },
+  ): Promise<string[]>;
+  /**
+   * Unpacks a committed layer again, in the place of the tree there is. `conflict` while a running container, a
+   * build step or a view stands on it; then nothing is changed.
+   */
+  restore(name: ChainId, tar: Readable, options: ApplyOptions & { readonly diffId: DiffId }): Promise<void>;
   /** The changes of an active snapshot as a deterministic OCI layer tar. */
   pack(key: string, signal?: AbortSignal): Readable;
   /** The whole tree at an absolute directory as a plain tar (`docker export`). */

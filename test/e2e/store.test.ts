@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createReadStream, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
@@ -329,6 +329,75 @@ describe('prune by a plan', () => {
     }
     writeFileSync(join(files, 'bad.json'), '{"ID":"x"}');
     assert.match(engine.gantry(['prune', '--apply', join(files, 'bad.json')]).stderr, /invalid prune plan/);
+  });
+});
+
+describe('store check', () => {
+  const snapshots = () =>
+    globSync(join(engine.root, 'snapshots/*/fs/mark')).map((path) => ({
+      path,
+      text: readFileSync(path, 'utf8'),
+    }));
+
+  test('finds a store whole after all of this, also one that builds and deletes in odd ways', () => {
+    const steps = [
+      'FROM base:1',
+      'COPY mark /mark',
+      'RUN mkdir -p /d/e && echo 1 >/d/e/f && ln /d/e/f /d/g && ln -s nowhere /d/l && mkfifo /d/p && chmod 4711 /d/g',
+      'RUN rm -r /d/e && mkdir /d/e && echo 2 >/d/e/h && chown 7:8 /d/e/h && rm /etc/passwd',
+      'RUN dd if=/dev/zero of=/sparse bs=1 count=1 seek=40000000 2>/dev/null && nc -l -U /socket & sleep 0.2',
+    ];
+    docker(
+      'build',
+      '-q',
+      '-t',
+      'odd:1',
+      contextOf('odd', { Dockerfile: `${steps.join('\n')}\n`, mark: 'whole' }),
+    );
+    const checked = gantry('store', 'check');
+    assert.match(checked, /^\d+ objects checked, 0 problems mended, 0 remaining$/);
+    assert.equal(gantry('store', 'check', '-q', '--repair'), '');
+  });
+
+  test('says what is damaged with exit code 1, mends it, and says so', () => {
+    const [layer] = snapshots();
+    assert.ok(layer?.text === 'whole');
+    writeFileSync(layer.path, 'other');
+    const found = engine.gantry(['store', 'check']);
+    assert.equal(found.code, 1);
+    assert.match(
+      found.stdout,
+      /^PROBLEM: layer sha256:[0-9a-f]{64} is not as its blob says: \/mark has other content$/m,
+    );
+    assert.match(found.stdout, /0 problems mended, 1 remaining$/m);
+
+    docker('run', '-d', '--name', 'stands-on-it', 'odd:1', 'sleep', '1000');
+    const busy = engine.gantry(['store', 'check', '--repair']);
+    assert.equal(busy.code, 1);
+    assert.match(busy.stdout, /\(layer sha256:[0-9a-f]{64} is in use by container [0-9a-f]{12}\)$/m);
+    docker('rm', '-f', 'stands-on-it');
+    assert.match(gantry('store', 'check', '--repair'), /^mended: layer [^]*1 problems mended, 0 remaining$/m);
+    assert.equal(docker('run', '--rm', 'odd:1', 'cat', '/mark'), 'whole');
+    const messages = gantry('store', 'check', '--format', 'json')
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    assert.deepEqual(Object.keys(messages.at(-1) ?? {}), ['Summary']);
+  });
+
+  test('can be cut short, and begun again at once', async () => {
+    const socketPath = engine.host.slice('unix://'.length);
+    const first = request({ socketPath, path: '/gantry/store/check', method: 'POST' }).end();
+    const [response] = (await once(first, 'response')) as [IncomingMessage];
+    response.on('error', () => undefined);
+    first.destroy();
+    // The engine hears of it a moment later.
+    for (let tries = 0; engine.gantry(['store', 'check', '-q']).code !== 0; tries += 1) assert.ok(tries < 50);
+  });
+
+  test('its command is completed', () => {
+    assert.equal(gantry('__complete', 'store', ''), 'check');
+    assert.match(gantry('__complete', 'prune', '--'), /^--plan$/m);
+    assert.match(gantry('__complete', 'image', 'diff', 'odd'), /^odd:1$/m);
   });
 });
 

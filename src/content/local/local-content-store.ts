@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, opendir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -166,6 +177,23 @@ class LocalContentStore implements ContentStore {
     const temporary = join(this.#ingest, randomBytes(12).toString('hex'));
     await writeFile(temporary, JSON.stringify(index));
     await rename(temporary, join(this.#directory, 'index.json'));
+  }
+
+  async described(): Promise<string | undefined> {
+    try {
+      return await readFile(join(this.#directory, 'index.json'), 'utf8');
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  async strays({ remove }: { readonly remove: boolean }): Promise<string[]> {
+    const names = await readdir(this.#blobs);
+    const strays = names.filter((name) => !isDigest(`sha256:${name}`));
+    for (const name of remove ? strays : [])
+      await rm(join(this.#blobs, name), { recursive: true, force: true });
+    return strays.map((name) => `blobs/sha256/${name}`);
   }
 
   async #publish(blob: WrittenBlob): Promise<void> {

@@ -5,6 +5,7 @@ import { EngineError } from '../../errors/index.ts';
 import { readObject } from '../body.ts';
 import type { RouteContext } from '../context.ts';
 import { type Query, queryOf } from '../query.ts';
+import { sendLines } from '../streams.ts';
 
 /** Gantry's own routes about the store, under a prefix that Docker does not use. docs/store.md describes them. */
 export function storeRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
@@ -20,6 +21,11 @@ export function storeRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     const query = queryOf(request);
     const names = { from: required(query, 'from'), to: required(query, 'to') };
     return store.diff(names, calls.signalOf(request, reply));
+  });
+
+  app.post('/gantry/store/check', async (request, reply) => {
+    const signal = calls.signalOf(request, reply);
+    await sendLines(reply, store.check({ repair: queryOf(request).flag('repair') }, signal), signal);
   });
 
   app.post('/gantry/prune/plan', async (request) => store.prunePlans.plan(planRequest(queryOf(request))));

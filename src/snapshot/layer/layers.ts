@@ -13,6 +13,7 @@ import { parentOf } from './names.ts';
 import { packTar, unpackTar, writeTo } from './tar-program.ts';
 import { ToOci } from './to-oci.ts';
 import { type LinkBelow, ToOverlay } from './to-overlay.ts';
+import { verifyTree } from './verify-tree.ts';
 
 /** More than this in holes (a lastlog for a huge user id) is packed as holes. */
 const holesWorthKeeping = 16 << 20;
@@ -27,6 +28,16 @@ export function createLayers(snapshots: OverlaySnapshots): Layers {
       return unpack(snapshots, { tar, parent }, options);
     },
     stage: (tar, options) => stage(snapshots, tar, options),
+    verify: async (name, tar, options) => {
+      const { root, parent } = snapshots.layerTree(name);
+      return verifyTree({ root, tar, base: parent === undefined, ...options });
+    },
+    restore: async (name, tar, options) => {
+      const { parent } = snapshots.layerTree(name);
+      await using staged = await stage(snapshots, tar, { ...options, base: parent === undefined });
+      options.signal?.throwIfAborted();
+      await staged.replace(name, parent);
+    },
     pack: (key, signal) => Readable.from(packChanges(snapshots, key, signal), { objectMode: false }),
     packTree: (root, signal) => Readable.from(packWhole(root, signal), { objectMode: false }),
   };
@@ -66,7 +77,7 @@ async function stage(
   snapshots: OverlaySnapshots,
   tar: Readable,
   options: ApplyOptions & { readonly base: boolean },
-): Promise<StagedLayer> {
+): Promise<Staged> {
   const tree = snapshots.createTree();
   try {
     const transform = new ToOverlay({ base: options.base, devices: true });
@@ -115,10 +126,7 @@ class Staged implements StagedLayer {
   async commit(parent: ChainId | undefined): Promise<AppliedLayer> {
     const { tree, transform, diffId, size } = this.#layer;
     const chainId = chainIdOf(parent, diffId);
-    if (parent !== undefined) {
-      if (!transform.hasRoot) this.#snapshots.resemble(tree, parent);
-      await settle(this.#snapshots, { tree, parent, transform });
-    }
+    await this.#settle(parent);
     await this.#snapshots.commitTree(tree, {
       name: chainId,
       ...(parent === undefined ? {} : { parent }),
@@ -126,6 +134,20 @@ class Staged implements StagedLayer {
     });
     this.#open = false;
     return { diffId, chainId, size };
+  }
+
+  /** Takes the place of the tree that the committed layer has. */
+  async replace(name: ChainId, parent: ChainId | undefined): Promise<void> {
+    await this.#settle(parent);
+    await this.#snapshots.replaceTree(this.#layer.tree, name, this.#layer.transform.usage);
+    this.#open = false;
+  }
+
+  async #settle(parent: ChainId | undefined): Promise<void> {
+    const { tree, transform } = this.#layer;
+    if (parent === undefined) return;
+    if (!transform.hasRoot) this.#snapshots.resemble(tree, parent);
+    await settle(this.#snapshots, { tree, parent, transform });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

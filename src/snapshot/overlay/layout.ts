@@ -23,6 +23,8 @@ export interface Layout {
   upper(id: string): string;
   work(id: string): string;
   merged(id: string): string;
+  /** Directories that this process has made. */
+  readonly made: ReadonlySet<string>;
   /** Makes a new, empty snapshot directory and returns its id. */
   create(): string;
   /** Makes the short link of a committed tree. */
@@ -34,6 +36,7 @@ export function openLayout(root: string): Layout {
   // ext4 never gives out an inode that was deleted minutes ago, and looks past each one again for every new file: of
   // trees side by side, one deleted makes the next one up to ten times as slow to write.
   separateTrees(root);
+  const made = new Set<string>();
   const directory = (id: string) => join(root, id);
   return {
     root,
@@ -43,6 +46,7 @@ export function openLayout(root: string): Layout {
     trash: join(root, 'trash'),
     empty: join(root, 'empty'),
     directory,
+    made,
     fs: (id) => join(root, id, 'fs'),
     upper: (id) => join(root, id, 'upper'),
     work: (id) => join(root, id, 'work'),
@@ -52,6 +56,7 @@ export function openLayout(root: string): Layout {
         const id = randomBytes(4).toString('hex');
         try {
           mkdirSync(directory(id), { mode: 0o710 });
+          made.add(id);
           return id;
         } catch (error) {
           if (!hasErrno(error, 'EEXIST')) throw error;

@@ -4,6 +4,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -28,8 +29,9 @@ import type {
 import { treeUsage } from '../tree-usage.ts';
 import { listChanges } from './changes.ts';
 import { currentBoot, Durability } from './durability.ts';
+import { ViewedLayers } from './in-use.ts';
 import { fillInitLayer, initName } from './init-layer.ts';
-import { type Layout, openLayout } from './layout.ts';
+import { type Layout, openLayout, reserved } from './layout.ts';
 import { mountOverlay } from './mount-overlay.ts';
 import { isolate, openView, type View, withMounted } from './private-mounts.ts';
 import { dropTorn, recover } from './recover.ts';
@@ -56,6 +58,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   readonly #torn: Map<string, string>;
   /** Root by key. */
   readonly #mounted = new Map<string, string>();
+  readonly #viewed = new ViewedLayers();
   #ownMount = false;
 
   constructor(root: string, metadata: Metadata) {
@@ -130,7 +133,8 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   async view(name: ChainId, signal?: AbortSignal): Promise<View> {
     signal?.throwIfAborted();
-    return openView(this.#layout, { lowers: this.#lowers(name) });
+    const lowers = this.#lowers(name);
+    return this.#viewed.track(lowers, openView(this.#layout, { lowers }));
   }
 
   paths(key: string): SnapshotPaths {
@@ -223,8 +227,11 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const row = this.#active(key);
     const parent = row.parent ?? undefined;
     const lowers = this.#lowers(parent);
-    if (row.init_layer === 1) return openView(this.#layout, { lowers, init: await this.#initLayer(parent) });
-    return lowers.length === 0 ? undefined : openView(this.#layout, { lowers });
+    if (row.init_layer === 1) {
+      const init = await this.#initLayer(parent);
+      return this.#viewed.track(lowers, openView(this.#layout, { lowers, init }));
+    }
+    return lowers.length === 0 ? undefined : this.#viewed.track(lowers, openView(this.#layout, { lowers }));
   }
 
   /** A new empty tree for a layer. The caller commits or drops it. */
@@ -269,6 +276,43 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     });
     this.#dropTorn(name);
     this.#durability.later();
+  }
+
+  /** The tree of a committed layer, and what it stands on. `notFound` if it is not there. */
+  layerTree(name: ChainId): { readonly root: string; readonly parent: ChainId | undefined } {
+    const row = this.#table.get(name);
+    if (row?.kind !== 'committed') throw new EngineError('notFound', `No such snapshot: ${name}`);
+    return { root: this.#layout.fs(row.directory), parent: row.parent ?? undefined };
+  }
+
+  /** Puts a new tree in the place of a committed layer's. `conflict` while something stands on the old one. */
+  async replaceTree(tree: LayerTree, name: ChainId, usage: Usage): Promise<void> {
+    using _held = await this.#locks.acquire(name);
+    const row = this.#table.get(name);
+    if (row?.kind !== 'committed') throw new EngineError('notFound', `No such snapshot: ${name}`);
+    const mounted = [...this.#mounted.keys()].find((key) =>
+      this.#chain(this.#table.get(key)?.parent ?? undefined).includes(row.directory),
+    );
+    if (mounted !== undefined || this.#viewed.has(row.directory)) {
+      const who = mounted === undefined ? 'an operation' : `container ${mounted.slice(0, 12)}`;
+      throw new EngineError('conflict', `layer ${name} is in use by ${who}`);
+    }
+    this.#layout.link(tree.id);
+    this.#metadata.transact(() => {
+      this.#table.replace({ ...row, directory: tree.id, ...usage, unsynced_boot: this.#boot });
+    });
+    rmSync(join(this.#layout.links, row.directory), { force: true });
+    this.#trash.discard(this.#layout.directory(row.directory));
+    this.#durability.later();
+  }
+
+  strays({ remove }: { readonly remove: boolean }): string[] {
+    const known = new Set<string>([...reserved, ...this.#table.all().map(({ directory }) => directory)]);
+    const names = readdirSync(this.#layout.root);
+    // What this process made and has no row yet is being filled.
+    const strays = names.filter((name) => !known.has(name) && !this.#layout.made.has(name));
+    if (remove) for (const name of strays) this.#trash.discard(this.#layout.directory(name));
+    return strays;
   }
 
   dropTree(tree: LayerTree): void {
