@@ -36,11 +36,11 @@ test('layers of an image removed by force go with the last container on them', a
   await hasNoGarbage(daemon, 1);
 });
 
-test('a failed build leaves its done steps as images and nothing else', async (t) => {
+test('a failed build leaves its done steps in the cache and nothing else', async (t) => {
   const daemon = await startDaemon(t);
   const context = contextOf(daemon, 'FROM base:1', 'RUN echo 1 > /one', 'RUN echo 2 > /two; exit 3');
   assert.equal(daemon.docker(['build', context]).code, 3);
   await hasNoGarbage(daemon, 2);
-  daemon.ok(['image', 'prune', '-f']);
+  daemon.ok(['builder', 'prune', '-f']);
   await hasNoGarbage(daemon, 1);
 });

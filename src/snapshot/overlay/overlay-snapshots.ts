@@ -1,18 +1,7 @@
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  unlinkSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FilesystemChange } from '../../api/index.ts';
-import { EngineError, hasErrno } from '../../errors/index.ts';
+import { EngineError } from '../../errors/index.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
 import { unmount } from '../../lib/native.ts';
 import type { Metadata } from '../../metadata/index.ts';
@@ -30,8 +19,9 @@ import { treeUsage } from '../tree-usage.ts';
 import { listChanges } from './changes.ts';
 import { currentBoot, Durability } from './durability.ts';
 import { ViewedLayers } from './in-use.ts';
-import { fillInitLayer, initName } from './init-layer.ts';
+import { InitLayers } from './init-layers.ts';
 import { type Layout, openLayout, reserved } from './layout.ts';
+import { makeRoot } from './make-root.ts';
 import { mountOverlay } from './mount-overlay.ts';
 import { isolate, openView, type View, withMounted } from './private-mounts.ts';
 import { dropTorn, recover } from './recover.ts';
@@ -59,10 +49,12 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   /** Root by key. */
   readonly #mounted = new Map<string, string>();
   readonly #viewed = new ViewedLayers();
+  readonly #initLayers: InitLayers;
   #ownMount = false;
 
   constructor(root: string, metadata: Metadata) {
     this.#layout = openLayout(root);
+    this.#initLayers = new InitLayers(this.#layout, this.#boot);
     this.#metadata = metadata;
     this.#table = openTable(metadata.db);
     this.#trash = new Trash(this.#layout.trash);
@@ -87,7 +79,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
       throw new EngineError('conflict', `Snapshot ${JSON.stringify(key)} already exists`);
     }
     const lowers = this.#lowers(parent);
-    const init = options.initLayer === true ? await this.#initLayer(parent) : undefined;
+    const init = options.initLayer === true ? await this.#initLayers.make(parent, lowers) : undefined;
     const directory = this.#layout.create();
     try {
       this.#fillDirectory(directory, init ?? this.#topOf(lowers));
@@ -115,7 +107,8 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const layout = this.#layout;
     const target = layout.merged(row.directory);
     const lowers = this.#lowers(row.parent ?? undefined);
-    const init = row.init_layer === 1 ? await this.#initLayer(row.parent ?? undefined) : undefined;
+    const init =
+      row.init_layer === 1 ? await this.#initLayers.make(row.parent ?? undefined, lowers) : undefined;
     const upper = { upper: layout.upper(row.directory), work: layout.work(row.directory) };
     mountOverlay(layout, { lowers, upper, target, ...(init === undefined ? {} : { init }) });
     this.#mounted.set(key, target);
@@ -140,7 +133,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   paths(key: string): SnapshotPaths {
     const row = this.#active(key);
     const lowers = this.#chain(row.parent ?? undefined).map((id) => this.#layout.fs(id));
-    if (row.init_layer === 1) lowers.unshift(this.#initPath(row.parent ?? undefined));
+    if (row.init_layer === 1) lowers.unshift(this.#initLayers.path(row.parent ?? undefined));
     return {
       ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(':') }),
       UpperDir: this.#layout.upper(row.directory),
@@ -228,7 +221,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const parent = row.parent ?? undefined;
     const lowers = this.#lowers(parent);
     if (row.init_layer === 1) {
-      const init = await this.#initLayer(parent);
+      const init = await this.#initLayers.make(parent, lowers);
       return this.#viewed.track(lowers, openView(this.#layout, { lowers, init }));
     }
     return lowers.length === 0 ? undefined : this.#viewed.track(lowers, openView(this.#layout, { lowers }));
@@ -238,7 +231,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   createTree(): LayerTree {
     const id = this.#layout.create();
     const root = this.#layout.fs(id);
-    this.#makeRoot(root, undefined);
+    makeRoot(root, undefined);
     return { id, root };
   }
 
@@ -370,17 +363,9 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   #fillDirectory(directory: string, like: string | undefined): void {
     const layout = this.#layout;
     mkdirSync(layout.directory(directory), { recursive: true, mode: 0o710 });
-    if (!existsSync(layout.upper(directory))) this.#makeRoot(layout.upper(directory), like);
+    if (!existsSync(layout.upper(directory))) makeRoot(layout.upper(directory), like);
     mkdirSync(layout.work(directory), { recursive: true, mode: 0o700 });
     mkdirSync(layout.merged(directory), { recursive: true, mode: 0o700 });
-  }
-
-  /** The uppermost root directory gives the merged one its mode and owner. */
-  #makeRoot(path: string, like: string | undefined): void {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
-    const { mode, uid, gid } = like === undefined ? { mode: 0o755, uid: 0, gid: 0 } : lstatSync(like);
-    if (uid !== 0 || gid !== 0) chownSync(path, uid, gid);
-    chmodSync(path, mode & 0o7777);
   }
 
   /** Inserts a row, or gives a torn snapshot its new tree. Only inside a transaction; then `#dropTorn`. */
@@ -432,41 +417,9 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     );
     if (row.kind === 'committed') {
       unlinkSync(join(this.#layout.links, row.directory));
-      this.#trash.discard(this.#initDirectory(row.name as ChainId));
+      this.#trash.discard(this.#initLayers.directory(row.name as ChainId));
     }
     this.#trash.discard(this.#layout.directory(row.directory));
-  }
-
-  #initDirectory(parent: ChainId | undefined): string {
-    return join(this.#layout.init, initName(this.#boot, parent));
-  }
-
-  #initPath(parent: ChainId | undefined): string {
-    return join(this.#initDirectory(parent), 'fs');
-  }
-
-  /** The init layer over `parent`, made once. */
-  async #initLayer(parent: ChainId | undefined): Promise<string> {
-    const path = this.#initPath(parent);
-    if (existsSync(path)) return path;
-    using _held = await this.#locks.acquire(`init/${parent ?? ''}`);
-    if (existsSync(path)) return path;
-    const lowers = this.#lowers(parent);
-    const draft = this.#layout.create();
-    try {
-      this.#makeRoot(this.#layout.upper(draft), this.#topOf(lowers));
-      const upper = { upper: this.#layout.upper(draft), work: this.#layout.work(draft) };
-      await withMounted(this.#layout, { lowers, upper }, async (root) => {
-        fillInitLayer(root);
-      });
-      mkdirSync(this.#initDirectory(parent), { recursive: true, mode: 0o700 });
-      renameSync(this.#layout.upper(draft), path);
-    } catch (error) {
-      if (!hasErrno(error, 'ENOTEMPTY')) throw error;
-    } finally {
-      rmSync(this.#layout.directory(draft), { recursive: true, force: true });
-    }
-    return path;
   }
 }
 
