@@ -632,7 +632,16 @@ test('usage() and the images add up, and prune() frees what only the cache keeps
   assert.equal(pruned.CachesDeleted.length, 2);
   assert.ok(pruned.SpaceReclaimed >= 1000, String(pruned.SpaceReclaimed));
   assert.equal(builder.usage().filter((record) => !record.shared).length, 0);
-  assert.equal(listed().length, 2);
+
+  await fails(bench, { Dockerfile: 'FROM busybox\nRUN echo 1 >/one\nRUN exit 3\n' });
+  await images.remove(id, { force: false, noPrune: false });
+  const removed = await images.remove('busybox', { force: false, noPrune: false });
+  assert.equal(
+    removed.filter((item) => 'Deleted' in item).length,
+    4,
+    'an image and a step, with a layer each',
+  );
+  assert.deepEqual(images.list({ all: true, sharedSize: false, filters: new Map() }), []);
   for (const filters of [new Map([['private', ['maybe']]]), new Map([['until', ['soon']]])]) {
     await assert.rejects(builder.prune(pruning({ filters })), { code: 'invalidArgument' });
   }

@@ -40,11 +40,9 @@ type Listener = (message: ProgressMessage) => void;
 export function createBuilder(dependencies: BuilderDependencies): Builder {
   const { cache = openBuildCache(dependencies.metadata) } = dependencies;
   const { images } = dependencies.stores;
-  const live = new Set<Set<ImageId>>();
-  const liveImages = () => new Set([...live].flatMap((ids) => [...ids]));
   const choose = (options: PruneCacheOptions) =>
-    chooseRecords(cache, { images, live: liveImages() }, options);
-  const parts = { ...dependencies, cache, live, slots: new Slots(availableParallelism()) };
+    chooseRecords(cache, { images, live: cache.live() }, options);
+  const parts = { ...dependencies, cache, slots: new Slots(availableParallelism()) };
   const closing = new AbortController();
   const running = new Set<Promise<ImageId>>();
   return {
@@ -62,10 +60,10 @@ export function createBuilder(dependencies: BuilderDependencies): Builder {
     prune: async (options) => forgetRecords(cache, images, choose(options)),
     prunable: (options) => choose(options).records,
     forget: async (ids) => {
-      const records = cacheUsage(cache.list(), images, liveImages()).filter(({ id }) => ids.includes(id));
+      const records = cacheUsage(cache.list(), images, cache.live()).filter(({ id }) => ids.includes(id));
       return forgetRecords(cache, images, { records, gone: [] });
     },
-    usage: () => cacheUsage(cache.list(), images, liveImages()),
+    usage: () => cacheUsage(cache.list(), images, cache.live()),
     [Symbol.asyncDispose]: async () => {
       closing.abort(new EngineError('cancelled', 'the engine is shutting down'));
       await Promise.allSettled(running);
@@ -89,8 +87,6 @@ async function buildQuietly(parts: Parts, job: Job): Promise<ImageId> {
 interface Parts extends BuilderDependencies {
   readonly cache: BuildCache;
   readonly slots: Slots;
-  /** For each running build the images of its steps so far. */
-  readonly live: Set<Set<ImageId>>;
 }
 
 interface Job {
@@ -103,8 +99,7 @@ interface Job {
 async function build(parts: Parts, { request, tags, onProgress, signal }: Job): Promise<ImageId> {
   const temporary = join(parts.root, 'build');
   await mkdir(temporary, { recursive: true, mode: 0o700 });
-  const liveImages = new Set<ImageId>();
-  parts.live.add(liveImages);
+  using live = parts.cache.track();
   try {
     await using spool = await spoolArchive(request.context, temporary, signal);
     const { dockerfile, tree } = await openContext(spool, request.dockerfile || 'Dockerfile');
@@ -129,7 +124,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
       resolveImage: baseImages({ images, transfers: parts.transfers, request }),
       cache: parts.cache,
       usedKeys: new Set(),
-      liveImages,
+      liveImages: live.images,
       lease,
       slots: parts.slots,
       temporary,
@@ -158,7 +153,6 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
     await parts.stores.images.collectGarbage();
     throw error;
   } finally {
-    parts.live.delete(liveImages);
     request.context.destroy();
   }
 }

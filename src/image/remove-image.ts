@@ -33,7 +33,8 @@ class Conflict extends EngineError {
 /**
  * `docker rmi` in one transaction: all of it or nothing. By reference it takes the reference, and the image with
  * the last one; by id the image with its references. `conflict` in Docker's words.
- * The blobs and snapshots stay until the next garbage collection.
+ * Steps of the build cache that stand on the image go with it. The blobs and snapshots stay until the next garbage
+ * collection.
  */
 export function removeImage(parts: ImageParts, nameOrId: string, options: RemoveOptions): ImageDeleteItem[] {
   return parts.metadata.transact((transaction) => new Removal(parts, transaction, options).remove(nameOrId));
@@ -89,6 +90,7 @@ class Removal {
   readonly #transaction: Transaction;
   readonly #options: RemoveOptions;
   readonly #users: readonly ImageUser[];
+  readonly #cached: ReadonlySet<ImageId>;
   readonly #done: ImageDeleteItem[] = [];
 
   constructor(parts: ImageParts, transaction: Transaction, options: RemoveOptions) {
@@ -96,6 +98,7 @@ class Removal {
     this.#transaction = transaction;
     this.#options = options;
     this.#users = [...parts.users()];
+    this.#cached = parts.cached();
   }
 
   remove(nameOrId: string): ImageDeleteItem[] {
@@ -155,18 +158,37 @@ class Removal {
       throw error;
     }
     for (const reference of rows.references(image.id)) this.#untag(image.id, reference);
-    rows.remove(this.#transaction, image.id);
-    this.#transaction.record({
-      type: 'image',
-      action: 'delete',
-      id: image.id,
-      attributes: { name: image.id },
-    });
-    this.#done.push({ Deleted: image.id });
-    for (const chainId of this.#releasedLayers(image)) this.#done.push({ Deleted: chainId });
+    for (const id of this.#cacheOn(image.id) ?? []) {
+      const step = rows.get(id);
+      if (step !== undefined) this.#drop(step);
+    }
+    this.#drop(image);
     const parent = image.parent === undefined ? undefined : rows.get(image.parent);
-    if (parent === undefined || this.#options.noPrune) return;
+    // What else was made from the parent keeps it, the build cache's steps too.
+    if (parent === undefined || this.#options.noPrune || rows.children(parent.id).length > 0) return;
     this.#delete(parent, { force: false, quiet: true });
+  }
+
+  #drop(image: ImageRow): void {
+    const { id } = image;
+    this.#parts.rows.remove(this.#transaction, id);
+    this.#transaction.record({ type: 'image', action: 'delete', id, attributes: { name: id } });
+    this.#done.push({ Deleted: id });
+    for (const chainId of this.#releasedLayers(image)) this.#done.push({ Deleted: chainId });
+  }
+
+  /** The images made from one, children before their parents, if only the build cache wants them; else `undefined`. */
+  #cacheOn(id: ImageId): ImageId[] | undefined {
+    const { rows } = this.#parts;
+    const found: ImageId[] = [];
+    for (const child of rows.children(id)) {
+      const below = this.#cacheOn(child);
+      const isUsed =
+        this.#users.some(({ imageId }) => imageId === child) || rows.references(child).length > 0;
+      if (below === undefined || isUsed || !this.#cached.has(child)) return undefined;
+      found.push(...below, child);
+    }
+    return found;
   }
 
   /** Layers nobody needs now, top first. */
@@ -179,7 +201,7 @@ class Removal {
   #check(id: ImageId, obstacles: readonly Obstacle[]): void {
     const { rows } = this.#parts;
     const users = this.#users.filter(({ imageId }) => imageId === id);
-    if (obstacles.includes('child') && rows.children(id).length > 0) {
+    if (obstacles.includes('child') && this.#cacheOn(id) === undefined) {
       throw new Conflict(id, 'child', 'image has dependent child images');
     }
     const running = users.find((user) => user.running);

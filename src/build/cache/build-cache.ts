@@ -31,7 +31,11 @@ export interface BuildCache {
   }): void;
   /** Notes that a build gave this image as its result. */
   markResult(image: ImageId): void;
-  /** Images that steps gave and no build as its result. */
+  /** Images of the steps of a build that runs, to be filled as it goes, until disposed: no prune takes them. */
+  track(): Disposable & { readonly images: Set<ImageId> };
+  /** Images of running builds. */
+  live(): ReadonlySet<ImageId>;
+  /** Images that steps gave and no build as its result, nor one that runs. */
   stepImages(): ReadonlySet<ImageId>;
   list(): CacheRecord[];
   /** Forgets records by their ids (the hex digits of the key), and says so in the journal. */
@@ -57,6 +61,8 @@ interface Row {
 
 export function openBuildCache(metadata: Metadata): BuildCache {
   const { db } = metadata;
+  const running = new Set<ReadonlySet<ImageId>>();
+  const live = () => new Set([...running].flatMap((images) => [...images]));
   const select = db.prepare('SELECT image_id FROM build_cache WHERE key = ?');
   const selectAll = db.prepare('SELECT * FROM build_cache ORDER BY created_at_ms, key');
   const update = db.prepare(
@@ -92,7 +98,16 @@ export function openBuildCache(metadata: Metadata): BuildCache {
     markResult: (image) => {
       metadata.transact(() => mark.run(image));
     },
-    stepImages: () => new Set((selectSteps.all() as unknown as Row[]).map(({ image_id }) => image_id)),
+    track: () => {
+      const images = new Set<ImageId>();
+      running.add(images);
+      return { images, [Symbol.dispose]: () => void running.delete(images) };
+    },
+    live,
+    stepImages: () => {
+      const ids = (selectSteps.all() as unknown as Row[]).map(({ image_id }) => image_id);
+      return new Set(ids).difference(live());
+    },
     list: () =>
       (selectAll.all() as unknown as Row[]).map((row) => ({
         key: row.key,
