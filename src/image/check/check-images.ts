@@ -71,7 +71,11 @@ async function* checkImage(check: Check, image: ImageRow): Found {
     );
   }
   yield* checkSmallBlob(check, image.id, text);
-  yield* checkSmallBlob(check, image.manifest, encodeManifest({ digest: image.id, size: Buffer.byteLength(text) }, image.layers));
+  yield* checkSmallBlob(
+    check,
+    image.manifest,
+    encodeManifest({ digest: image.id, size: Buffer.byteLength(text) }, image.layers),
+  );
   for (const [position, { digest }] of image.layers.entries()) {
     const chainId = image.chainIds[position];
     if (chainId === undefined) continue;

@@ -237,7 +237,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   /** Gives a tree's root directory the mode and owner of the layer it is going to stand on. */
   resemble(tree: LayerTree, parent: ChainId): void {
-    this.#makeRoot(tree.root, this.#topOf(this.#lowers(parent)));
+    makeRoot(tree.root, this.#topOf(this.#lowers(parent)));
   }
 
   /** Runs `change` in the tree mounted writable on top of `parent`, so that the kernel copies up what it touches. */
