@@ -319,7 +319,7 @@ describe('prune by a plan', () => {
       ],
       [['--plan', '--filter', 'until=soon'], /invalid filter 'until=\[soon\]'/],
       [['--apply', 'abcdef'], /No such prune plan: abcdef/],
-      [['--apply', join(files, 'rootfs.tar')], /holds no plan: it is not JSON/],
+      [['--apply', join(files, 'plan', 'Dockerfile')], /holds no plan: it is not JSON/],
       [['--apply', './none.json'], /cannot read the plan/],
     ];
     for (const [args, message] of complaints) {
