@@ -113,13 +113,6 @@ export const migrations: readonly string[] = [
   ALTER TABLE build_cache ADD COLUMN is_result INTEGER NOT NULL DEFAULT 0;
   UPDATE build_cache SET is_result = 1;
   CREATE INDEX build_cache_image ON build_cache (image_id);
-
-  -- What a prune would take: PrunePlan.
-  CREATE TABLE prune_plans (
-    id TEXT PRIMARY KEY,
-    created_at_ms INTEGER NOT NULL,
-    plan TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
   `,
   `
   -- How each ended run of a container went, its newest hundred.
@@ -139,6 +132,14 @@ export const migrations: readonly string[] = [
     digest TEXT PRIMARY KEY,
     compressed_digest TEXT NOT NULL,
     compressed_size INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What a prune would take: PrunePlan.
+  CREATE TABLE prune_plans (
+    id TEXT PRIMARY KEY,
+    created_at_ms INTEGER NOT NULL,
+    plan TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
 ];
