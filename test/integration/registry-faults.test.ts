@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { run } from '../../src/lib/run.ts';
 import { contentDigestOf } from '../../src/registry/server/content-digest.ts';
 import { descriptorOf, manifestOf, startRegistry, type TestRegistry } from '../support/registry.ts';
 
+const gantry = join(import.meta.dirname, '../../bin/gantry');
 const bytes = randomBytes(4_000_000);
 const digest = contentDigestOf(bytes);
 
@@ -181,6 +184,31 @@ test('clients that dawdle are cut off, those that pause within reason are not', 
   // The upload is still there for a client that does better.
   const from = await received(registry, location);
   assert.ok(from > 0);
+});
+
+test('a full disk is told, leaves nothing half made, and the next push works once there is room', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'gantry-registry-full-'));
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'gantry-registry-test', root]);
+  t.after(async () => {
+    await run('umount', ['-l', root]);
+    rmSync(root, { recursive: true });
+  });
+  const registry = await startRegistry(t, { root });
+  const first = await registry.pushBlob('x', bytes);
+  const refused = await registry.fetch(`/v2/x/blobs/uploads/?digest=${contentDigestOf('more')}`, {
+    method: 'POST',
+    body: new Uint8Array(bytes),
+  });
+  assert.equal(refused.status, 507);
+  assert.match(await refused.text(), /no space left in the storage of the registry/);
+  const location = await begin(registry);
+  const chunk = await registry.fetch(location, { method: 'PATCH', body: new Uint8Array(bytes) });
+  assert.equal(chunk.status, 507);
+  assert.equal((await registry.fetch(location)).status, 404);
+  assert.deepEqual(readdirSync(join(root, 'uploads')), []);
+  assert.equal((await registry.fetch(`/v2/x/blobs/${first}`, { method: 'DELETE' })).status, 202);
+  await run(gantry, ['registry', 'gc', '--root', root, '--grace', '0s']);
+  await registry.pushBlob('x', Buffer.concat([bytes, bytes.subarray(0, 1_000_000)]));
 });
 
 test('SIGTERM lets requests under way end and refuses new ones', async (t) => {

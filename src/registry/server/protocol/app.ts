@@ -3,7 +3,7 @@ import { isAbortError } from '../../../errors/index.ts';
 import type { Access, Authorizer, Caller } from '../auth/authorizer.ts';
 import type { RegistryStorage } from '../storage/index.ts';
 import { deleteBlob, getBlob } from './blob-routes.ts';
-import { bodyOf, type Patience } from './body.ts';
+import { bodyOf, discardRest, type Patience } from './body.ts';
 import { type Action, answer, answerJson, type Exchange, pageOf, paginate } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import { deleteManifest, getManifest, listReferrers, listTags, putManifest } from './manifest-routes.ts';
@@ -87,6 +87,7 @@ export function createApp(options: AppOptions) {
       error = registryErrorOf(thrown);
       if (!(isAbortError(thrown) && gone.signal.aborted)) tell(exchange, error);
     }
+    discardRest(request);
   };
 }
 

@@ -29,3 +29,19 @@ export async function* bodyOf(request: IncomingMessage, patience: Patience): Asy
     asked = performance.now();
   }
 }
+
+/** For a client that goes on sending what nobody wants, after its answer. */
+const drainMs = 30_000;
+
+/**
+ * Lets the rest of a request's body run out unread, so that its answer gets through and the connection can be used
+ * again. Node does so by itself only for a body of which nothing was read.
+ */
+export function discardRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  const timer = setTimeout(() => request.destroy(), drainMs);
+  request.once('close', () => {
+    clearTimeout(timer);
+  });
+  request.resume();
+}

@@ -3,7 +3,7 @@ import { write, writev } from 'node:fs';
 import { Writable } from 'node:stream';
 
 /** Bytes held back before the source has to wait: enough for one system call to write many chunks. */
-const highWaterMark = 512 << 10;
+const highWaterMark = 128 << 10;
 
 type Done = (error?: Error | null) => void;
 

@@ -19,8 +19,8 @@ import { LocalTags } from './tags.ts';
 import { LocalUpkeep } from './upkeep.ts';
 import { LocalUploads } from './uploads.ts';
 
-/** Bytes read from a blob at a time. */
-const readChunk = 256 << 10;
+/** Bytes read from a blob at a time: with more, many clients at once take much memory for little speed. */
+const readChunk = 64 << 10;
 
 /** Opens (and makes) the storage of a registry in a directory; see `Paths` for what lies where. */
 export async function openLocalStorage(options: { readonly root: string }): Promise<RegistryStorage> {
