@@ -2,8 +2,8 @@ import type { Hash } from 'node:crypto';
 import { write, writev } from 'node:fs';
 import { Writable } from 'node:stream';
 
-/** Bytes held back before the source has to wait: enough for one system call to write many chunks. */
-const highWaterMark = 128 << 10;
+/** Bytes held back before the source has to wait; with more, many clients at once take much memory for no speed. */
+const highWaterMark = 64 << 10;
 
 type Done = (error?: Error | null) => void;
 
