@@ -93,6 +93,8 @@ test('build reads its parameters and passes on what the builder says', async (t)
       cpuShares: 0,
       cpusetCpus: '',
       platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+      pull: false,
+      credentials: new Map(),
     },
   ]);
 });

@@ -41,6 +41,8 @@ export async function* checkImages(parts: ImageParts, index: LayoutIndex, option
       ...image.chainIds.map((id) => ({ kind: 'snapshot' as const, id })),
     );
     for await (const step of checkImage(check, image)) {
+      // The file tells the sizes of manifests: it follows.
+      if ('Mended' in step && step.Mended && step.ID === image.manifest) index.changed();
       if (check.rows.get(image.id) !== undefined) yield step;
     }
   }
