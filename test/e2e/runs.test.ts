@@ -137,8 +137,9 @@ describe('a container that is deaf to its stop signal', () => {
     docker('restart', '-t', '1', 'app');
     docker('rm', '-f', 'app');
     docker('run', '-d', '--init', '--name', 'app', 'base:1', 'sleep', '1000');
-    // An init waits for signals from a moment after its start on.
-    while (/no handler/.test(gantry('explain', 'app'))) await sleep(50);
+    // An init awaits signals from a moment after its start on.
+    const deadline = Date.now() + 30_000;
+    while (/no handler/.test(gantry('explain', 'app')) && Date.now() < deadline) await sleep(50);
     gantry('stop', '--stop-deaf=kill', 'app');
     const [run] = await runs('app');
     assert.equal(run?.EndedBy?.Deaf, false);

@@ -21,10 +21,15 @@ function field(status: string, name: string): string {
   return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim() ?? '0';
 }
 
-/** `isDeaf` of a live process; false for one that is gone. */
+/** rt_sigtimedwait(2): while a process waits in it, its status does not show the signals that it blocks and awaits. */
+const waitForSignal: Readonly<Record<string, string>> = { x64: '128', arm64: '137' };
+
+/** `isDeaf` of a live process; false for one that is gone, and for one that awaits signals, as an init does. */
 export async function isDeafProcess(pid: number, signal: number): Promise<boolean> {
   try {
-    return isDeaf(await readFile(`/proc/${pid}/status`, 'utf8'), signal);
+    if (!isDeaf(await readFile(`/proc/${pid}/status`, 'utf8'), signal)) return false;
+    const [call] = (await readFile(`/proc/${pid}/syscall`, 'utf8')).split(' ');
+    return call !== waitForSignal[process.arch];
   } catch (error) {
     if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH')) return false;
     throw error;
