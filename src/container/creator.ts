@@ -1,5 +1,5 @@
 import type { ContainerCreateRequest, ContainerCreateResponse } from '../api/index.ts';
-import { EngineError, isCode, messageOf } from '../errors/index.ts';
+import { EngineError } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
 import { randomId, shortId } from '../lib/ids.ts';
 import { splitLink } from '../network/index.ts';
@@ -45,7 +45,10 @@ export class Creator {
     const config = { ...normal.config, ...this.#joinedHostname(hostConfig.NetworkMode) };
     const name = chosen ?? generateName(id, (taken) => store.idOfName(taken) !== undefined);
     store.assertNameFree(name);
-    for (const link of hostConfig.Links ?? []) this.#assertThere(splitLink(link).container);
+    for (const link of hostConfig.Links ?? []) {
+      const { container } = splitLink(link);
+      store.resolveNamed(container, `could not get container for ${container}: `);
+    }
 
     let made = false;
     try {
@@ -76,21 +79,15 @@ export class Creator {
     }
   }
 
-  #assertThere(name: string): void {
-    try {
-      this.#deps.store.resolve(name);
-    } catch (error) {
-      if (!isCode(error, 'notFound')) throw error;
-      throw new EngineError('notFound', `could not get container for ${name}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  }
-
   /** A container in another's network has its name too; the other must exist already now. */
   #joinedHostname(networkMode: string): { Hostname?: string } {
     const joined = joinedContainer(networkMode);
-    return joined === undefined ? {} : { Hostname: this.#deps.store.resolve(joined).record.config.Hostname };
+    return joined === undefined
+      ? {}
+      : {
+          Hostname: this.#deps.store.resolveNamed(joined, 'joining network namespace of container: ').record
+            .config.Hostname,
+        };
   }
 
   async #undo(id: string): Promise<void> {

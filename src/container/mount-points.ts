@@ -67,7 +67,7 @@ function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
   }
   const readOnly = mode.startsWith('ro');
   return store
-    .resolve(name)
+    .resolveNamed(name)
     .record.mounts.map((mount) => ({ ...mount, RW: mount.RW && !readOnly, Mode: mode }));
 }
 

@@ -1,4 +1,4 @@
-import { EngineError } from '../errors/index.ts';
+import { EngineError, isCode, messageOf } from '../errors/index.ts';
 import type { Metadata, Transaction, TransactOptions } from '../metadata/index.ts';
 import type { Container, ContainerRecord, RunState } from './record.ts';
 import type { Run } from './runs/run.ts';
@@ -61,6 +61,19 @@ export class ContainerStore {
       throw new EngineError('invalidArgument', `multiple IDs found with provided prefix: ${text}`);
     }
     return match;
+  }
+
+  /**
+   * As `resolve`, for a container that a request for a new one names: an unknown one is `invalidArgument`, for clients
+   * take a 404 there for a missing image and pull. `action` begins the message, as in Docker's.
+   */
+  resolveNamed(text: string, action = ''): Container {
+    try {
+      return this.resolve(text);
+    } catch (error) {
+      if (!isCode(error, 'notFound')) throw error;
+      throw new EngineError('invalidArgument', `${action}${messageOf(error)}`, { cause: error });
+    }
   }
 
   /** The container as it is now; throws `notFound` if it went away meanwhile. */

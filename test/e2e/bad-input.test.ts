@@ -100,6 +100,22 @@ describe('docker run and create', () => {
     code: 125,
     text: /network nosuch not found/,
   });
+  refuses(
+    'unknown container whose network is to be joined',
+    ['create', '--network', 'container:no', 'base:1'],
+    {
+      code: 1,
+      text: /^Error response from daemon: joining network namespace of container: No such container: no$/m,
+    },
+  );
+  refuses(
+    'unknown container whose volumes are wanted',
+    ['create', '--volumes-from', 'no', 'base:1', 'true'],
+    {
+      code: 1,
+      text: /^Error response from daemon: No such container: no$/m,
+    },
+  );
   refuses('unknown user', ['run', '--rm', '-u', 'nosuch', 'base:1', 'true'], {
     code: 125,
     text: /unable to find user nosuch: no matching entries in passwd file/,

@@ -72,6 +72,7 @@ const lines: readonly (readonly [line: string, expected?: string])[] = [
   ['--publish 8080:80 --publish 127.0.0.1:5353:53/udp --publish 90 --expose 7000 app:1'],
   ['--publish-all app:1'],
   ['--dns 10.0.0.1 --dns-search example.org --dns-option ndots:2 --add-host db:10.0.0.9 app:1'],
+  ['--link other:db app:1'],
   ['--network none app:1'],
   ['--network host app:1'],
   ['--network container:other app:1'],

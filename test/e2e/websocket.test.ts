@@ -67,6 +67,8 @@ test('a terminal: what it wrote before, several clients, detach keys', async () 
   const one = attach(path);
   const two = attach(path);
   await Promise.all([once(one.socket, 'open'), once(two.socket, 'open')]);
+  // What is typed before the shell runs is echoed before it writes.
+  await Promise.all([one.until('before\r\n'), two.until('before\r\n')]);
   one.socket.send('hello\r');
   await Promise.all([one.until('hello\r\nhello\r\n'), two.until('hello\r\nhello\r\n')]);
   assert.match(one.received(), /^before\r\n/);

@@ -20,8 +20,14 @@ export function networkSettings({ container, image }: Subject): Setting[] {
     ...each('dns-option', hostConfig.DnsOptions),
     ...each('dns-search', hostConfig.DnsSearch),
     ...each('add-host', hostConfig.ExtraHosts),
-    ...each('link', hostConfig.Links),
+    ...each('link', hostConfig.Links?.map(linkText)),
   ];
+}
+
+/** `/db:/web/alias`, as inspect has it, or `db:alias`. */
+function linkText(link: string): string {
+  const [container = '', alias = container] = link.split(':');
+  return `${container.replace(/^\//, '')}:${alias.slice(alias.lastIndexOf('/') + 1)}`;
 }
 
 function published(bindings: Subject['container']['HostConfig']['PortBindings']): string[] {
