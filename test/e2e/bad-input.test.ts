@@ -102,7 +102,7 @@ describe('docker run and create', () => {
   });
   refuses(
     'unknown container whose network is to be joined',
-    ['create', '--network', 'container:no', 'base:1'],
+    ['create', '--network', 'container:no', 'base:1', 'true'],
     {
       code: 1,
       text: /^Error response from daemon: joining network namespace of container: No such container: no$/m,

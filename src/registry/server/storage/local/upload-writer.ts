@@ -59,6 +59,8 @@ export class LocalUploadWriter implements UploadWriter {
     try {
       await pipeline(source, appender, signal === undefined ? {} : { signal });
     } finally {
+      // A pipeline that fails does not wait for a write under way, which still counts.
+      if (!appender.closed) await new Promise((resolve) => appender.once('close', resolve));
       this.#size = appender.position;
       this.#appender = undefined;
     }
