@@ -647,6 +647,14 @@ test('usage() and the images add up, and prune() frees what only the cache keeps
   }
 });
 
+test('an image can be removed when a step on it lost its record to a later one', async (t) => {
+  const bench = await openBench(t);
+  await fails(bench, { Dockerfile: 'FROM busybox\nRUN echo 1 >/one\nRUN echo 2 >/two\nRUN exit 3\n' });
+  await fails(bench, { Dockerfile: 'FROM busybox\nRUN echo 1 >/one\nRUN exit 4\n' }, { noCache: true });
+  await bench.images.remove('busybox', { force: false, noPrune: false });
+  assert.deepEqual(bench.images.list({ all: true, sharedSize: false, filters: new Map() }), []);
+});
+
 test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async (t) => {
   const bench = await openBench(t);
   const server = createServer((request, response) => {

@@ -185,7 +185,9 @@ class Removal {
       const below = this.#cacheOn(child);
       const isUsed =
         this.#users.some(({ imageId }) => imageId === child) || rows.references(child).length > 0;
-      if (below === undefined || isUsed || !this.#cached.has(child)) return undefined;
+      // A step on the way may have lost its record to a later one of the same key; what was made from it tells.
+      const isStep = this.#cached.has(child) || (below !== undefined && below.length > 0);
+      if (below === undefined || isUsed || !isStep) return undefined;
       found.push(...below, child);
     }
     return found;
