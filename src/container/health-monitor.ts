@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { hasErrno } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
+import { killGroupOf } from '../lib/run.ts';
 import type { OciRuntime } from '../runtime/index.ts';
 import { HealthLoop, healthSettings, initialHealth } from './health.ts';
 import type { RunObserver } from './lifecycle.ts';
@@ -89,6 +89,7 @@ export class HealthMonitor implements RunObserver {
       signal,
     );
     const kill = () => {
+      // An exec leads a process group of its own: its children go with it.
       killGroupOf(pid);
     };
     signal.addEventListener('abort', kill, { once: true });
@@ -107,14 +108,5 @@ export class HealthMonitor implements RunObserver {
       await attachment?.[Symbol.asyncDispose]();
       await runtime.deleteExec(id, execId);
     }
-  }
-}
-
-/** An exec leads a process group of its own: its children go with it. */
-function killGroupOf(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw error;
   }
 }

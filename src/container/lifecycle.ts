@@ -7,7 +7,7 @@ import type { Launcher } from './launch.ts';
 import { type Container, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
-import { isDeafProcess } from './runs/deaf.ts';
+import { endingBy } from './runs/ending.ts';
 import type { Ending, Run } from './runs/run.ts';
 import { startExitCode } from './start-error.ts';
 import type { ContainerStore, Happening } from './store.ts';
@@ -189,16 +189,16 @@ export class Lifecycle {
     const { action, signalNumber: signal } = options;
     const ended = waiters.wait(id, 'not-running');
     const wasPaused = container.state.paused;
-    const deaf = await isDeafProcess(container.state.pid, signal);
-    if (deaf) logger.info({ container: id, signal }, 'the container has no handler for its stop signal');
-    const ending: Ending = { action, signal, at: new Date().toISOString(), deaf, forced: false };
+    const ending = await endingBy(action, signal, container.state.pid);
+    if (ending.deaf)
+      logger.info({ container: id, signal }, 'the container has no handler for its stop signal');
     store.transition(id, (state) => ({ ...state, stoppedByUser: true, ending }), {
       action: 'kill',
       attributes: { signal: String(signal) },
     });
     await this.signal(container, signal);
     if (wasPaused) await runtime.resume(id);
-    const waitsMs = deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
+    const waitsMs = ending.deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
     if (await settles(ended, waitsMs)) return;
     store.transition(id, (state) => ({ ...state, ending: { ...ending, forced: true } }), {
       action: 'kill',

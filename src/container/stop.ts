@@ -3,8 +3,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { Container } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
-import { isDeafProcess } from './runs/deaf.ts';
-import type { Ending } from './runs/run.ts';
+import { endingBy } from './runs/ending.ts';
 import { parseSignal } from './signals.ts';
 import type { ContainerStore } from './store.ts';
 import { assertCan } from './transitions.ts';
@@ -67,13 +66,7 @@ export class Stopper {
     assertCan('kill', container);
     if (await this.#cancelRestart(id)) return;
     const ends = signalNumber === 9 || signalNumber === parseSignal(config.StopSignal ?? 'SIGTERM');
-    const ending: Ending = {
-      action: 'kill',
-      signal: signalNumber,
-      at: new Date().toISOString(),
-      deaf: await isDeafProcess(container.state.pid, signalNumber),
-      forced: false,
-    };
+    const ending = await endingBy('kill', signalNumber, container.state.pid);
     store.transition(id, (state) => ({ ...state, ending, stoppedByUser: ends || state.stoppedByUser }), {
       action: 'kill',
       attributes: { signal: String(signalNumber) },

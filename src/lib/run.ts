@@ -63,7 +63,8 @@ export async function run(
   }
 }
 
-function killGroupOf(pid: number): void {
+/** Kills a process and the group it leads; one that is gone already is no error. */
+export function killGroupOf(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
