@@ -80,25 +80,26 @@ export async function sendLines(
 
 /**
  * The progress of a long operation: objects ended by CR LF. Until the first message a failure is an ordinary error
- * answer (the returned promise rejects), after it a message with `errorDetail`.
+ * answer (the returned promise rejects), after it a message with `errorDetail`; with `alwaysOk` it is such a message
+ * even when it is the first.
  */
 export async function sendProgress(
   reply: FastifyReply,
   operation: (onProgress: (message: ProgressMessage) => void) => Promise<void>,
+  { alwaysOk = false }: { readonly alwaysOk?: boolean } = {},
 ): Promise<void> {
-  let response: ServerResponse | undefined;
+  let begun: ServerResponse | undefined;
+  const response = () => (begun ??= begin(reply, { 'Content-Type': 'application/json' }));
   const onProgress = (message: ProgressMessage) => {
-    response ??= begin(reply, { 'Content-Type': 'application/json' });
-    if (response.writable) response.write(`${JSON.stringify(message)}\r\n`);
+    if (response().writable) response().write(`${JSON.stringify(message)}\r\n`);
   };
   try {
     await operation(onProgress);
-    response ??= begin(reply, { 'Content-Type': 'application/json' });
   } catch (error) {
-    if (response === undefined) throw error;
+    if (begun === undefined && !alwaysOk) throw error;
     const { message } = describeError(error);
     const code = buildExitCode(error);
     onProgress({ errorDetail: { ...(code === undefined ? {} : { code }), message }, error: message });
   }
-  response.end();
+  response().end();
 }

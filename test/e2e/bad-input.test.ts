@@ -277,6 +277,17 @@ describe('HTTP', () => {
       assert.match((JSON.parse(answer.body) as { message: string }).message, text);
     });
   }
+
+  test('an archive to load is answered with status 200 and an error in the stream, whatever it is', async () => {
+    const answer = await send('POST', '/v1.43/images/load', 'not a tar');
+    assert.equal(answer.status, 200);
+    const { error, errorDetail } = JSON.parse(answer.body) as {
+      error: string;
+      errorDetail: { message: string };
+    };
+    assert.match(error, /./);
+    assert.equal(errorDetail.message, error);
+  });
 });
 
 function send(method: string, path: string, body: string): Promise<{ status: number; body: string }> {

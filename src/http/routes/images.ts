@@ -63,10 +63,12 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     const quiet = query.flag('quiet');
     const platforms = query.platforms();
     const signal = calls.signalOf(request, reply);
-    await sendProgress(reply, async (onProgress) => {
+    // Docker tells even that the archive is none in the stream, and its client libraries look for it there.
+    const load = async (onProgress: (message: ProgressMessage) => void) => {
       const report = quiet ? onlyResults(onProgress) : onProgress;
       await images.load(request.raw, report, { platforms, signal });
-    });
+    };
+    await sendProgress(reply, load, { alwaysOk: true });
   });
 
   app.post('/images/prune', async (request) => images.prune(queryOf(request).filters(pruneFilters)));
