@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { contentDigestOf } from '../../src/registry/server/content-digest.ts';
 import { temporaryDirectory } from './files.ts';
@@ -149,7 +148,10 @@ export function descriptorOf(content: Buffer | string, mediaType: string) {
   return { mediaType, digest: contentDigestOf(content), size: Buffer.byteLength(content) };
 }
 
-export async function startRegistry(t: TestContext, options: RegistryOptions = {}): Promise<TestRegistry> {
+export async function startRegistry(
+  t: { after(cleanUp: () => unknown): void },
+  options: RegistryOptions = {},
+): Promise<TestRegistry> {
   const directory = temporaryDirectory(t);
   mkdirSync(directory, { recursive: true });
   const registry = new TestRegistry(directory, options);
