@@ -12,6 +12,8 @@ import { gzipSync } from 'node:zlib';
 import type { ProgressMessage } from '../api/index.ts';
 import { openContentStore } from '../content/index.ts';
 import { createImages, type Images } from '../image/index.ts';
+import { createHttpGet } from '../lib/http-get.ts';
+import { noProxies } from '../lib/http-proxy.ts';
 import { mount, unmount } from '../lib/native.ts';
 import { exitOf, start } from '../lib/process.ts';
 import { byteString, encodeTarEntry, type NewTarEntry, paddingOf, tarEnd } from '../lib/tar/index.ts';
@@ -60,7 +62,9 @@ async function openBench(t: TestContext): Promise<Bench> {
     },
   };
   const stores = { content, snapshots, layers, images };
-  const withSteps = (runner: StepRunner) => createBuilder({ root, metadata, stores, cache, steps: runner });
+  const httpGet = stack.use(createHttpGet(noProxies));
+  const withSteps = (runner: StepRunner) =>
+    createBuilder({ root, metadata, stores, cache, steps: runner, httpGet });
   const builder = withSteps(steps);
   return {
     builder,

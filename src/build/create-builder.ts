@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ProgressMessage } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Images, Transfers } from '../image/index.ts';
+import type { HttpGet } from '../lib/http-get.ts';
 import { shortId } from '../lib/ids.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Metadata } from '../metadata/index.ts';
@@ -28,6 +29,7 @@ export interface BuilderDependencies {
   readonly metadata: Metadata;
   readonly stores: LayerStores & { readonly images: Images };
   readonly steps: StepRunner;
+  readonly httpGet: HttpGet;
   /** Default: opened on `metadata`. */
   readonly cache?: BuildCache;
   /** Brings the images that builds start from; without it they have to be there. */
@@ -127,6 +129,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
       liveImages: live.images,
       lease,
       slots: parts.slots,
+      httpGet: parts.httpGet,
       temporary,
       ...(epoch !== undefined && epoch !== null && /^\d+$/.test(epoch)
         ? { epochMs: Number(epoch) * 1000 }

@@ -16,10 +16,13 @@ export const daemonCommand = defineCommand({
       short: 'H',
       shownDefault: `unix://${defaultSocket}`,
     }),
+    'http-proxy': text('HTTP proxy of pulls, pushes and downloads (default $HTTP_PROXY)'),
+    'https-proxy': text('HTTPS proxy of pulls, pushes and downloads (default $HTTPS_PROXY)'),
     'insecure-registry': list('Registries and networks that need no TLS'),
     'log-level': text('Set the logging level ("debug", "info")', { short: 'l', initial: 'info' }),
     'max-concurrent-downloads': int('Set the max concurrent downloads', { initial: 3 }),
     'max-concurrent-uploads': int('Set the max concurrent uploads', { initial: 5 }),
+    'no-proxy': text('Hosts and networks reached without a proxy (default $NO_PROXY)'),
     'registry-mirror': list('Preferred registry mirror of Docker Hub (URL)'),
     root: text('Directory of everything durable', { shownDefault: '"/var/lib/gantry"' }),
     runtime: text('Low-level runtime to use for containers: runc or crun', { initial: 'runc' }),
@@ -70,6 +73,11 @@ export const daemonCommand = defineCommand({
       ...(values.bip === '' ? {} : { bip: values.bip }),
       ...(tls === undefined ? {} : { tls }),
       registries: registriesOf(values),
+      proxies: {
+        ...(values['http-proxy'] === '' ? {} : { httpProxy: values['http-proxy'] }),
+        ...(values['https-proxy'] === '' ? {} : { httpsProxy: values['https-proxy'] }),
+        ...(values['no-proxy'] === '' ? {} : { noProxy: values['no-proxy'] }),
+      },
     });
     return 0;
   },

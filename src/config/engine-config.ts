@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import type { ProxyConfig } from '../lib/http-proxy.ts';
+import { environmentProxies } from './environment-proxies.ts';
 
 /** Docker's release and API that clients see. */
 export const dockerVersion = '28.2.2';
@@ -19,6 +21,8 @@ export interface EngineOptions {
   /** What a stop does when the stop signal can have no effect: wait as Docker does, or kill at once. Default wait. */
   readonly stopDeaf?: 'wait' | 'kill';
   readonly registries?: Partial<RegistryConfig>;
+  /** Default, each for itself: what the environment says. */
+  readonly proxies?: Partial<ProxyConfig>;
 }
 
 /** How registries are spoken to. */
@@ -50,6 +54,8 @@ export interface EngineConfig {
   /** Parent cgroup of containers, `/gantry-INSTANCE`. */
   readonly cgroupParent: string;
   readonly registries: RegistryConfig;
+  /** The proxies of pulls, pushes and downloads; containers know nothing of them. */
+  readonly proxies: ProxyConfig;
 }
 
 const defaultRegistries: RegistryConfig = {
@@ -76,5 +82,6 @@ export function engineConfig(options: EngineOptions = {}): EngineConfig {
     stopDeaf: options.stopDeaf ?? 'wait',
     cgroupParent: `/gantry-${instance}`,
     registries: Object.freeze({ ...defaultRegistries, ...options.registries }),
+    proxies: Object.freeze({ ...environmentProxies(), ...options.proxies }),
   });
 }

@@ -1,2 +1,3 @@
 export * from './cli-config.ts';
 export * from './engine-config.ts';
+export * from './environment-proxies.ts';

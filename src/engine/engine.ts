@@ -3,6 +3,7 @@ import type { Builder } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
 import type { Containers } from '../container/index.ts';
 import type { Images, Transfers } from '../image/index.ts';
+import type { HttpGet } from '../lib/http-get.ts';
 import type { Journal } from '../metadata/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
@@ -43,6 +44,8 @@ export interface Engine extends AsyncDisposable {
   readonly images: Images;
   readonly transfers: Transfers;
   readonly registry: RegistryClient;
+  /** Downloads, through the engine's proxies. */
+  readonly httpGet: HttpGet;
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly builder: Builder;

@@ -6,6 +6,7 @@ import { type EngineConfig, gantryVersion } from '../config/index.ts';
 import { type ContainerStore, createContainers, openContainerStore } from '../container/index.ts';
 import { openContentStore } from '../content/index.ts';
 import { createImages, createTransfers } from '../image/index.ts';
+import { createHttpGet } from '../lib/http-get.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { createNetworks } from '../network/index.ts';
 import { createRegistryClient } from '../registry/index.ts';
@@ -68,8 +69,11 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
       cached: () => cache.stepImages(),
     }),
   );
-  const { registries } = config;
-  const registry = stack.use(createRegistryClient({ ...registries, userAgent: `gantry/${gantryVersion}` }));
+  const { registries, proxies } = config;
+  const registry = stack.use(
+    createRegistryClient({ ...registries, proxies, userAgent: `gantry/${gantryVersion}` }),
+  );
+  const httpGet = stack.use(createHttpGet(proxies));
   const transfers = stack.use(
     createTransfers({
       metadata,
@@ -99,6 +103,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     steps: side.steps,
     cache,
     transfers,
+    httpGet,
   });
   const system = createSystem({ config, metadata, containers, images, volumes, builder, host, runtimeInfo });
   for (const { id, reason } of await images.repair()) {
@@ -121,6 +126,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     images,
     transfers,
     registry,
+    httpGet,
     networks,
     volumes,
     builder,

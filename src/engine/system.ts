@@ -89,9 +89,9 @@ async function readInfo(parts: SystemParts): Promise<object> {
     IndexServerAddress: `https://index.${defaultDomain}/v1/`,
     RegistryConfig: registryConfig(config),
     GenericResources: [],
-    HttpProxy: '',
-    HttpsProxy: '',
-    NoProxy: '',
+    HttpProxy: redacted(config.proxies.httpProxy),
+    HttpsProxy: redacted(config.proxies.httpsProxy),
+    NoProxy: config.proxies.noProxy,
     Name: host.hostname,
     Labels: [],
     ExperimentalBuild: false,
@@ -117,6 +117,11 @@ async function readInfo(parts: SystemParts): Promise<object> {
     CDISpecDirs: [],
     Warnings: warnings(host, about),
   };
+}
+
+/** A proxy's URL without the credentials it may hold. */
+function redacted(proxy: string): string {
+  return proxy.replace(/^(\w+:\/\/)?[^/@]*@/, '$1xxxxx:xxxxx@');
 }
 
 function registryConfig({ registries }: EngineConfig): object {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProgressMessage } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
-import { httpGet } from '../lib/http-get.ts';
+import type { HttpGet } from '../lib/http-get.ts';
 import type { RouteContext } from './context.ts';
 import { queryOf, referenceOf } from './query.ts';
 import { sendProgress } from './streams.ts';
@@ -23,7 +23,10 @@ export async function importImage(
   const message = query.optional('message') ?? `Imported from ${source}`;
   const signal = calls.signalOf(request, reply);
   await sendProgress(reply, async (onProgress) => {
-    const tar = source === '-' ? request.raw : await download(urlOf(source), onProgress, signal);
+    const tar =
+      source === '-'
+        ? request.raw
+        : await download(urlOf(source), { httpGet: engine.httpGet, onProgress, signal });
     const options = {
       changes: query.list('changes'),
       message,
@@ -45,8 +48,15 @@ function urlOf(source: string): string {
 
 async function download(
   url: string,
-  onProgress: (message: ProgressMessage) => void,
-  signal: AbortSignal,
+  {
+    httpGet,
+    onProgress,
+    signal,
+  }: {
+    readonly httpGet: HttpGet;
+    readonly onProgress: (message: ProgressMessage) => void;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Readable> {
   const response = await httpGet(url, signal);
   onProgress({ status: `Downloading from ${url}` });

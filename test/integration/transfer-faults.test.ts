@@ -6,6 +6,7 @@ import test, { after, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProgressMessage } from '../../src/api/index.ts';
 import { createTransfers, type Image, type Transfers } from '../../src/image/index.ts';
+import { noProxies } from '../../src/lib/http-proxy.ts';
 import { parseReference } from '../../src/oci/index.ts';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/index.ts';
 import { startRegistry } from '../support/docker-registry.ts';
@@ -48,6 +49,7 @@ async function openSide(
     insecureRegistries: [],
     registryMirrors: [],
     certificateDirectories: [],
+    proxies: noProxies,
     userAgent: 'test',
     stallMs: 1_000,
     ...options,

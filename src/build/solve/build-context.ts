@@ -1,5 +1,6 @@
 import type { ProgressMessage } from '../../api/index.ts';
 import type { Image, Images } from '../../image/index.ts';
+import type { HttpGet } from '../../lib/http-get.ts';
 import type { Slots } from '../../lib/slots.ts';
 import type { Lease } from '../../metadata/index.ts';
 import type { ImageId, Platform } from '../../oci/index.ts';
@@ -47,6 +48,7 @@ export interface BuildContext {
   readonly lease: Lease;
   readonly slots: Slots;
   readonly signal: AbortSignal;
+  readonly httpGet: HttpGet;
   /** Directory for what is downloaded. */
   readonly temporary: string;
   /** SOURCE_DATE_EPOCH in milliseconds, if given. */

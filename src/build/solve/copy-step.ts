@@ -135,7 +135,7 @@ async function remoteSource(
   url: string,
   { open, destination, checksum }: Remote,
 ): Promise<CopySource> {
-  const file = open.use(await download(url, context.temporary, context.signal));
+  const file = open.use(await download(url, context));
   if (checksum !== undefined) {
     const digest = `sha256:${await file.tree.digest(file.entry)}`;
     if (digest !== checksum) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
-import { httpGet } from '../../lib/http-get.ts';
+import type { HttpGet } from '../../lib/http-get.ts';
 import { type ByteString, byteString } from '../../lib/tar/index.ts';
 import type { Content, SourceTree, TreeEntry } from '../context/source-tree.ts';
 
@@ -24,11 +24,18 @@ export function isGit(source: string): boolean {
   return /^(?:git@|git:\/\/|ssh:\/\/)|^https?:\/\/.+\.git(?:[#?].*)?$/.test(source);
 }
 
-/** Fetches into a nameless file in `directory`. Rejects in Docker's words, without "ADD failed". */
-export async function download(url: string, directory: string, signal: AbortSignal): Promise<Download> {
+/** Fetches into a nameless file in `temporary`. Rejects in Docker's words, without "ADD failed". */
+export async function download(
+  url: string,
+  {
+    httpGet,
+    temporary,
+    signal,
+  }: { readonly httpGet: HttpGet; readonly temporary: string; readonly signal: AbortSignal },
+): Promise<Download> {
   const response = await httpGet(url, signal);
   const temporaryFile = 0o20200000;
-  const file = await open(directory, temporaryFile | 2, 0o600);
+  const file = await open(temporary, temporaryFile | 2, 0o600);
   try {
     const hash = createHash('sha256');
     let size = 0;

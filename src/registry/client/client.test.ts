@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { temporaryDirectory } from '../../../test/support/files.ts';
+import { noProxies } from '../../lib/http-proxy.ts';
 import { run } from '../../lib/run.ts';
 import { readHostTls } from './certificates.ts';
 import { parseChallenges } from './challenge.ts';
@@ -81,6 +82,7 @@ test('a host’s directory says which certificates are trusted and shown', async
   const ask = async () => {
     await using http = new Http({
       tlsOf: (one) => readHostTls([join(files, 'absent'), join(files, 'certs.d')], one),
+      proxies: noProxies,
       userAgent: 'test',
       stallMs: 10_000,
     });

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/index.ts';
+import type { ProxyConfig } from '../../lib/http-proxy.ts';
 import { defaultDomain, type Reference } from '../../oci/index.ts';
 import { discard } from './body.ts';
 import { type HostTls, readHostTls } from './certificates.ts';
@@ -12,6 +13,7 @@ import { Session } from './session.ts';
 
 export interface RegistryClientOptions extends RegistrySettings {
   readonly userAgent: string;
+  readonly proxies: ProxyConfig;
   /** Directories with certificates by host, the first that has the host counts. */
   readonly certificateDirectories: readonly string[];
   /** A connection that brings no byte for so long is broken; default a minute. */
@@ -32,6 +34,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const http = new Http({
     tlsOf,
     userAgent: options.userAgent,
+    proxies: options.proxies,
     stallMs: options.stallMs ?? usualStallMs,
   });
   const connections = new Connections(http);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { Agent, Dispatcher } from 'undici';
-import { EngineError } from '../../errors/index.ts';
+import type { Dispatcher } from 'undici';
+import { EngineError, isCode } from '../../errors/index.ts';
+import { type ProxyConfig, proxyOf } from '../../lib/http-proxy.ts';
 import { discard } from './body.ts';
 import type { HostTls } from './certificates.ts';
 import { networkError } from './network-error.ts';
@@ -26,6 +27,7 @@ export interface HttpResponse {
 
 export interface HttpOptions {
   readonly tlsOf: (host: string) => Promise<HostTls>;
+  readonly proxies: ProxyConfig;
   readonly userAgent: string;
   /** A connection that brings no byte for so long is broken. */
   readonly stallMs: number;
@@ -40,7 +42,7 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** HTTP with redirects, per-host certificates and errors in Docker's words. The library is loaded by the first request. */
 export class Http implements AsyncDisposable {
   readonly #options: HttpOptions;
-  readonly #agents = new Map<string, Promise<Agent>>();
+  readonly #agents = new Map<string, Promise<Dispatcher>>();
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -104,11 +106,14 @@ export class Http implements AsyncDisposable {
       };
     } catch (error) {
       signal?.throwIfAborted();
-      throw networkError(error, { method, url });
+      const failure = networkError(error, { method, url });
+      // Whoever mends what is trusted need not restart the engine.
+      if (isCode(failure, 'forbidden')) this.#forget(url);
+      throw failure;
     }
   }
 
-  #agent(url: URL): Promise<Agent> {
+  #agent(url: URL): Promise<Dispatcher> {
     let agent = this.#agents.get(url.origin);
     if (agent === undefined) {
       agent = this.#makeAgent(url);
@@ -118,15 +123,20 @@ export class Http implements AsyncDisposable {
     return agent;
   }
 
-  async #makeAgent({ protocol, host }: URL): Promise<Agent> {
-    const secure = protocol === 'https:';
-    const [undici, tls] = await Promise.all([import('undici'), secure ? this.#options.tlsOf(host) : {}]);
-    return new undici.Agent({
-      bodyTimeout: this.#options.stallMs,
-      connect: { timeout: connectMs, ...tls },
-      pipelining: 1,
-      allowH2: false,
-    });
+  #forget({ origin }: URL): void {
+    const agent = this.#agents.get(origin);
+    this.#agents.delete(origin);
+    agent?.then((one) => one.close()).catch(() => undefined);
+  }
+
+  async #makeAgent(url: URL): Promise<Dispatcher> {
+    const secure = url.protocol === 'https:';
+    const [undici, tls] = await Promise.all([import('undici'), secure ? this.#options.tlsOf(url.host) : {}]);
+    const options = { bodyTimeout: this.#options.stallMs, pipelining: 1, allowH2: false };
+    const connect = { timeout: connectMs, ...tls };
+    const uri = proxyOf(url, this.#options.proxies);
+    if (uri === undefined) return new undici.Agent({ ...options, connect });
+    return new undici.ProxyAgent({ ...options, uri, requestTls: connect, connectTimeout: connectMs });
   }
 }
 

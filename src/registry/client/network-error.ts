@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { EngineError, isAbortError, messageOf } from '../../errors/index.ts';
 
 interface SystemError extends Error {
@@ -5,6 +6,7 @@ interface SystemError extends Error {
   readonly address?: string;
   readonly port?: number;
   readonly hostname?: string;
+  readonly cert?: { readonly subjectaltname?: string };
 }
 
 /**
@@ -12,8 +14,9 @@ interface SystemError extends Error {
  * connection refused`. An abort passes as it is. `url` must carry no credentials.
  */
 export function networkError(error: unknown, request: { readonly method: string; readonly url: URL }): Error {
-  if (error instanceof EngineError || isAbortError(error)) return error as Error;
-  const reason = reasonOf(firstCause(error), request.url);
+  const refusal = proxyRefusal(error);
+  if (refusal === undefined && (error instanceof EngineError || isAbortError(error))) return error as Error;
+  const reason = refusal ?? reasonOf(firstCause(error), request.url);
   const method = request.method.charAt(0) + request.method.slice(1).toLowerCase();
   // Signed storage URLs carry their secret in the query.
   const { origin, pathname } = request.url;
@@ -22,6 +25,12 @@ export function networkError(error: unknown, request: { readonly method: string;
       ? 'forbidden'
       : 'unavailable';
   return new EngineError(code, `${method} ${JSON.stringify(origin + pathname)}: ${reason}`, { cause: error });
+}
+
+/** Why a proxy opened no tunnel, as the words of its status: the library tells it by an abort. */
+function proxyRefusal(error: unknown): string | undefined {
+  const [, status] = /^Proxy response \((\d+)\)/.exec(messageOf(error)) ?? [];
+  return status === undefined ? undefined : (STATUS_CODES[status] ?? `status ${status}`);
 }
 
 /** Several addresses of one host are told as one error of several. */
@@ -71,6 +80,12 @@ function reasonOf(error: unknown, url: URL): string {
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_GET_ISSUER_CERT':
       return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+    case 'ERR_TLS_CERT_ALTNAME_INVALID': {
+      const names = ((error as SystemError).cert?.subjectaltname ?? '').replace(/\b(?:DNS|IP Address):/g, '');
+      return names === ''
+        ? `tls: failed to verify certificate: x509: certificate is not valid for any names, but wanted to match ${url.hostname}`
+        : `tls: failed to verify certificate: x509: certificate is valid for ${names}, not ${url.hostname}`;
+    }
     case 'CERT_HAS_EXPIRED':
       return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
     default:

@@ -1,4 +1,4 @@
-import { gantryVersion } from '../../../config/index.ts';
+import { environmentProxies, gantryVersion } from '../../../config/index.ts';
 import { createRegistryClient } from '../../client/index.ts';
 import type { CacheConfig } from '../config/registry-config.ts';
 import type { Origin } from '../protocol/origin.ts';
@@ -66,6 +66,7 @@ function settingsOf({ upstream, certificates }: CacheConfig, stallMs: number) {
   return {
     insecureRegistries: protocol === 'http:' ? [host] : [],
     registryMirrors: [],
+    proxies: environmentProxies(),
     certificateDirectories: certificates === undefined ? usualCertificates : [certificates],
     userAgent: `gantry-registry/${gantryVersion}`,
     stallMs,
