@@ -39,6 +39,8 @@ export interface LifecycleDeps {
   readonly logger: Logger;
 }
 
+const sigkill = 9;
+
 /**
  * Starts containers and follows each run to its end. One lock a container orders start, exit and removal;
  * nobody holds it while waiting for a process.
@@ -188,7 +190,6 @@ export class Lifecycle {
     const { id } = container.record;
     const { action, signalNumber: signal } = options;
     const ended = waiters.wait(id, 'not-running');
-    const wasPaused = container.state.paused;
     const ending = await endingBy(action, signal, container.state.pid);
     if (ending.deaf)
       logger.info({ container: id, signal }, 'the container has no handler for its stop signal');
@@ -197,14 +198,15 @@ export class Lifecycle {
       attributes: { signal: String(signal) },
     });
     await this.signal(container, signal);
-    if (wasPaused) await runtime.resume(id);
+    // SIGKILL thaws by itself; anything else is seen only once it moves.
+    if (signal !== sigkill && (await runtime.state(id))?.status === 'paused') await runtime.resume(id);
     const waitsMs = ending.deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
     if (await settles(ended, waitsMs)) return;
     store.transition(id, (state) => ({ ...state, ending: { ...ending, forced: true } }), {
       action: 'kill',
-      attributes: { signal: '9' },
+      attributes: { signal: String(sigkill) },
     });
-    await this.signal(container, 9);
+    await this.signal(container, sigkill);
     if (await settles(ended, 10_000)) return;
     throw new EngineError('internal', `container ${id} did not end 10 s after SIGKILL`);
   }

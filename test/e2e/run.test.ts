@@ -186,6 +186,20 @@ describe('names and listing', () => {
     docker('rm', '-f', 'web', 'busy');
   });
 
+  test('a paused container ends when it is stopped, and when it is removed by force', () => {
+    const script = 'trap "exit 3" TERM; sleep 1000 & wait';
+    for (let round = 0; round < 5; round += 1) {
+      docker('run', '-d', '--name', 'frozen', 'base:1', 'sh', '-c', script);
+      docker('pause', 'frozen');
+      docker('rm', '-f', 'frozen');
+    }
+    docker('run', '-d', '--name', 'frozen', 'base:1', 'sh', '-c', script);
+    docker('pause', 'frozen');
+    docker('stop', 'frozen');
+    assert.equal(docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'frozen'), 'exited 3');
+    docker('rm', 'frozen');
+  });
+
   test('top, pause, unpause, kill, wait, restart', () => {
     docker(
       'run',
