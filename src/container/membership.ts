@@ -58,13 +58,14 @@ async function change(
   },
 ): Promise<void> {
   const { endpoints, deps, live } = options;
-  const changed = { ...record, endpoints };
   if (!state.running || state.connection === undefined) {
-    deps.store.save({ record: changed, state });
+    deps.store.save({ record: { ...record, endpoints }, state });
     return;
   }
   const connection = await live(state.connection);
-  deps.store.save({ record: changed, state: { ...state, connection } });
+  // Its name or health may have changed meanwhile.
+  const now = deps.store.current(record.id);
+  deps.store.save({ record: { ...now.record, endpoints }, state: { ...now.state, connection } });
   await deps.launcher.updateFiles(record, state.connection, connection);
 }
 
