@@ -17,6 +17,7 @@ import {
   ipForce,
   type KernelNames,
   kernelNames,
+  listLinks,
   listNamespaces,
   nft,
   readHost,
@@ -122,6 +123,7 @@ class BridgeNetworks implements Networks {
       if (address !== undefined) await this.#ports.adopt(containerId, address, connection.ports);
     }
     await this.#removeOrphans(running);
+    await this.#restoreInterfaces(running);
     await nft(tableScript(config.instance, bridgeRulesOf(records), this.#ports.rules()));
     await Promise.all([this.#firewall.open(), this.#reopenResolvers(running)]);
     this.#firewallCheckedMs = Date.now();
@@ -278,6 +280,21 @@ class BridgeNetworks implements Networks {
       }),
     );
     await ipForce(lines);
+  }
+
+  /** A disconnect that was cut off took an interface that the container's row names. */
+  async #restoreInterfaces(running: readonly RunningContainer[]): Promise<void> {
+    const links = new Set(await listLinks());
+    for (const { containerId, connection } of running) {
+      const lost = Object.values(connection.endpoints).filter(
+        ({ EndpointID, IPAddress }) => IPAddress !== '' && !links.has(this.#names.veth(EndpointID)),
+      );
+      try {
+        await this.#live.restore(connection, lost);
+      } catch (error) {
+        this.#warn(`Cannot bring container ${containerId} back onto its networks`, error);
+      }
+    }
   }
 
   /** `ip` lines that remove namespaces and links of ours that none of the given containers uses. */

@@ -4,7 +4,7 @@ import { randomId } from '../lib/ids.ts';
 import { macOf, parseSubnet } from './addresses.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { Connection, ConnectRequest } from './networks.ts';
-import { builtinNames, type NetworkRecord } from './records.ts';
+import { type BridgeRecord, builtinNames, type NetworkRecord } from './records.ts';
 import type { SandboxEndpoint, Sandboxes } from './sandbox.ts';
 
 /** Where endpoints get their addresses and ids from. */
@@ -30,6 +30,20 @@ export function makeEndpoint(
     address,
     prefix: parseSubnet(bridge.subnet).prefix,
     gateway: record.internal ? '' : bridge.gateway,
+  };
+}
+
+/** The endpoint that `settings` were made of. */
+export function endpointFrom(settings: EndpointSettings, { device, mtu }: BridgeRecord): SandboxEndpoint {
+  return {
+    networkId: settings.NetworkID,
+    endpointId: settings.EndpointID,
+    bridge: device,
+    mtu,
+    mac: settings.MacAddress,
+    address: settings.IPAddress,
+    prefix: settings.IPPrefixLen,
+    gateway: settings.Gateway,
   };
 }
 

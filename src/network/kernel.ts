@@ -69,6 +69,11 @@ export async function readNamespace(path: string): Promise<HostLink[]> {
   return JSON.parse(stdout || '[]') as HostLink[];
 }
 
+/** Names of the interfaces in the engine's own namespace. */
+export async function listLinks(): Promise<string[]> {
+  return readdir('/sys/class/net');
+}
+
 export async function listNamespaces(): Promise<string[]> {
   try {
     return await readdir(namespaceDirectory);

@@ -1,7 +1,7 @@
 import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { NetworkState } from './attachments.ts';
-import { hasNames, makeEndpoint, settingsOf, storedEndpoints } from './endpoint-settings.ts';
+import { endpointFrom, hasNames, makeEndpoint, settingsOf, storedEndpoints } from './endpoint-settings.ts';
 import { readNamespace } from './kernel.ts';
 import type { Connection, JoinRequest, LeaveRequest } from './networks.ts';
 import type { Publisher } from './publisher.ts';
@@ -77,6 +77,23 @@ export class LiveMemberships {
     endpoints.attach(containerId, storedEndpoints(containerId, containerName, remaining), records.all());
     records.recordUse('disconnect', containerId, [record.id]);
     return { ...remaining, ports };
+  }
+
+  /** Makes interfaces anew that a running container has lost. */
+  async restore(connection: Connection, lost: readonly EndpointSettings[]): Promise<void> {
+    const { sandboxes, records } = this.#state;
+    const gatewayId = this.#gatewayOf(connection)?.EndpointID;
+    for (const settings of lost) {
+      const bridge = records.get(settings.NetworkID)?.bridge;
+      if (bridge === undefined) continue;
+      const { devices } = await this.#look(connection);
+      const device = freeDevice(devices);
+      const endpoint = endpointFrom(settings, bridge);
+      await sandboxes.add(connection.namespacePath, endpoint, { device, isGateway: false });
+      if (settings.EndpointID === gatewayId) {
+        await sandboxes.routeBy(connection.namespacePath, { gateway: settings.Gateway, device });
+      }
+    }
   }
 
   /** The way out, and what is published, go over to another endpoint. */
