@@ -166,7 +166,10 @@ class LocalVolumes implements Volumes {
   }
 
   async recover(containers: ReadonlySet<string>): Promise<void> {
-    await recoverDirectories(this.#root, new Set(this.#rows.all().map(({ name }) => name)));
+    const rows = this.#rows.all();
+    // For a start that was cut off; containers that run keep their own copy of the mount.
+    for (const { name } of rows.filter(hasMount)) unmountOptions(this.#pathOf(name));
+    await recoverDirectories(this.#root, new Set(rows.map(({ name }) => name)));
     for (const id of this.#rows.allUsers()) {
       if (containers.has(id)) continue;
       await this.removeAnonymous(id);
