@@ -51,6 +51,7 @@ export class HealthMonitor implements RunObserver {
         );
       },
     });
+    loop.paused = state.paused;
     this.#loops.set(id, loop);
   }
 
@@ -85,7 +86,7 @@ export class HealthMonitor implements RunObserver {
     const execId = randomId();
     const { pid, attachment } = await runtime.exec(
       id,
-      { execId, process, terminal: false, stdin: false, attach: true },
+      { execId, process, terminal: false, stdin: false, attach: true, endsWithEngine: true },
       signal,
     );
     const kill = () => {

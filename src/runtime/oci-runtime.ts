@@ -29,6 +29,8 @@ export interface ExecOptions {
   readonly process: ProcessSpec;
   readonly terminal: boolean;
   readonly stdin: boolean;
+  /** A later engine's `recoverExecs` ends it, for nobody waits for it any more. */
+  readonly endsWithEngine?: boolean;
 }
 
 export interface Exit {
@@ -101,6 +103,8 @@ export interface OciRuntime extends AsyncDisposable {
   ): Promise<void>;
   /** Forgets an ended exec's files. */
   deleteExec(id: string, execId: string): Promise<void>;
+  /** Forgets the files of execs that an earlier engine began and that have ended; the others go on. */
+  recoverExecs(): Promise<void>;
 }
 
 export interface LogRecord {

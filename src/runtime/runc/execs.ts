@@ -2,14 +2,15 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
+import { killGroupOf } from '../../lib/run.ts';
 import type { Attachment, ExecOptions, Exit } from '../oci-runtime.ts';
 import { attachTo } from './attachment.ts';
 import { execError, runtimeMessage } from './errors.ts';
-import { killMonitor, readExit, writeExit } from './exits.ts';
+import { isMonitorOf, killMonitor, monitorPid, readExit, writeExit } from './exits.ts';
 import { notRunning, type RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { type Monitor, startMonitor } from './monitor.ts';
-import { exists, readOptional } from './state.ts';
+import { exists, namesIn, readOptional } from './state.ts';
 import type { Size, Terminals } from './terminals.ts';
 
 export interface StartedExec {
@@ -36,7 +37,12 @@ export class Execs {
     if (!(await exists(this.#host.layout.container(id)))) throw notRunning(id);
     const directory = this.#host.layout.exec(id, options.execId);
     const process = join(directory, monitorFiles.process);
-    const meta: MonitorMeta = { sockets: directory, stdin: options.stdin, terminal: options.terminal };
+    const meta: MonitorMeta = {
+      sockets: directory,
+      stdin: options.stdin,
+      terminal: options.terminal,
+      ...(options.endsWithEngine === true ? { endsWithEngine: true } : {}),
+    };
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const [args] = await Promise.all([
       this.#host.monitorArgs({ id, uuid: options.execId, directory }),
@@ -96,6 +102,28 @@ export class Execs {
 
   async forget(id: string, execId: string): Promise<void> {
     await rm(this.#host.layout.exec(id, execId), { recursive: true, force: true });
+  }
+
+  async recover(): Promise<void> {
+    for (const id of await namesIn(this.#host.layout.allExecs)) {
+      if (!(await exists(this.#host.layout.container(id)))) {
+        await rm(this.#host.layout.execs(id), { recursive: true, force: true });
+        continue;
+      }
+      for (const execId of await namesIn(this.#host.layout.execs(id))) await this.#recover(id, execId);
+    }
+  }
+
+  async #recover(id: string, execId: string): Promise<void> {
+    const directory = this.#host.layout.exec(id, execId);
+    const monitored = await isMonitorOf(await monitorPid(directory), directory);
+    if (monitored && (await readMeta(directory))?.endsWithEngine !== true) return;
+    if (monitored) {
+      const pid = await pidOf(directory);
+      if (pid > 0) killGroupOf(pid);
+      await killMonitor(directory);
+    }
+    await this.forget(id, execId);
   }
 
   async #attach(

@@ -10,17 +10,20 @@ export interface Layout {
   /** A monitor's directory (see `monitorFiles`) for a container, and for an exec. */
   container(id: string): string;
   exec(id: string, execId: string): string;
-  /** All execs of a container. */
+  /** All execs of a container, and of all containers. */
   execs(id: string): string;
+  readonly allExecs: string;
 }
 
 export function layoutOf(run: string, program: string): Layout {
-  const execs = (id: string) => join(run, 'x', id);
+  const allExecs = join(run, 'x');
+  const execs = (id: string) => join(allExecs, id);
   return {
     root: join(run, program),
     containers: join(run, 'c'),
     container: (id) => join(run, 'c', id),
     execs,
+    allExecs,
     exec: (id, execId) => join(execs(id), execId),
   };
 }
@@ -41,6 +44,7 @@ export interface MonitorMeta {
   readonly sockets: string;
   readonly stdin: boolean;
   readonly terminal: boolean;
+  readonly endsWithEngine?: boolean;
 }
 
 /** `undefined` where there is no monitor's directory. */

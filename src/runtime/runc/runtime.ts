@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
@@ -15,7 +15,7 @@ import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { startMonitor } from './monitor.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
-import { type ContainerState, exists, isAlive, readContainerState, statusOf } from './state.ts';
+import { type ContainerState, exists, isAlive, namesIn, readContainerState, statusOf } from './state.ts';
 import { type Size, Terminals } from './terminals.ts';
 
 export interface RuncRuntimeOptions {
@@ -56,6 +56,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     waitExec: (id, execId, signal) => execs.wait(id, execId, signal),
     resizeExec: (id, execId, size) => execs.resize(id, execId, size),
     deleteExec: (id, execId) => execs.forget(id, execId),
+    recoverExecs: () => execs.recover(),
     [Symbol.asyncDispose]: async () => {
       host[Symbol.dispose]();
     },
@@ -268,15 +269,6 @@ function signalProcess(pid: number, signalNumber: number): boolean {
     return true;
   } catch (error) {
     if (hasErrno(error, 'ESRCH')) return false;
-    throw error;
-  }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
 import type { RuntimeStatus } from '../oci-runtime.ts';
@@ -81,6 +81,16 @@ export async function exists(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** What is in a directory, nothing if it is not there. */
+export async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }
