@@ -58,6 +58,8 @@ export interface RunState {
   readonly restartCount: number;
   /** Stopped by a client: the restart policy leaves it alone. */
   readonly stoppedByUser: boolean;
+  /** The record names limits that the running container may not have yet. */
+  readonly updating?: boolean;
   readonly connection?: Connection;
   readonly health?: Health;
   /** What was asked of this run last. */

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Networks } from '../network/index.ts';
-import type { Exit, OciRuntime } from '../runtime/index.ts';
+import type { Exit, OciRuntime, RuntimeStatus } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -11,6 +11,7 @@ import type { Remover } from './remove.ts';
 import { startsWithDaemon } from './restart.ts';
 import type { Ending } from './runs/run.ts';
 import type { ContainerStore } from './store.ts';
+import { applyLimits } from './update.ts';
 
 export interface RecoverDeps {
   readonly store: ContainerStore;
@@ -32,18 +33,21 @@ export interface RecoverDeps {
  */
 export async function recover(deps: RecoverDeps): Promise<void> {
   const { store, runtime, networks } = deps;
-  const alive: Container[] = [];
+  const alive: { readonly container: Container; readonly status: RuntimeStatus }[] = [];
   const gone: Container[] = [];
   for (const container of store.all()) {
     // Its making was not synced: after a power loss it may be gone.
     await mkdir(join(deps.storage.directory, container.record.id), { recursive: true, mode: 0o710 });
     const status = await runtime.state(container.record.id);
     const runs = status !== undefined && (status.status === 'running' || status.status === 'paused');
-    if (container.state.running && !container.state.restarting && runs) alive.push(container);
-    else gone.push(container);
+    if (container.state.running && !container.state.restarting && runs) {
+      alive.push({ container, status: status.status });
+    } else {
+      gone.push(container);
+    }
   }
   await networks.recover(
-    alive.flatMap(({ record, state }) =>
+    alive.flatMap(({ container: { record, state } }) =>
       state.connection === undefined
         ? []
         : [{ containerId: record.id, containerName: record.name.slice(1), connection: state.connection }],
@@ -51,7 +55,31 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   );
   for (const container of gone) await settle(container, deps);
   await dropUnknown(deps);
-  for (const container of alive) deps.lifecycle.follow(container);
+  await runtime.recoverExecs();
+  for (const { container, status } of alive) {
+    await resumeUpdate(container, deps);
+    deps.lifecycle.follow(adopt(container, status, store));
+  }
+}
+
+/** A running container as it is: the kernel knows whether it is paused, and a stop that it outlived has not been. */
+function adopt(
+  { record: { id }, state }: Container,
+  status: RuntimeStatus,
+  store: ContainerStore,
+): Container {
+  const paused = status === 'paused';
+  if (state.paused === paused && !state.stoppedByUser) return store.current(id);
+  return store.transition(id, (before) => ({ ...before, paused, stoppedByUser: false }));
+}
+
+async function resumeUpdate(container: Container, deps: RecoverDeps): Promise<void> {
+  if (container.state.updating !== true) return;
+  try {
+    await applyLimits(container, deps);
+  } catch (error) {
+    deps.logger.error({ container: container.record.id, err: error }, 'cannot finish the update');
+  }
 }
 
 /** Starts the containers that do not run and whose restart policy wants them to, in the background. */

@@ -105,7 +105,7 @@ export interface NewRun {
 }
 
 export function started(state: RunState, run: NewRun): RunState {
-  const { connection: _old, health: _before, ending: _past, ...rest } = state;
+  const { connection: _old, health: _before, ending: _past, updating: _done, ...rest } = state;
   return {
     ...rest,
     running: true,

@@ -51,11 +51,35 @@ export async function updateContainer(
     ...(restart === undefined ? {} : { RestartPolicy: restart }),
   };
   assertResources(hostConfig, host);
-  if (state.running && !state.restarting && Object.keys(limits).length > 0) {
-    await runtime.update(record.id, createResources(hostConfig));
+  const live = state.running && !state.restarting && Object.keys(limits).length > 0;
+  const changed = { ...record, hostConfig };
+  if (!live) {
+    store.save({ record: changed, state }, { action: 'update' });
+    return { Warnings: [] };
   }
-  store.save({ record: { ...record, hostConfig }, state }, { action: 'update' });
+  // The record first, so that a start of the engine can finish an update that was cut off.
+  const updating = store.save({ record: changed, state: { ...state, updating: true } });
+  try {
+    await applyLimits(updating, { store, runtime });
+  } catch (error) {
+    const now = store.current(record.id);
+    store.save({ ...now, record: { ...now.record, hostConfig: record.hostConfig } });
+    throw error;
+  }
+  store.note(store.current(record.id), { action: 'update' });
   return { Warnings: [] };
+}
+
+/** Gives a running container the limits of its record. */
+export async function applyLimits(
+  { record }: Container,
+  { store, runtime }: Pick<UpdateDeps, 'store' | 'runtime'>,
+): Promise<void> {
+  try {
+    await runtime.update(record.id, createResources(record.hostConfig));
+  } finally {
+    store.transition(record.id, ({ updating: _done, ...rest }) => rest);
+  }
 }
 
 function changedPolicy(policy: RestartPolicy | undefined): RestartPolicy | undefined {

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { engineConfig } from '../../src/config/index.ts';
+import { openDaemon, runCommand, type TestDaemon } from '../support/daemon.ts';
+import { runClient } from '../support/docker-client.ts';
+
+// What a start of the daemon finds when the one before was killed in the middle of something.
+
+let engine: TestDaemon;
+before(async () => {
+  engine = await openDaemon();
+});
+after(async () => {
+  await engine.destroy();
+});
+
+const docker = (...args: string[]) => engine.ok(args);
+const run = (name: string, ...options: string[]) =>
+  docker('run', '-d', '--name', name, ...options, 'base:1', 'sleep', '1000');
+const show = (name: string, format: string) => docker('inspect', '-f', format, name);
+
+/** The daemon is killed, `meanwhile` happens, and it starts again. */
+async function crash(meanwhile: () => void | Promise<void> = () => undefined): Promise<void> {
+  await engine.end('SIGKILL');
+  await meanwhile();
+  await engine.start();
+}
+
+function ok(program: string, ...args: string[]): void {
+  const { code, stderr } = runCommand(program, args);
+  assert.equal(code, 0, `${program} ${args.join(' ')}: ${stderr}`);
+}
+
+async function eventually(check: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !check(); waited += 50) {
+    assert.ok(waited < 10_000, what);
+    await sleep(50);
+  }
+}
+
+test('a pause or unpause that was not written down is found in the kernel', async () => {
+  const id = run('freezes');
+  const { run: directory } = engineConfig({ root: engine.root });
+  const runc = (verb: string) => {
+    ok('runc', '--root', join(directory, 'runc'), verb, id);
+  };
+  await crash(() => {
+    runc('pause');
+  });
+  assert.equal(show('freezes', '{{.State.Status}}'), 'paused');
+  docker('unpause', 'freezes');
+  docker('pause', 'freezes');
+  await crash(() => {
+    runc('resume');
+  });
+  assert.equal(show('freezes', '{{.State.Status}}'), 'running');
+  assert.equal(docker('exec', 'freezes', 'echo', 'moves'), 'moves');
+  docker('rm', '-f', 'freezes');
+});
+
+test('no health check is made in a container that was paused before the start', async () => {
+  const health = ['--health-cmd', 'true', '--health-interval', '100ms', '--health-timeout', '300ms'];
+  run('sound', ...health, '--health-retries', '1');
+  await eventually(() => show('sound', '{{.State.Health.Status}}') === 'healthy', 'it is not healthy');
+  docker('pause', 'sound');
+  await crash();
+  await sleep(1000);
+  assert.equal(show('sound', '{{.State.Status}} {{.State.Health.Status}}'), 'paused healthy');
+  docker('rm', '-f', 'sound');
+});
+
+test('a health check that was running ends with its daemon', async () => {
+  const id = run('probed', '--health-cmd', 'sleep 1001', '--health-interval', '100ms');
+  const probes = () =>
+    docker('top', id, '-o', 'pid,args')
+      .split('\n')
+      .filter((line) => line.includes('sleep 1001'));
+  await eventually(() => probes().length > 0, 'no health check begins');
+  const old = probes();
+  await crash();
+  const left = probes().filter((line) => old.includes(line));
+  assert.deepEqual(left, []);
+  docker('rm', '-f', 'probed');
+});
+
+test('an interface that a cut-off disconnect took is there again, and the way out with it', async () => {
+  docker('network', 'create', 'first');
+  docker('network', 'create', 'second');
+  const id = run('joined', '--network', 'first');
+  docker('network', 'connect', 'second', 'joined');
+  const { instance } = engineConfig({ root: engine.root });
+  const endpoint = (network: string) =>
+    show('joined', `{{(index .NetworkSettings.Networks "${network}").EndpointID}}`).slice(0, 4);
+  const addresses = () =>
+    ['first', 'second'].map((name) =>
+      show('joined', `{{(index .NetworkSettings.Networks "${name}").IPAddress}}`),
+    );
+  const [was, gateway] = [addresses(), show('joined', '{{.NetworkSettings.Networks.first.Gateway}}')];
+  const veths = [endpoint('first'), endpoint('second')];
+  await crash(() => {
+    for (const digits of veths) ok('ip', 'link', 'del', `gtv${instance}${digits}`);
+  });
+  assert.deepEqual(addresses(), was);
+  const inside = docker('exec', id, 'ip', '-4', 'addr');
+  for (const address of was)
+    assert.ok(inside.includes(`inet ${address}/`), `${address} is not in\n${inside}`);
+  assert.match(
+    docker('exec', id, 'ip', 'route'),
+    new RegExp(`^default via ${gateway.replaceAll('.', '\\.')} `, 'm'),
+  );
+  docker('exec', id, 'ping', '-c', '1', '-w', '3', gateway);
+  docker('network', 'disconnect', 'second', 'joined');
+  docker('rm', '-f', 'joined');
+  docker('network', 'rm', 'first', 'second');
+});
+
+test("what a cut-off start mounted for a volume's options is not mounted any more", async () => {
+  const options = ['type=tmpfs', 'device=tmpfs', 'o=size=1m'].flatMap((option) => ['-o', option]);
+  docker('volume', 'create', ...options, 'optioned');
+  docker('create', '--name', 'mounts', '-v', 'optioned:/data', 'base:1', 'true');
+  const path = join(engine.root, 'volumes/optioned/_data');
+  await crash(() => {
+    ok('mount', '-t', 'tmpfs', 'tmpfs', path);
+  });
+  assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(path));
+  docker('start', '-a', 'mounts');
+  docker('rm', 'mounts');
+  docker('volume', 'rm', 'optioned');
+});
+
+test('the files of execs that ended meanwhile are removed, and a running one goes on', async () => {
+  const id = run('host');
+  const execs = join(engineConfig({ root: engine.root }).run, 'x');
+  docker('exec', '-d', id, 'sleep', '0.5');
+  docker('exec', '-d', id, 'sleep', '1000');
+  const orphan = join(execs, '0'.repeat(64), '0'.repeat(64));
+  await crash(async () => {
+    mkdirSync(orphan, { recursive: true });
+    await sleep(1500);
+  });
+  await eventually(() => readdirSync(join(execs, id)).length === 1, 'the files of the ended exec are left');
+  assert.match(docker('top', id), /sleep 1000[^]*sleep 1000/);
+  assert.ok(!existsSync(orphan), 'files of an exec of no container are left');
+  docker('rm', '-f', id);
+});
+
+test('a stop that was cut off leaves the restart policy at work', async () => {
+  const script = 'trap "" TERM; while :; do sleep 1; done';
+  docker('run', '-d', '--name', 'lasting', '--restart', 'unless-stopped', 'base:1', 'sh', '-c', script);
+  await sleep(300);
+  const stopping = runClient(engine, ['stop', '-t', '30', 'lasting']);
+  await sleep(1000);
+  await crash();
+  assert.notEqual((await stopping).code, 0);
+  assert.equal(show('lasting', '{{.State.Status}}'), 'running');
+  process.kill(Number(show('lasting', '{{.State.Pid}}')), 'SIGKILL');
+  await eventually(
+    () => show('lasting', '{{.RestartCount}} {{.State.Running}}') === '1 true',
+    'it is not restarted',
+  );
+  docker('rm', '-f', 'lasting');
+});
