@@ -13,6 +13,7 @@ import type {
   HostConfig,
 } from '../api/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
+import type { Images } from '../image/index.ts';
 import { Measurements } from '../lib/measurements.ts';
 import type { Platform } from '../oci/index.ts';
 import type { Archives } from './archive.ts';
@@ -212,10 +213,11 @@ export class Operations implements Containers {
   async list(options: ListOptions): Promise<ContainerSummary[]> {
     const { store, services } = this.#deps;
     this.#measured.retain(new Set(store.all().map(({ record }) => record.id)));
+    const imageName = imageNames(services.images);
     const found = select(store, services.images, options).map(async (container) => {
       const { size } = options;
       const sizes = size === false ? undefined : await this.#sizes(container, size === 'recent');
-      return summaryView(container, this.#imageName(container), sizes);
+      return summaryView(container, imageName(container), sizes);
     });
     const settled = await Promise.allSettled(found);
     return settled.flatMap((one) => {
@@ -224,17 +226,6 @@ export class Operations implements Containers {
       if (isCode(one.reason, 'notFound')) return [];
       throw one.reason;
     });
-  }
-
-  /** As the client named it, unless that name means another image by now. */
-  #imageName({ record }: Container): string {
-    const { images } = this.#deps.services;
-    try {
-      return images.resolve(record.config.Image).id === record.imageId ? record.config.Image : record.imageId;
-    } catch (error) {
-      if (error instanceof EngineError) return record.imageId;
-      throw error;
-    }
   }
 
   async inspect(name: string, options: { readonly size: boolean }): Promise<ContainerInspect> {
@@ -374,5 +365,23 @@ export class Operations implements Containers {
       images: services.images,
       runtime: services.runtime,
     });
+  }
+}
+
+/** A container's image as the client named it, unless that name means another image by now. Looks each name up once. */
+function imageNames(images: Images): (container: Container) => string {
+  const idOf = new Map<string, string | undefined>();
+  return ({ record: { config, imageId } }) => {
+    if (!idOf.has(config.Image)) idOf.set(config.Image, idOfImage(images, config.Image));
+    return idOf.get(config.Image) === imageId ? config.Image : imageId;
+  };
+}
+
+function idOfImage(images: Images, name: string): string | undefined {
+  try {
+    return images.resolve(name).id;
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
   }
 }
