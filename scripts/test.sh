@@ -27,7 +27,7 @@ node=$PWD/node_modules/node/bin/node
 PATH=$PWD/node_modules/.bin:$PATH
 export PATH
 if [ $# -eq 0 ]; then
-  set -- 'src/**/*.test.ts' 'test/architecture.test.ts' 'test/integration/*.test.ts' 'test/e2e/*.test.ts'
+  set -- 'src/**/*.test.ts' 'test/architecture.test.ts' 'test/integration/*.test.ts' 'test/e2e/*.test.ts' 'test/stress/*.test.ts'
   leaks=test/leaks.test.ts
 else
   leaks=''

@@ -29,7 +29,7 @@ function monitorsOf(run: string): string[] {
   return namesIn('/proc').flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];
     const args = textOf(`/proc/${pid}/cmdline`).split('\0');
-    if (!args[0]?.endsWith('conmon') || !args.some((arg) => arg.includes(run)) || args.includes('--exec'))
+    if (!args[0]?.endsWith('conmon') || !args.some((arg) => arg.includes(run)) || args.includes('-e'))
       return [];
     return [args[args.indexOf('-c') + 1] ?? ''];
   });
