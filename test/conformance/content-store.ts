@@ -174,6 +174,21 @@ export function contentStoreConformance(name: string, open: (t: TestContext) => 
     follower.destroy();
     await closed;
   });
+
+  test(`${name}: the description is the last one given, and neither it nor a blob is a stray`, async (t) => {
+    const store = await open(t);
+    assert.equal(await store.described(), undefined);
+    const { size } = await store.put(bytes);
+    await using partial = await store.resume({ digest: digestOf('another'), size: 7 });
+    await partial.append(Readable.from([Buffer.from('ano')]));
+    for (const manifests of [[], [{ mediaType: 'application/octet-stream', digest, size }]]) {
+      await store.describe({ schemaVersion: 2, manifests });
+      const described = JSON.parse((await store.described()) ?? '') as { manifests: unknown };
+      assert.deepEqual(described.manifests, manifests);
+    }
+    assert.deepEqual(await store.strays({ remove: true }), []);
+    assert.deepEqual(await store.info(digest), { digest, size });
+  });
 }
 
 function* chunksOf(bytes: Buffer): Generator<Buffer> {

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -186,5 +187,92 @@ export function testSnapshotter(name: string, open: OpenSnapshotter): void {
     const { bytes, inodes } = await snapshots.usage('c');
     assert.equal(bytes, 'changed'.length);
     assert.ok(inodes > 5);
+  });
+
+  test(`${name}: compare() tells what differs between two trees, but for times`, async (t) => {
+    const snapshots = await open(t);
+    await layer(snapshots, base, undefined, (root) => {
+      for (const directory of ['same', 'gone/deep', 'turned'])
+        mkdirSync(join(root, directory), { recursive: true });
+      for (const file of ['same/a', 'gone/deep/b', 'turned/c', 'grown', 'touched']) {
+        writeFileSync(join(root, file), file);
+      }
+    });
+    await layer(snapshots, top, base, (root) => {
+      rmSync(join(root, 'gone'), { recursive: true });
+      rmSync(join(root, 'turned'), { recursive: true });
+      writeFileSync(join(root, 'turned'), 'now a file');
+      writeFileSync(join(root, 'grown'), 'grown a lot');
+      utimesSync(join(root, 'touched'), 1, 1);
+      mkdirSync(join(root, 'new/sub'), { recursive: true });
+      writeFileSync(join(root, 'new/sub/d'), 'd');
+    });
+    await using before = await snapshots.view(base);
+    await using after = await snapshots.view(top);
+    const expected = [
+      { kind: 'removed', path: '/gone', size: 0, before: 'gone/deep/b'.length },
+      { kind: 'changed', path: '/grown', size: 11, before: 5 },
+      { kind: 'added', path: '/new', size: 0, before: 0 },
+      { kind: 'added', path: '/new/sub', size: 0, before: 0 },
+      { kind: 'added', path: '/new/sub/d', size: 1, before: 0 },
+      { kind: 'changed', path: '/turned', size: 10, before: 'turned/c'.length },
+    ];
+    assert.deepEqual(await snapshots.compare({ before: before.root, after: after.root }), expected);
+    assert.deepEqual(await snapshots.compare({ before: after.root, after: after.root }), []);
+    const all = await snapshots.compare({ before: undefined, after: before.root });
+    assert.deepEqual(
+      all.map(({ kind, path }) => `${kind} ${path}`),
+      ['gone', 'gone/deep', 'gone/deep/b', 'grown', 'same', 'same/a', 'touched', 'turned', 'turned/c'].map(
+        (path) => `added /${path}`,
+      ),
+    );
+    await assert.rejects(
+      snapshots.compare({ before: before.root, after: after.root, signal: AbortSignal.abort() }),
+      { name: 'AbortError' },
+    );
+  });
+
+  test(`${name}: layerChanges() tells what a layer carries`, async (t) => {
+    const snapshots = await open(t);
+    await layer(snapshots, base, undefined, (root) => {
+      writeFileSync(join(root, 'kept'), 'kept');
+      writeFileSync(join(root, 'gone'), 'gone');
+    });
+    await layer(snapshots, middle, base, (root) => {
+      rmSync(join(root, 'gone'));
+      writeFileSync(join(root, 'new'), 'new');
+      chmodSync(join(root, 'kept'), 0o600);
+    });
+    const lines = async (layerName: typeof base) =>
+      (await snapshots.layerChanges(layerName)).map(({ kind, path, size, before }) => [
+        kind,
+        path,
+        size,
+        before,
+      ]);
+    assert.deepEqual(await lines(base), [
+      ['added', '/gone', 4, 0],
+      ['added', '/kept', 4, 0],
+    ]);
+    assert.deepEqual(await lines(middle), [
+      ['removed', '/gone', 0, 4],
+      ['changed', '/kept', 4, 4],
+      ['added', '/new', 3, 0],
+    ]);
+    await assert.rejects(snapshots.layerChanges(top), { code: 'notFound' });
+  });
+
+  test(`${name}: what belongs to a snapshot is no stray`, async (t) => {
+    const snapshots = await open(t);
+    await layer(snapshots, base, undefined, (root) => {
+      writeFileSync(join(root, 'a'), 'a');
+    });
+    await snapshots.prepare('c', base, { initLayer: true });
+    await snapshots.mount('c');
+    await using view = await snapshots.view(base);
+    assert.deepEqual(snapshots.strays({ remove: true }), []);
+    assert.equal(readFileSync(join(view.root, 'a'), 'utf8'), 'a');
+    assert.deepEqual(snapshots.list().active, ['c']);
+    await assert.rejects(snapshots.remove(base), { code: 'conflict' });
   });
 }
