@@ -20,6 +20,11 @@ export interface EngineOptions {
   readonly shutdown?: 'keep' | 'stop';
   /** What a stop does when the stop signal can have no effect: wait as Docker does, or kill at once. Default wait. */
   readonly stopDeaf?: 'wait' | 'kill';
+  /**
+   * The process has adopted orphans (`adoptOrphans`) and nothing else to do with them, so that the engine may reap any
+   * child it finds ended. Default false; the daemon does.
+   */
+  readonly adoptsOrphans?: boolean;
   readonly registries?: Partial<RegistryConfig>;
   /** Default, each for itself: what the environment says. */
   readonly proxies?: Partial<ProxyConfig>;
@@ -53,6 +58,7 @@ export interface EngineConfig {
   readonly stopDeaf: 'wait' | 'kill';
   /** Parent cgroup of containers, `/gantry-INSTANCE`. */
   readonly cgroupParent: string;
+  readonly adoptsOrphans: boolean;
   readonly registries: RegistryConfig;
   /** The proxies of pulls, pushes and downloads; containers know nothing of them. */
   readonly proxies: ProxyConfig;
@@ -81,6 +87,7 @@ export function engineConfig(options: EngineOptions = {}): EngineConfig {
     shutdown: options.shutdown ?? 'keep',
     stopDeaf: options.stopDeaf ?? 'wait',
     cgroupParent: `/gantry-${instance}`,
+    adoptsOrphans: options.adoptsOrphans ?? false,
     registries: Object.freeze({ ...defaultRegistries, ...options.registries }),
     proxies: Object.freeze({ ...environmentProxies(), ...options.proxies }),
   });

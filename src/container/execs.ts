@@ -28,6 +28,11 @@ export interface ExecsDeps {
   readonly processOf: (container: Container, request: ExecCreateRequest) => Promise<ProcessSpec>;
 }
 
+/** Whether a container shares process ids with the host or another container. */
+export function sharesPids({ record }: Container): boolean {
+  return record.hostConfig.PidMode !== '';
+}
+
 /** Ended execs are kept this long for `exec inspect`. */
 const keepMs = 300_000;
 
@@ -99,6 +104,7 @@ export class Execs {
         terminal: tty,
         stdin: request.AttachStdin === true && attach,
         attach,
+        sharesPids: sharesPids(container),
       });
       exec.pid = run.pid;
       exec.running = true;

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { randomId } from '../lib/ids.ts';
 import { killGroupOf } from '../lib/run.ts';
 import type { OciRuntime } from '../runtime/index.ts';
+import { sharesPids } from './execs.ts';
 import { HealthLoop, healthSettings, initialHealth } from './health.ts';
 import type { RunObserver } from './lifecycle.ts';
 import type { Container } from './record.ts';
@@ -86,7 +87,15 @@ export class HealthMonitor implements RunObserver {
     const execId = randomId();
     const { pid, attachment } = await runtime.exec(
       id,
-      { execId, process, terminal: false, stdin: false, attach: true, endsWithEngine: true },
+      {
+        execId,
+        process,
+        terminal: false,
+        stdin: false,
+        attach: true,
+        sharesPids: sharesPids(store.current(id)),
+        endsWithEngine: true,
+      },
       signal,
     );
     const kill = () => {

@@ -44,7 +44,9 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
   // Contexts of builds that a killed engine ran.
   await rm(join(config.root, 'build'), { recursive: true, force: true });
 
-  const runtime = stack.use(createRuncRuntime({ run: config.run, program: config.runtime }));
+  const runtime = stack.use(
+    createRuncRuntime({ run: config.run, program: config.runtime, adopts: config.adoptsOrphans }),
+  );
   const [runtimeInfo, host] = await Promise.all([runtime.probe(), prepareHost(logger)]);
   const metadata = stack.use(openMetadata(join(config.root, 'gantry.db')));
   // The lock says that nobody else works on this root: a lease left over guards nothing.

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { pino } from 'pino';
 import { type EngineOptions, engineConfig } from '../config/index.ts';
 import { startEngine } from '../engine/index.ts';
+import { adoptOrphans } from '../lib/orphans.ts';
 import { createHttpServer, type TlsFiles } from './index.ts';
 
 export interface DaemonOptions extends EngineOptions {
@@ -15,7 +16,8 @@ export interface DaemonOptions extends EngineOptions {
  * Rejects, with everything undone, when it cannot start.
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const config = engineConfig(options);
+  adoptOrphans();
+  const config = engineConfig({ ...options, adoptsOrphans: true });
   const logger = pino(
     { level: config.debug ? 'debug' : 'info', base: null },
     pino.destination({ dest: 2, sync: true }),

@@ -5,6 +5,7 @@ import koffi from 'koffi';
 import { watchProcess } from './fd-socket.ts';
 import { systemError } from './native.ts';
 import { missingProgram } from './process.ts';
+import { reapChild } from './reap-child.ts';
 
 /**
  * posix_spawn(3). Node's own spawn forks, and copying the page tables of a process with 100 MiB takes the only
@@ -28,7 +29,6 @@ const setDefaults = libc.func(
 );
 const pipeCall = libc.func('int pipe2(_Out_ int *fds, int flags)');
 const duplicate = libc.func('int fcntl(int fd, int command, int least)');
-const waitCall = libc.func('int waitpid(int pid, _Out_ int *status, int options)');
 
 /** Larger than glibc's opaque structs on any architecture. */
 const structBytes = 1024;
@@ -161,9 +161,7 @@ function check(result: unknown, path: string): void {
 }
 
 function reap(pid: number): number {
-  const status = [0];
-  if ((waitCall(pid, status, 0) as number) !== pid) throw systemError('waitpid', String(pid));
-  const [value = 0] = status;
-  const signal = value & 0x7f;
-  return signal === 0 ? (value >> 8) & 0xff : 128 + signal;
+  const exitCode = reapChild(pid);
+  if (exitCode === undefined) throw systemError('waitpid', String(pid));
+  return exitCode;
 }

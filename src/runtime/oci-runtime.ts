@@ -29,6 +29,8 @@ export interface ExecOptions {
   readonly process: ProcessSpec;
   readonly terminal: boolean;
   readonly stdin: boolean;
+  /** The container shares process ids with others, to whom what its processes leave behind may go. */
+  readonly sharesPids?: boolean;
   /** A later engine's `recoverExecs` ends it, for nobody waits for it any more. */
   readonly endsWithEngine?: boolean;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -460,6 +461,53 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       const result = await execOutput(id, { args: ['sh', '-c', 'sleep 50 & echo hi'] });
       assert.deepEqual(result, { stdout: 'hi\n', stderr: '', exitCode: 0 });
       assert.equal((await runtime.pids(id)).length, 2);
+    });
+
+    test('exec() carries 20 MB each way, and goes on when its client is gone', async (t) => {
+      const { id } = await started(t, { args: ['sleep', '100'] });
+      const start = async (...args: string[]) => {
+        const execId = randomId();
+        const { process } = runtimeSpec({ args, rootfs: '', cgroup: '' });
+        const { attachment } = await runtime.exec(id, {
+          ...{ execId, process, terminal: false, stdin: true, attach: true },
+        });
+        assert.ok(attachment);
+        return { execId, attachment };
+      };
+      const cat = await start('cat');
+      const [block, blocks] = [Buffer.alloc(1_000_000, 'b'), 20];
+      const sending = (async () => {
+        for (let sent = 0; sent < blocks; sent += 1) {
+          if (!cat.attachment.input.write(block)) await once(cat.attachment.input, 'drain');
+        }
+        cat.attachment.input.end();
+      })();
+      await delay(100);
+      let received = 0;
+      for await (const { data } of cat.attachment.output) received += data.length;
+      await sending;
+      assert.equal(received, block.length * blocks);
+      assert.equal((await runtime.waitExec(id, cat.execId)).exitCode, 0);
+
+      const left = await start(
+        'sh',
+        '-c',
+        'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done; yes | head -c 3000000; exit 4',
+      );
+      assert.equal(await firstLine(left.attachment), '1\n');
+      await left.attachment[Symbol.asyncDispose]();
+      assert.equal((await runtime.waitExec(id, left.execId, AbortSignal.timeout(60_000))).exitCode, 4);
+      const unread = await start('sh', '-c', 'exec <&-; sleep 0.1; exit 5');
+      unread.attachment.input.write(block);
+      assert.equal((await runtime.waitExec(id, unread.execId, AbortSignal.timeout(60_000))).exitCode, 5);
+      await unread.attachment[Symbol.asyncDispose]();
+    });
+
+    test('exec() has none of the engine’s descriptors and variables', async (t) => {
+      const { id } = await started(t, { args: ['sleep', '100'] });
+      const { stdout } = await execOutput(id, { args: ['sh', '-c', 'ls /proc/self/fd | wc -l; env'] });
+      assert.match(stdout, /^4\n/);
+      assert.doesNotMatch(stdout, /_OCI|TMPDIR|NODE|TZ=|GOGC/);
     });
 
     test('exec() whose monitor was killed ends with 137, its process too', async (t) => {

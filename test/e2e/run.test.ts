@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 
 // docker run and its options, as the unmodified CLI sees them.
@@ -291,6 +292,47 @@ describe('exec', () => {
     assert.ok(BigInt(`0x${caps}`) > 0xa80425fbn);
   });
 });
+
+test('the daemon, which adopts what execs run, leaves no ended process behind', async () => {
+  docker(
+    'run',
+    '-d',
+    '--name',
+    'zombies',
+    '--health-cmd',
+    'true',
+    '--health-interval',
+    '1s',
+    'base:1',
+    'sleep',
+    '1000',
+  );
+  docker('run', '-d', '--name', 'hostpid', '--pid', 'host', 'base:1', 'sleep', '1000');
+  for (const name of ['zombies', 'hostpid']) {
+    assert.equal(docker('exec', name, 'sh', '-c', '(sleep 0.2; true) & echo started'), 'started');
+    docker('exec', '-d', name, 'sh', '-c', 'sleep 0.1 & true');
+    assert.equal(engine.docker(['exec', name, 'nope']).code, 127);
+  }
+  docker('exec', '-d', 'zombies', 'sleep', '1000');
+  docker('rm', '-f', 'zombies', 'hostpid');
+  docker('run', '--rm', 'base:1', 'true');
+  const ended = () =>
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter(
+        (pid) => statusOf(pid).includes(`\nPPid:\t${engine.pid}\n`) && statusOf(pid).includes('State:\tZ'),
+      );
+  for (const deadline = Date.now() + 60_000; ended().length > 0 && Date.now() < deadline; await sleep(100));
+  assert.deepEqual(ended(), []);
+});
+
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return ''; // It is gone.
+  }
+}
 
 describe('cp', () => {
   test('copies files and directories both ways, running or not', () => {

@@ -3,6 +3,8 @@ import { Writable } from 'node:stream';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { connectSeqpacket } from '../../lib/fd-socket.ts';
 import type { Attachment } from '../oci-runtime.ts';
+import { discard } from './discard.ts';
+import { type OutputChunk, OutputQueue } from './output-queue.ts';
 
 export interface AttachTarget {
   /** The directory of conmon's `attach` socket. */
@@ -14,12 +16,6 @@ export interface AttachTarget {
   readonly alive: () => Promise<boolean>;
 }
 
-type Chunk = Awaited<
-  ReturnType<AsyncIterator<{ stream: 'stdout' | 'stderr'; data: Buffer }>['next']>
->['value'];
-
-/** Bytes of output held for a client before the process has to wait for it, as on a pipe. */
-const highWater = 1 << 20;
 /** conmon reads at most 32 KiB of a packet and drops the rest. [conmon src/config.h CONN_SOCK_BUF_SIZE] */
 const packetBytes = 16 << 10;
 const stallCheckMs = 2000;
@@ -50,21 +46,19 @@ export async function attachTo(target: AttachTarget): Promise<Attachment> {
 }
 
 /** The packets of one socket, each a byte that names the stream (2 stdout, 3 stderr) and data. */
-class Output implements AsyncIterable<NonNullable<Chunk>> {
+class Output implements AsyncIterable<OutputChunk> {
   readonly #socket: Socket;
   readonly #alive: () => Promise<boolean>;
-  readonly #chunks: { stream: 'stdout' | 'stderr'; data: Buffer }[] = [];
-  #bytes = 0;
-  #ended = false;
-  #wake: (() => void) | undefined;
+  readonly #queue: OutputQueue;
   #stall: NodeJS.Timeout | undefined;
   #unbounded = false;
 
   constructor(socket: Socket, alive: () => Promise<boolean>) {
     this.#socket = socket;
     this.#alive = alive;
+    this.#queue = new OutputQueue({ pause: () => this.#pause(), resume: () => this.#resume() });
     socket.on('data', (packet: Buffer) => {
-      this.#take(packet);
+      this.#queue.push({ stream: packet[0] === 3 ? 'stderr' : 'stdout', data: packet.subarray(1) });
     });
     for (const event of ['end', 'error', 'close'] as const) {
       socket.on(event, () => {
@@ -74,38 +68,17 @@ class Output implements AsyncIterable<NonNullable<Chunk>> {
   }
 
   close(): void {
-    this.#ended = true;
     clearTimeout(this.#stall);
     this.#socket.destroy();
-    this.#wake?.();
+    this.#queue.end();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<{ stream: 'stdout' | 'stderr'; data: Buffer }> {
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        this.#bytes -= chunk.data.length;
-        if (this.#bytes < highWater / 2) this.#resume();
-        yield chunk;
-      } else if (this.#ended) {
-        return;
-      } else {
-        const woken = Promise.withResolvers<void>();
-        this.#wake = woken.resolve;
-        await woken.promise;
-        this.#wake = undefined;
-      }
-    }
-  }
-
-  #take(packet: Buffer): void {
-    this.#chunks.push({ stream: packet[0] === 3 ? 'stderr' : 'stdout', data: packet.subarray(1) });
-    this.#bytes += packet.length - 1;
-    if (this.#bytes > highWater && !this.#unbounded && !this.#socket.isPaused()) this.#pause();
-    this.#wake?.();
+  [Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
+    return this.#queue[Symbol.asyncIterator]();
   }
 
   #pause(): void {
+    if (this.#unbounded || this.#socket.isPaused()) return;
     this.#socket.pause();
     this.#stall = setTimeout(() => {
       void this.#whileStalled();
@@ -113,7 +86,7 @@ class Output implements AsyncIterable<NonNullable<Chunk>> {
   }
 
   async #whileStalled(): Promise<void> {
-    if (!this.#socket.isPaused() || this.#ended) return;
+    if (!this.#socket.isPaused() || this.#queue.ended) return;
     if (await this.#alive()) {
       this.#stall = setTimeout(() => {
         void this.#whileStalled();
@@ -157,14 +130,6 @@ function inputTo(socket: Socket): Writable {
         socket.end(() => {
           done();
         });
-    },
-  });
-}
-
-function discard(): Writable {
-  return new Writable({
-    write: (_chunk, _encoding, done) => {
-      done();
     },
   });
 }

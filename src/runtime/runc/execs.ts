@@ -1,9 +1,12 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, hasErrno } from '../../errors/index.ts';
+import { EngineError } from '../../errors/index.ts';
+import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
+import { reapChild } from '../../lib/reap-child.ts';
 import { killGroupOf } from '../../lib/run.ts';
 import type { Attachment, ExecOptions, Exit } from '../oci-runtime.ts';
+import { AdoptedExec, kill } from './adopted-exec.ts';
 import { attachTo } from './attachment.ts';
 import { execError, runtimeMessage } from './errors.ts';
 import { isMonitorOf, killMonitor, monitorPid, readExit, writeExit } from './exits.ts';
@@ -18,10 +21,19 @@ export interface StartedExec {
   readonly attachment?: Attachment;
 }
 
-/** Further processes in running containers, each with a monitor of its own. */
+interface Target {
+  /** The container. */
+  readonly id: string;
+  readonly directory: string;
+  readonly options: ExecOptions & { readonly attach: boolean };
+}
+
+/** Further processes in running containers: our children where that is possible, else with a monitor of their own. */
 export class Execs {
   readonly #host: RuntimeHost;
   readonly #terminals: Terminals;
+  /** By their directories, until forgotten. */
+  readonly #adopted = new Map<string, AdoptedExec>();
 
   constructor(host: RuntimeHost, terminals: Terminals) {
     this.#host = host;
@@ -36,27 +48,54 @@ export class Execs {
     signal?.throwIfAborted();
     if (!(await exists(this.#host.layout.container(id)))) throw notRunning(id);
     const directory = this.#host.layout.exec(id, options.execId);
-    const process = join(directory, monitorFiles.process);
-    const meta: MonitorMeta = {
-      sockets: directory,
-      stdin: options.stdin,
-      terminal: options.terminal,
-      ...(options.endsWithEngine === true ? { endsWithEngine: true } : {}),
-    };
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const [args] = await Promise.all([
-      this.#host.monitorArgs({ id, uuid: options.execId, directory }),
-      writeFile(join(directory, monitorFiles.meta), JSON.stringify(meta)),
-      writeFile(process, JSON.stringify(options.process)),
+    await Promise.all([
+      writeFile(join(directory, monitorFiles.meta), JSON.stringify(metaOf(directory, options))),
+      writeFile(join(directory, monitorFiles.process), JSON.stringify(options.process)),
     ]);
+    const adopt = this.#host.adopts && options.attach && !options.terminal && options.sharesPids !== true;
+    return adopt
+      ? this.#startAdopted({ id, directory, options }, signal)
+      : this.#startMonitored({ id, directory, options }, signal);
+  }
+
+  async #startAdopted({ id, directory, options }: Target, signal?: AbortSignal): Promise<StartedExec> {
+    const starting = AdoptedExec.start(this.#host, {
+      id,
+      directory,
+      stdin: options.stdin,
+      failure: (log) => startError(this.#host.program, id, log),
+    });
+    try {
+      const exec = await raceAbort(starting, signal);
+      this.#adopted.set(directory, exec);
+      return exec;
+    } catch (error) {
+      const exec = await starting.catch(() => undefined);
+      if (exec !== undefined) await exec.kill();
+      await this.forget(id, options.execId);
+      throw error;
+    }
+  }
+
+  async #startMonitored({ id, directory, options }: Target, signal?: AbortSignal): Promise<StartedExec> {
+    const meta = metaOf(directory, options);
     const monitor = startMonitor({
       cwd: directory,
       temporary: this.#host.run,
       path: this.#host.path,
       attach: options.attach,
       args: [
-        ...args,
-        ...['-b', directory, '-l', 'none', '-e', '--exec-process-spec', process],
+        ...(await this.#host.monitorArgs({ id, uuid: options.execId, directory })),
+        ...[
+          '-b',
+          directory,
+          '-l',
+          'none',
+          '-e',
+          '--exec-process-spec',
+          join(directory, monitorFiles.process),
+        ],
         ...(options.attach ? ['--exec-attach'] : []),
         ...(options.terminal ? ['-t', '--leave-stdin-open'] : []),
         ...(options.stdin ? ['-i'] : []),
@@ -85,6 +124,8 @@ export class Execs {
 
   async wait(id: string, execId: string, signal?: AbortSignal): Promise<Exit> {
     const directory = this.#host.layout.exec(id, execId);
+    const adopted = this.#adopted.get(directory);
+    if (adopted !== undefined) return raceAbort(adopted.exit, signal);
     const recorded = await readExit(directory);
     if (recorded !== undefined) return recorded;
     if ((await readMeta(directory)) === undefined) throw noSuchExec(execId);
@@ -101,7 +142,10 @@ export class Execs {
   }
 
   async forget(id: string, execId: string): Promise<void> {
-    await rm(this.#host.layout.exec(id, execId), { recursive: true, force: true });
+    const directory = this.#host.layout.exec(id, execId);
+    this.#adopted.delete(directory);
+    if (this.#host.adopts) this.#host.orphans.note();
+    await rm(directory, { recursive: true, force: true });
   }
 
   async recover(): Promise<void> {
@@ -117,13 +161,18 @@ export class Execs {
   async #recover(id: string, execId: string): Promise<void> {
     const directory = this.#host.layout.exec(id, execId);
     const monitored = await isMonitorOf(await monitorPid(directory), directory);
-    if (monitored && (await readMeta(directory))?.endsWithEngine !== true) return;
-    if (monitored) {
-      const pid = await pidOf(directory);
-      if (pid > 0) killGroupOf(pid);
-      await killMonitor(directory);
-    }
+    const ends = (await readMeta(directory))?.endsWithEngine === true;
+    if (monitored && !ends) return;
+    const pid = await pidOf(directory);
+    if (ends && (await isProcessOf(pid, id))) killGroupOf(pid);
+    if (monitored) await killMonitor(directory);
     await this.forget(id, execId);
+  }
+
+  /** Adopted execs go on without us, as when the engine is killed. */
+  [Symbol.dispose](): void {
+    for (const { attachment } of this.#adopted.values()) attachment.close();
+    this.#adopted.clear();
   }
 
   async #attach(
@@ -149,12 +198,27 @@ export class Execs {
 
   async #kill(directory: string): Promise<void> {
     const pid = await pidOf(directory);
-    try {
-      if (pid > 0) process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      if (!hasErrno(error, 'ESRCH')) throw error;
-    }
+    if (pid === 0) return;
+    using watch = watchProcess(pid);
+    kill(pid);
+    await watch?.ended;
+    // One of ours that is not reaped would keep its container from ending.
+    reapChild(pid);
   }
+}
+
+function metaOf(directory: string, { stdin, terminal, endsWithEngine }: ExecOptions): MonitorMeta {
+  return {
+    sockets: directory,
+    stdin,
+    terminal,
+    ...(endsWithEngine === true ? { endsWithEngine: true } : {}),
+  };
+}
+
+/** Tells a process of a container from a later one with its pid: a cgroup of a container has its id in its path. */
+async function isProcessOf(pid: number, id: string): Promise<boolean> {
+  return pid > 0 && ((await readOptional(`/proc/${pid}/cgroup`)) ?? '').includes(id);
 }
 
 async function pidOf(directory: string): Promise<number> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { type ProcessWatch, watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
+import { reapChild } from '../../lib/reap-child.ts';
 import type { Exit } from '../oci-runtime.ts';
 import { monitorFiles } from './layout.ts';
 import { exists, readOptional } from './state.ts';
@@ -63,11 +64,12 @@ export class Monitors implements Disposable {
   }
 
   async #follow(directory: string, lost: () => Promise<void>): Promise<void> {
-    const watch = await watchMonitor(directory);
-    if (watch !== undefined) {
+    const monitor = await watchMonitor(directory);
+    if (monitor !== undefined) {
       const pending = this.#pending.get(directory);
-      if (pending !== undefined) pending.watch = watch;
-      await watch.ended;
+      if (pending !== undefined) pending.watch = monitor.watch;
+      await monitor.watch.ended;
+      reapChild(monitor.pid);
     }
     if (!(await exists(join(directory, monitorFiles.exit)))) await lost();
   }
@@ -81,10 +83,12 @@ interface Pending {
 
 /** Ends a monitor, and with it a runtime command that it waits for. */
 export async function killMonitor(directory: string): Promise<void> {
-  using watch = await watchMonitor(directory);
-  if (watch === undefined) return;
-  process.kill(await monitorPid(directory), 'SIGKILL');
+  const monitor = await watchMonitor(directory);
+  if (monitor === undefined) return;
+  using watch = monitor.watch;
+  process.kill(monitor.pid, 'SIGKILL');
   await watch.ended;
+  reapChild(monitor.pid);
 }
 
 /** 0 or NaN when there is none yet. */
@@ -92,12 +96,15 @@ export async function monitorPid(directory: string): Promise<number> {
   return Number(await readOptional(join(directory, monitorFiles.monitorPid)));
 }
 
-async function watchMonitor(directory: string): Promise<ProcessWatch | undefined> {
+async function watchMonitor(
+  directory: string,
+): Promise<{ readonly pid: number; readonly watch: ProcessWatch } | undefined> {
   const pid = await monitorPid(directory);
   if (!(pid > 0)) return undefined;
   const watch = watchProcess(pid);
   // Only after the watch is open is it certain that the pid stays the same process.
-  if (watch === undefined || (await isMonitorOf(pid, directory))) return watch;
+  if (watch === undefined) return undefined;
+  if (await isMonitorOf(pid, directory)) return { pid, watch };
   watch[Symbol.dispose]();
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
+import { OrphanSweep } from '../../lib/orphans.ts';
 import { run } from '../../lib/run.ts';
 import { runtimeMessage } from './errors.ts';
 import { Monitors } from './exits.ts';
@@ -10,6 +11,8 @@ export interface HostOptions {
   readonly run: string;
   readonly program: 'runc' | 'crun';
   readonly path: string;
+  /** See `RuncRuntimeOptions`. */
+  readonly adopts: boolean;
 }
 
 /** What containers and execs share: the directories, the runtime program and the monitors being waited for. */
@@ -17,7 +20,10 @@ export class RuntimeHost implements Disposable {
   readonly program: 'runc' | 'crun';
   readonly path: string;
   readonly run: string;
+  readonly adopts: boolean;
   readonly layout: Layout;
+  /** Only when the process adopts orphans is there anything to reap. */
+  readonly orphans = new OrphanSweep();
   readonly monitors = new Monitors();
   #programFile: Promise<string> | undefined;
 
@@ -25,6 +31,7 @@ export class RuntimeHost implements Disposable {
     this.program = options.program;
     this.path = options.path;
     this.run = options.run;
+    this.adopts = options.adopts;
     this.layout = layoutOf(options.run, options.program);
   }
 
@@ -49,6 +56,12 @@ export class RuntimeHost implements Disposable {
     throw new EngineError('internal', `${action}: ${message || `exit code ${result.exitCode}`}`);
   }
 
+  /** The absolute path of the runtime program. */
+  programPath(): Promise<string> {
+    this.#programFile ??= findProgram(this.program, this.path);
+    return this.#programFile;
+  }
+
   /** conmon's arguments for any monitor. */
   async monitorArgs(target: {
     readonly id: string;
@@ -56,9 +69,8 @@ export class RuntimeHost implements Disposable {
     readonly directory: string;
   }): Promise<string[]> {
     const { id, uuid, directory } = target;
-    this.#programFile ??= findProgram(this.program, this.path);
     return [
-      ...['--api-version', '1', '-c', id, '-u', uuid, '-n', id, '-r', await this.#programFile],
+      ...['--api-version', '1', '-c', id, '-u', uuid, '-n', id, '-r', await this.programPath()],
       ...['-p', join(directory, monitorFiles.pid), '-P', join(directory, monitorFiles.monitorPid)],
       // Without a socket directory of its own conmon puts its sockets into the bundle, whatever that path's length.
       ...['--persist-dir', directory, '--full-attach', '--no-sync-log'],
@@ -68,6 +80,7 @@ export class RuntimeHost implements Disposable {
 
   [Symbol.dispose](): void {
     this.monitors[Symbol.dispose]();
+    this.orphans[Symbol.dispose]();
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
+import { reapChild } from '../../lib/reap-child.ts';
 import type { Attachment, CreateOptions, Exit, OciRuntime, RuntimeStatus } from '../oci-runtime.ts';
 import type { RuntimeResources } from '../spec.ts';
 import { attachTo } from './attachment.ts';
@@ -24,6 +25,11 @@ export interface RuncRuntimeOptions {
   readonly program: 'runc' | 'crun';
   /** Where programs are looked for, colon-separated. */
   readonly path?: string;
+  /**
+   * The process adopts orphans (`adoptOrphans`): what an attached exec without a terminal runs then becomes its child,
+   * and needs no monitor. Default false.
+   */
+  readonly adopts?: boolean;
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -31,7 +37,11 @@ const sigkill = 9;
 
 /** The OCI runtime on runc (or crun) with conmon as monitor. */
 export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
-  const host = new RuntimeHost({ ...options, path: options.path ?? defaultPath });
+  const host = new RuntimeHost({
+    ...options,
+    path: options.path ?? defaultPath,
+    adopts: options.adopts ?? false,
+  });
   const terminals = new Terminals();
   const containers = new Containers(host, terminals);
   const execs = new Execs(host, terminals);
@@ -58,6 +68,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     deleteExec: (id, execId) => execs.forget(id, execId),
     recoverExecs: () => execs.recover(),
     [Symbol.asyncDispose]: async () => {
+      execs[Symbol.dispose]();
       host[Symbol.dispose]();
     },
   };
@@ -150,6 +161,7 @@ class Containers {
     const directory = this.#host.layout.container(id);
     // The monitor writes its exit file on the way out; it must not come back after the removal.
     if (await exists(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
+    if (this.#host.adopts) this.#host.orphans.note();
     await Promise.all([
       rm(directory, { recursive: true, force: true }),
       rm(this.#host.layout.execs(id), { recursive: true, force: true }),
@@ -237,6 +249,7 @@ class Containers {
       signalProcess(state.pid, sigkill);
       await thawForKill(state);
       await watch?.ended;
+      if (this.#host.adopts) reapChild(state.pid);
     }
     const directory = this.#host.layout.container(id);
     if (await exists(directory)) await writeExit(directory, 128 + sigkill);

@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import koffi from 'koffi';
+import { hasErrno } from '../errors/index.ts';
+import { systemError } from './native.ts';
+import { reapChild } from './reap-child.ts';
+
+const libc = koffi.load('libc.so.6');
+const prctlCall = libc.func('int prctl(int option, unsigned long value)');
+
+const setChildSubreaper = 36;
+const sweepMs = 1_000;
+
+/** From here on this process is the parent of what its children leave behind when they end, and has to reap it. */
+export function adoptOrphans(): void {
+  if ((prctlCall(setChildSubreaper, 1) as number) !== 0) throw systemError('prctl', 'PR_SET_CHILD_SUBREAPER');
+}
+
+/**
+ * Reaps adopted processes that nobody waits for: children found ended twice. Between two looks the event loop has
+ * passed on all that the first could have seen, and whoever waits for a child has reaped it then.
+ */
+export class OrphanSweep implements Disposable {
+  #timer: NodeJS.Timeout | undefined;
+  #seen: ReadonlySet<number> = new Set();
+
+  /** Says that an orphan may have ended, or end soon. Costs nothing when a look is due already. */
+  note(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#look();
+    }, sweepMs).unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+
+  #look(): void {
+    const ended = endedChildren();
+    for (const pid of ended) if (this.#seen.has(pid)) reapChild(pid);
+    this.#seen = new Set(ended.filter((pid) => !this.#seen.has(pid)));
+    if (this.#seen.size > 0) this.note();
+  }
+}
+
+function endedChildren(): number[] {
+  return readdirSync('/proc/self/task')
+    .flatMap((thread) => (readOptional(`/proc/self/task/${thread}/children`) ?? '').split(' '))
+    .filter((pid) => pid !== '' && / \(.*\) Z /s.test(readOptional(`/proc/${pid}/stat`) ?? ''))
+    .map(Number);
+}
+
+function readOptional(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH')) return undefined;
+    throw error;
+  }
+}
