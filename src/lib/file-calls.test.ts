@@ -18,7 +18,8 @@ test('separateTrees() has ext4 spread the trees of a directory, and lets other f
   });
   const disk = join(directory, 'disk');
   writeFileSync(disk, '');
-  truncateSync(disk, 8 * 2 ** 30);
+  // Large, so that there are many groups with more room than the average: a tree goes only into such.
+  truncateSync(disk, 64 * 2 ** 30);
   await run('mkfs.ext4', ['-q', disk]);
   await run('mount', ['-o', 'loop', disk, mountPoint]);
   const beside = join(mountPoint, 'beside');
