@@ -7,8 +7,11 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
 import bcrypt from 'bcryptjs';
 import { SignJWT } from 'jose';
+import { run } from '../../src/lib/run.ts';
 import { contentDigestOf } from '../../src/registry/server/content-digest.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
@@ -173,6 +176,45 @@ test('tokens of an outside issuer are taken by their signature, issuer, audience
     assert.equal(await status(registry, '/v2/x/manifests/v1', await bearer(bad)), 401);
   }
   assert.equal(await status(registry, '/v2/x/manifests/v1', await bearer(sign({ access: 'all' }))), 401);
+});
+
+test('SIGHUP has a registry read its certificate again, and a bad one changes nothing', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = (name: string) => join(directory, name);
+  const make = async (name: string) => {
+    const key = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      file('key.pem'),
+    ];
+    await run('openssl', ['req', '-x509', ...key, '-out', file('cert.pem'), '-subj', `/CN=${name}`]);
+  };
+  await make('first');
+  const config = { tls: { cert: file('cert.pem'), key: file('key.pem') } };
+  const registry = await startRegistry(t, { scheme: 'https', config });
+  const shown = async () => {
+    const [host, port] = registry.host.split(':');
+    const socket = connect({ host, port: Number(port), rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { subject } = socket.getPeerCertificate();
+    socket.destroy();
+    return subject.CN;
+  };
+  const reload = async (said: string) => {
+    process.kill(registry.pid, 'SIGHUP');
+    while (!registry.log().some(({ msg }) => msg === said)) await sleep(20);
+  };
+  assert.equal(await shown(), 'first');
+  writeFileSync(file('cert.pem'), 'nonsense');
+  await reload('cannot read the certificate again; the one before stays');
+  assert.equal(await shown(), 'first');
+  await make('second');
+  await reload('the certificate was read again');
+  assert.equal(await shown(), 'second');
 });
 
 test('TLS, a quota, and a changed users file', async (t) => {

@@ -17,8 +17,8 @@ export interface ServeOptions {
 }
 
 /**
- * Runs a registry until SIGTERM or SIGINT, then lets requests under way end. Logs JSON lines to standard error.
- * Rejects when it cannot start.
+ * Runs a registry until SIGTERM or SIGINT, then lets requests under way end. SIGHUP has it read its certificate and key
+ * again, for connections from then on. Logs JSON lines to standard error. Rejects when it cannot start.
  */
 export async function serveRegistry(options: ServeOptions): Promise<void> {
   const address = parseAddress(options.host);
@@ -47,6 +47,17 @@ export async function serveRegistry(options: ServeOptions): Promise<void> {
     timeouts: config.timeouts,
     onDefect,
     ...(tls === undefined ? {} : { tls }),
+  });
+  const reload = async () => {
+    const material = await readTls(config);
+    if (material === undefined) return;
+    server.setTls(material);
+    logger.info('the certificate was read again');
+  };
+  process.on('SIGHUP', () => {
+    reload().catch((err: unknown) => {
+      logger.error({ err }, 'cannot read the certificate again; the one before stays');
+    });
   });
   await using _metrics = await serveMetrics(registry, { config, logger, onDefect });
   const bound = await server.listen(address);

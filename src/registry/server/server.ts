@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import { type SecureContextOptions, Server as TlsServer } from 'node:tls';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 
 export interface TlsMaterial {
@@ -67,11 +68,9 @@ export class RegistryServer implements AsyncDisposable {
         : createHttpsServer(
             {
               ...settings,
-              cert: tls.cert,
-              key: tls.key,
+              ...contextOf(tls),
               handshakeTimeout: timeouts.headersMs,
-              minVersion: 'TLSv1.2',
-              ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+              ...(tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true }),
             },
             listener,
           );
@@ -81,6 +80,11 @@ export class RegistryServer implements AsyncDisposable {
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  /** New connections are shown this certificate. Throws when certificate and key do not belong together. */
+  setTls(tls: TlsMaterial): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(contextOf(tls));
   }
 
   /** Returns the address with the port that was chosen. */
@@ -118,4 +122,8 @@ export class RegistryServer implements AsyncDisposable {
     await closed;
     clearTimeout(timer);
   }
+}
+
+function contextOf({ cert, key, ca }: TlsMaterial): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) };
 }
