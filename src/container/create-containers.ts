@@ -17,7 +17,8 @@ import { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
 import { Launcher } from './launch.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { Logs } from './logs.ts';
+import { Logs } from './logs/logs.ts';
+import { LogRotation } from './logs/rotation.ts';
 import { Operations } from './operations.ts';
 import { applyPolicies, recover } from './recover.ts';
 import { Remover } from './remove.ts';
@@ -99,6 +100,8 @@ export function createContainers({ config, host, store, services, logger }: Cont
   lifecycle.observe(deafness);
   const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters, deaf: config.stopDeaf });
   const logs = new Logs({ reader: services.logReader, waiters, directory: storage.directory });
+  const rotation = new LogRotation({ runtime, pathOf: (id) => logs.path(id), logger });
+  lifecycle.observe(rotation);
   const archives = new Archives({ store, storage });
   const creator = new Creator({ store, images, storage, launcher, context });
   const containers = new Operations({
@@ -134,7 +137,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
       health.close();
       deafness.close();
       execs.close();
-      await lifecycle.close();
+      await Promise.all([lifecycle.close(), rotation.close()]);
       // `docker cp` left the trees of stopped containers mounted for the next one.
       const stopped = store.all().filter(({ state }) => !state.running);
       await Promise.all(stopped.map(({ record }) => snapshots.unmount(record.id)));

@@ -38,7 +38,7 @@ import type { Launcher } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { withoutLink } from './links.ts';
 import { select } from './list.ts';
-import type { Logs } from './logs.ts';
+import type { Logs } from './logs/logs.ts';
 import { joinNetwork, leaveNetwork } from './membership.ts';
 import { parseContainerName } from './names.ts';
 import { pruneContainers } from './prune.ts';

@@ -11,6 +11,7 @@ import type {
 } from '../api/index.ts';
 import type { SnapshotPaths } from '../snapshot/index.ts';
 import { linksView } from './links.ts';
+import { logDriver } from './logs/drivers.ts';
 import {
   type Container,
   type ContainerMount,
@@ -77,7 +78,7 @@ export function inspectView(
     ResolvConfPath: file('resolv.conf'),
     HostnamePath: file('hostname'),
     HostsPath: file('hosts'),
-    LogPath: record.hostConfig.LogConfig.Type === 'none' ? '' : file('container.log'),
+    LogPath: logDriver(record.hostConfig.LogConfig.Type)?.showsPath === true ? file('container.log') : '',
     Name: record.name,
     RestartCount: state.restartCount,
     Driver: 'overlay2',

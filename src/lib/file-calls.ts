@@ -14,6 +14,8 @@ const fsetxattrCall = libc.func(
   'int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)',
 );
 const syncfsCall = libc.func('int syncfs(int fd)');
+const fallocateCall = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+const unreadCall = libc.func('int ioctl(int fd, unsigned long request, _Inout_ int *bytes)');
 const flagsCall = libc.func('int ioctl(int fd, unsigned long request, _Inout_ long *flags)');
 
 const currentDirectory = -100;
@@ -22,6 +24,9 @@ const noFollow = 0x100;
 const getFlags = 0x80086601;
 const setFlags = 0x40086602;
 const topOfHierarchies = 0x20000;
+const unread = 0x541b;
+/** FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE. */
+const punch = 0x3;
 
 export interface DeviceNumber {
   readonly major: number;
@@ -86,6 +91,21 @@ export function setXattrOf(fd: number, name: string, value: Buffer): void {
   if ((fsetxattrCall(fd, name, value, value.length, 0) as number) !== 0) {
     throw systemError('fsetxattr', name);
   }
+}
+
+/** Bytes that were written into a pipe, of which `fd` is either end, and not read yet. */
+export function unreadBytes(fd: number): number {
+  const bytes = [0];
+  if ((unreadCall(fd, unread, bytes) as number) !== 0) throw systemError('ioctl', 'FIONREAD');
+  return bytes[0] ?? 0;
+}
+
+/**
+ * Gives the first `length` bytes of an open file back to the file system: they read as zeroes, what follows keeps its
+ * place. Throws EOPNOTSUPP where the file system cannot.
+ */
+export function dropHead(fd: number, length: number): void {
+  if ((fallocateCall(fd, punch, 0, length) as number) !== 0) throw systemError('fallocate', String(fd));
 }
 
 function timesOf(nanoseconds: bigint): BigInt64Array {

@@ -6,8 +6,12 @@ import type { ProcessSpec, RuntimeResources, RuntimeSpec } from './spec.ts';
 export interface LogTarget {
   /** conmon's k8s-file log, absolute; `undefined` keeps no log. */
   readonly path?: string;
-  /** Bytes after which the monitor starts the file anew; `undefined` is never. */
-  readonly maxBytes?: number;
+}
+
+/** A log file that something was written to, by its inode. */
+export interface LogFileIdentity {
+  readonly path: string;
+  readonly ino: number;
 }
 
 export interface CreateOptions {
@@ -88,6 +92,13 @@ export interface OciRuntime extends AsyncDisposable {
   exit(id: string): Promise<Exit | undefined>;
   /** `conflict` if it does not run. May be called between `create` and `start`: then no byte is missed. */
   attach(id: string): Promise<Attachment>;
+  /**
+   * Has the container's monitor go on in a new file at `log.path`, which takes the name over from the file `log.ino`;
+   * whoever wants to keep that one has given it a second name before. Resolves when the name is another file's: the
+   * old one is written to no more. Nothing happens if it already is; so a call may be repeated, also by a later engine.
+   * `conflict` if the container does not run.
+   */
+  reopenLog(id: string, log: LogFileIdentity): Promise<void>;
   /** Characters. */
   resize(id: string, size: { readonly height: number; readonly width: number }): Promise<void>;
 

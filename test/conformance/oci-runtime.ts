@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -30,7 +30,6 @@ interface Options extends Omit<SpecOptions, 'rootfs' | 'cgroup'> {
   readonly stdin?: boolean;
   readonly stdinOnce?: boolean;
   readonly noLog?: boolean;
-  readonly maxLogBytes?: number;
 }
 
 interface Container {
@@ -72,10 +71,7 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
         terminal: options.terminal ?? false,
         stdin: options.stdin ?? false,
         stdinOnce: options.stdinOnce ?? true,
-        log: {
-          ...(options.noLog === true ? {} : { path: log }),
-          ...(options.maxLogBytes === undefined ? {} : { maxBytes: options.maxLogBytes }),
-        },
+        log: options.noLog === true ? {} : { path: log },
       });
       return { id, bundle, log };
     }
@@ -373,18 +369,49 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       assert.deepEqual(text, { stdout: `a\0b\n${'x'.repeat(40_000)}\nend`, stderr: 'err\n' });
     });
 
-    test('a log with a limit is started anew, and a follower goes along', async (t) => {
-      const script = 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.2; done';
-      const container = await create(t, { args: ['sh', '-c', script], maxLogBytes: 200 });
-      const ended = new AbortController();
-      const query = { stdout: true, stderr: true, follow: { ended: ended.signal } };
-      const stream = createLogReader().stream(container.log, { ...query, framed: false, timestamps: false });
-      const reading = stream.toArray();
-      await runtime.start(container.id);
-      await runtime.wait(container.id);
-      ended.abort();
-      assert.equal(Buffer.concat((await reading) as Buffer[]).toString(), '1\n2\n3\n4\n5\n6\n7\n8\n9\n');
-      assert.ok((await readFile(container.log)).length <= 200);
+    test('reopenLog() goes on in a new file without losing a byte', async (t) => {
+      const script = 'i=0; while [ $i -lt 60000 ]; do echo $i; i=$((i+1)); done';
+      const { id, log } = await started(t, { args: ['sh', '-c', script] });
+      for (let n = 1; (await runtime.exit(id)) === undefined; n += 1) {
+        const { ino } = await stat(log);
+        await link(log, `${log}.${n}`);
+        // Each second time an engine that knows of no reopening before.
+        await using engine = n % 2 === 0 ? suite.open(run) : undefined;
+        try {
+          await (engine ?? runtime).reopenLog(id, { path: log, ino });
+        } catch (error) {
+          assert.equal(codeOf(error), 'conflict');
+          await rm(`${log}.${n}`);
+        }
+      }
+      await runtime.wait(id);
+      let text = '';
+      for await (const records of createLogReader().read(log, { stdout: true, stderr: true }))
+        for (const { data } of records) text += data.toString();
+      assert.equal(text, Array.from({ length: 60_000 }, (_, i) => `${i}\n`).join(''));
+    });
+
+    test('reopenLog() waits for a request that a killed engine left', async (t) => {
+      const { id, bundle, log } = await started(t, { args: ['cat'], stdin: true });
+      const { ino } = await stat(log);
+      const [monitor = 0] = await monitorsOf(run, id);
+      process.kill(monitor, 'SIGSTOP');
+      await writeFile(join(bundle, 'ctl'), '2 0 0\n', { flag: 'r+' });
+      const reopened = runtime.reopenLog(id, { path: log, ino });
+      await delay(100);
+      process.kill(monitor, 'SIGCONT');
+      await reopened;
+      const second = await stat(log);
+      assert.notEqual(second.ino, ino);
+      await delay(100);
+      assert.equal((await stat(log)).ino, second.ino, 'it was reopened once');
+    });
+
+    test('reopenLog() is a conflict when the container has ended', async (t) => {
+      const { id, log } = await started(t, { args: ['true'] });
+      await runtime.wait(id);
+      const { ino } = await stat(log);
+      await assert.rejects(runtime.reopenLog(id, { path: log, ino }), { code: 'conflict' });
     });
 
     test('pause() and resume() freeze and thaw, and SIGKILL reaches a paused container', async (t) => {

@@ -2,10 +2,11 @@ import type { ContainerConfig, ContainerCreateRequest, HostConfig } from '../../
 import { shortId } from '../../lib/ids.ts';
 import type { RunConfig } from '../../oci/index.ts';
 import type { HostFacts } from '../host-facts.ts';
+import { assertLogConfig } from '../logs/log-config.ts';
 import { assertConfig } from './check-config.ts';
 import { assertIsolation, assertModes, assertNetworking } from './check-modes.ts';
 import { assertMounts } from './check-mounts.ts';
-import { assertLogConfig, assertPolicies } from './check-policies.ts';
+import { assertPolicies } from './check-policies.ts';
 import { assertResources } from './check-resources.ts';
 import { assertSecurity } from './check-security.ts';
 import { defaultHostConfig } from './host-config.ts';

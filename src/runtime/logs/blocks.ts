@@ -1,18 +1,16 @@
-import { watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { hasErrno } from '../../errors/index.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
 import type { LogQuery } from '../oci-runtime.ts';
-import { lineFeed } from './format.ts';
-import { tailOffset } from './tail.ts';
+import { type Chain, openChain, openRotated } from './chain.ts';
+import { Changes } from './changes.ts';
+import type { LogFile, LogPart } from './log-file.ts';
+import { Tail } from './tail.ts';
 
-const blockBytes = 256 << 10;
+/** The kernel stamps files with a clock that is some milliseconds behind that of the records. */
+const clockSlackNano = 1_000_000_000n;
 
 /**
- * A log file as blocks of whole records. Without `follow` it ends where the file ended at the start; with it, it goes
- * on through appends, truncation, and conmon's rotation (a new file renamed over the old one, whose rest is read
- * first). A missing file is an empty one.
+ * A log, its rotated parts first, as blocks of whole records. Without `follow` it ends where the log ended at the
+ * start; with it, it goes on through appends, truncation and rotation. A missing file is an empty one.
  */
 export async function* readBlocks(
   path: string,
@@ -20,156 +18,101 @@ export async function* readBlocks(
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
   signal?.throwIfAborted();
-  if (query.follow === undefined) {
-    await using log = await LogFile.open(path);
-    if (log === undefined) return;
-    const { size } = await log.stat();
-    await log.seekTail(size, query.tail);
-    for (;;) {
-      signal?.throwIfAborted();
-      const block = await log.next(size);
-      if (block === undefined) return;
-      yield block;
-    }
+  const { follow } = query;
+  if (follow !== undefined) {
+    yield* followBlocks(path, { ...query, follow }, signal);
+    return;
   }
-  yield* followBlocks(path, { tail: query.tail, ended: query.follow.ended }, signal);
+  for await (const block of blocksSoFar(path, query)) {
+    signal?.throwIfAborted();
+    yield block;
+  }
+}
+
+async function* blocksSoFar(path: string, query: LogQuery): AsyncGenerator<Buffer> {
+  const chain = await openChain(path);
+  await using log = chain.current;
+  await log?.stopHere();
+  yield* before(chain, path, query);
+  if (log !== undefined) yield* blocksOf(log);
 }
 
 async function* followBlocks(
   path: string,
-  options: { readonly tail: number | undefined; readonly ended: AbortSignal },
+  query: LogQuery & { readonly follow: { readonly ended: AbortSignal } },
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  using changes = new Changes(path, options.ended);
-  let log = await LogFile.open(path);
+  const { ended } = query.follow;
+  using changes = new Changes(path, ended);
+  const chain = await openChain(path);
+  let log = chain.current;
+  /** The newest part of which all that was there is read. */
+  let read = log === undefined ? chain.number - 1 : chain.number;
   try {
-    if (log !== undefined) await log.seekTail((await log.stat()).size, options.tail);
+    yield* before(chain, path, query);
     for (;;) {
       signal?.throwIfAborted();
       // Looked at before reading: whatever was written up to the end is then read.
-      const last = options.ended.aborted;
+      const last = ended.aborted;
       const replaced: boolean = log === undefined || (await log.isReplaced());
       for (let block = await log?.next(); block !== undefined; block = await log?.next()) {
         yield block;
         signal?.throwIfAborted();
       }
       if (replaced) {
-        const next: LogFile | undefined = await LogFile.open(path);
-        if (next !== undefined) {
-          await log?.[Symbol.asyncDispose]();
-          log = next;
+        const next: Chain = await openChain(path);
+        const old: LogFile | undefined = log;
+        log = next.current;
+        await old?.[Symbol.asyncDispose]();
+        for (const number of next.rotated) {
+          if (number <= read) continue;
+          yield* rotatedBlocks(path, number, query);
+          read = number;
+        }
+        if (log !== undefined) {
+          read = next.number;
           continue;
         }
       }
       if (last) return;
-      await changes.next(signal);
+      await raceAbort(changes.next(), signal);
     }
   } finally {
     await log?.[Symbol.asyncDispose]();
   }
 }
 
-/** One open log file and the place up to which it was read. */
-class LogFile implements AsyncDisposable {
-  readonly #path: string;
-  readonly #file: FileHandle;
-  #position = 0;
-  /** The beginning of a record whose end is not written yet. */
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(path: string, file: FileHandle) {
-    this.#path = path;
-    this.#file = file;
+/** What a query wants of the rotated parts; `current` is then where its reading begins. */
+async function* before({ rotated, current }: Chain, path: string, query: LogQuery): AsyncGenerator<Buffer> {
+  if (query.tail === undefined) {
+    for (const number of rotated) yield* rotatedBlocks(path, number, query);
+    return;
   }
-
-  static async open(path: string): Promise<LogFile | undefined> {
-    try {
-      return new LogFile(path, await open(path, 'r'));
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return undefined;
-      throw error;
+  const tail = new Tail(query.tail);
+  if (current !== undefined && (await current.seekTail(tail))) return;
+  if (query.tail <= 0) return;
+  let from = rotated.length;
+  while (from > 0) {
+    await using part = await openRotated(path, rotated[from - 1] ?? 0);
+    // Dropped meanwhile, and with it all that is older.
+    if (part === undefined) break;
+    if (await part.seekTail(tail)) {
+      yield* blocksOf(part);
+      break;
     }
+    from -= 1;
   }
-
-  async stat(): Promise<{ readonly size: number; readonly ino: number }> {
-    return this.#file.stat();
-  }
-
-  async seekTail(size: number, tail: number | undefined): Promise<void> {
-    if (tail !== undefined) this.#position = await tailOffset(this.#file, size, tail);
-  }
-
-  /** True if the path now names another file. */
-  async isReplaced(): Promise<boolean> {
-    try {
-      const [own, current] = await Promise.all([this.#file.stat(), stat(this.#path)]);
-      return own.ino !== current.ino || own.dev !== current.dev;
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return true;
-      throw error;
-    }
-  }
-
-  /** The next whole records, `undefined` at the end of the file (or at `limit`). */
-  async next(limit = Number.MAX_SAFE_INTEGER): Promise<Buffer | undefined> {
-    for (;;) {
-      const block = Buffer.allocUnsafe(this.#rest.length + blockBytes);
-      this.#rest.copy(block);
-      const wanted = Math.min(blockBytes, limit - this.#position);
-      const { bytesRead } = await this.#file.read(block, this.#rest.length, wanted, this.#position);
-      if (bytesRead === 0) {
-        if (wanted > 0 && (await this.#rewindIfTruncated())) continue;
-        return undefined;
-      }
-      this.#position += bytesRead;
-      const filled = this.#rest.length + bytesRead;
-      const whole = block.lastIndexOf(lineFeed, filled - 1) + 1;
-      this.#rest = block.subarray(whole, filled);
-      if (whole > 0) return block.subarray(0, whole);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
-  }
-
-  async #rewindIfTruncated(): Promise<boolean> {
-    const { size } = await this.#file.stat();
-    if (size >= this.#position) return false;
-    this.#position = 0;
-    this.#rest = Buffer.alloc(0);
-    return size > 0;
-  }
+  for (const number of rotated.slice(from)) yield* rotatedBlocks(path, number, query);
 }
 
-/** Wakes its one reader when the log file, or the name of it, changes. */
-class Changes implements Disposable {
-  readonly #watcher: ReturnType<typeof watch>;
-  readonly #ended: AbortSignal;
-  #changed = Promise.withResolvers<void>();
-  readonly #wake = () => {
-    this.#changed.resolve();
-  };
+async function* rotatedBlocks(path: string, number: number, query: LogQuery): AsyncGenerator<Buffer> {
+  await using part = await openRotated(path, number);
+  if (part === undefined) return;
+  const { sinceNano } = query;
+  if (sinceNano !== undefined && (await part.modified()) + clockSlackNano < sinceNano) return;
+  yield* blocksOf(part);
+}
 
-  constructor(path: string, ended: AbortSignal) {
-    const name = basename(path);
-    this.#watcher = watch(dirname(path), (_event, changed) => {
-      if (changed === name || changed === null) this.#wake();
-    });
-    this.#watcher.on('error', this.#wake);
-    this.#ended = ended;
-    ended.addEventListener('abort', this.#wake);
-  }
-
-  /** Resolves at the first change since the last call. */
-  async next(signal?: AbortSignal): Promise<void> {
-    if (this.#ended.aborted) return;
-    await raceAbort(this.#changed.promise, signal);
-    this.#changed = Promise.withResolvers<void>();
-  }
-
-  [Symbol.dispose](): void {
-    this.#watcher.close();
-    this.#ended.removeEventListener('abort', this.#wake);
-  }
+async function* blocksOf(part: LogPart): AsyncGenerator<Buffer> {
+  for (let block = await part.next(); block !== undefined; block = await part.next()) yield block;
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, link, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLogReader, type LogQuery, type LogRecord } from '../index.ts';
+import { gzipSync } from 'node:zlib';
+import { createLogFiles, createLogReader, type LogQuery, type LogRecord } from '../index.ts';
 
 const reader = createLogReader();
 const both = { stdout: true, stderr: true };
@@ -172,6 +173,107 @@ describe('createLogReader()', () => {
     ended.abort();
     await reading;
     assert.equal(text, 'a\nb\nc\nd\ne\nf\n');
+  });
+
+  /** Lines n … n + 4, of 4 bytes each, as rotated part `number` or the current one. */
+  async function part(number: number | undefined, first: number, compressed = false): Promise<void> {
+    const lines = Array.from({ length: 5 }, (_, n) => record(first + n, 'stdout', `l${first + n}\n`)).join(
+      '',
+    );
+    const name = number === undefined ? path : `${path}.${number}`;
+    await writeFile(compressed ? `${name}.gz` : name, compressed ? gzipSync(lines) : lines);
+  }
+
+  function lines(first: number, last: number): string {
+    return Array.from({ length: last - first + 1 }, (_, n) => `l${first + n}\n`).join('');
+  }
+
+  test('rotated parts come first, by number, whether compressed or not', async () => {
+    await part(9, 10, true);
+    await part(10, 15);
+    await part(11, 20, true);
+    await part(undefined, 25);
+    await writeFile(`${path}.11.gz.tmp`, 'rubbish');
+    await writeFile(`${path}.x`, 'rubbish');
+    assert.equal(await textOf(path), lines(10, 29));
+    assert.equal(await textOf(path, { sinceNano: nano(18), untilNano: nano(22) }), lines(18, 22));
+    // One of which a killed engine left both forms.
+    await part(11, 20);
+    assert.equal(await textOf(path), lines(10, 29));
+    await rm(path);
+    assert.equal(await textOf(path), lines(10, 24));
+    assert.equal(await textOf(path, { tail: 7 }), lines(18, 24));
+  });
+
+  test('tail counts lines over all parts', async () => {
+    await part(1, 10, true);
+    await part(2, 15);
+    await part(3, 20, true);
+    await part(undefined, 25);
+    for (let tail = 0; tail <= 22; tail += 1) {
+      assert.equal(await textOf(path, { tail }), lines(Math.max(10, 30 - tail), 29), `tail ${tail}`);
+    }
+    await writeFile(path, '');
+    await appendFile(`${path}.2`, record(19, 'stdout', 'half '));
+    await writeFile(`${path}.3.gz`, gzipSync(record(20, 'stdout', 'line\n') + record(21, 'stdout', 'open')));
+    assert.equal(await textOf(path, { tail: 1 }), 'open');
+    assert.equal(await textOf(path, { tail: 2 }), 'half line\nopen');
+    assert.equal(await textOf(path, { tail: 3 }), 'l19\nhalf line\nopen');
+    await appendFile(path, record(22, 'stdout', ' end\n'));
+    assert.equal(await textOf(path, { tail: 1 }), 'open end\n');
+  });
+
+  test('a part that has two names is read once', async () => {
+    await part(1, 10);
+    await part(undefined, 15);
+    await link(path, `${path}.2`);
+    assert.equal(await textOf(path), lines(10, 19));
+    assert.equal(await textOf(path, { tail: 6 }), lines(14, 19));
+  });
+
+  test('a part without its head is read from where its records begin', async () => {
+    await part(1, 10);
+    const content = await readFile(`${path}.1`);
+    for (const head of [1, 70, 65_536, 200_001]) {
+      await writeFile(`${path}.1`, Buffer.concat([Buffer.alloc(head), content]));
+      assert.equal(await textOf(path), lines(10, 14));
+      assert.equal(await textOf(path, { tail: 9 }), lines(10, 14));
+    }
+  });
+
+  test('followers miss nothing and get nothing twice over many rotations', async () => {
+    const limits = { maxBytes: 1000, maxFiles: 30, compress: true };
+    const files = createLogFiles({ path, limits });
+    const ended = new AbortController();
+    const texts = ['', '', ''];
+    await writeFile(path, '');
+    const reading = texts.map(async (_, at) => {
+      const query = { ...both, follow: { ended: ended.signal } };
+      for await (const some of reader.read(path, query)) {
+        texts[at] += some.map(({ data }) => data.toString()).join('');
+        // A slow one is many parts behind.
+        if (at === 2) await delay(20);
+      }
+    });
+    let expected = '';
+    for (let n = 0; n < 200; n += 1) {
+      const content = n % 3 === 0 ? `half ${n} ` : `line ${n}\n`;
+      expected += content;
+      await appendFile(path, record(n % 60, 'stdout', content));
+      if (n % 7 !== 0) continue;
+      await files.rotate(async ({ path: log }) => {
+        // Whoever writes goes on in the old file until then.
+        expected += `late ${n}\n`;
+        await appendFile(log, record(n % 60, 'stdout', `late ${n}\n`));
+        await writeFile(`${log}.tmp`, '');
+        await rename(`${log}.tmp`, log);
+      });
+      await files.compress(new AbortController().signal);
+    }
+    ended.abort();
+    await Promise.all(reading);
+    assert.deepEqual(texts, [expected, expected, expected]);
+    assert.equal(await textOf(path), expected);
   });
 
   test('follow waits for a file that is not there yet, and stops with its signal', async () => {

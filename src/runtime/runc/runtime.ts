@@ -4,7 +4,14 @@ import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
 import { reapChild } from '../../lib/reap-child.ts';
-import type { Attachment, CreateOptions, Exit, OciRuntime, RuntimeStatus } from '../oci-runtime.ts';
+import type {
+  Attachment,
+  CreateOptions,
+  Exit,
+  LogFileIdentity,
+  OciRuntime,
+  RuntimeStatus,
+} from '../oci-runtime.ts';
 import type { RuntimeResources } from '../spec.ts';
 import { attachTo } from './attachment.ts';
 import { hadOomKill, processesOf, removeCgroups, thawForKill } from './cgroup.ts';
@@ -13,6 +20,7 @@ import { Execs } from './execs.ts';
 import { killMonitor, readExit, writeExit } from './exits.ts';
 import { notFound, notRunning, RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
+import { LogReopenings } from './log-reopenings.ts';
 import { startMonitor } from './monitor.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
@@ -61,6 +69,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     wait: (id, signal) => containers.wait(id, signal),
     exit: (id) => containers.exit(id),
     attach: (id) => containers.attach(id),
+    reopenLog: (id, log) => containers.reopenLog(id, log),
     resize: (id, size) => containers.resize(id, size),
     exec: (id, exec, signal) => execs.start(id, exec, signal),
     waitExec: (id, execId, signal) => execs.wait(id, execId, signal),
@@ -77,6 +86,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
 class Containers {
   readonly #host: RuntimeHost;
   readonly #terminals: Terminals;
+  readonly #reopenings = new LogReopenings();
 
   constructor(host: RuntimeHost, terminals: Terminals) {
     this.#host = host;
@@ -162,6 +172,7 @@ class Containers {
     // The monitor writes its exit file on the way out; it must not come back after the removal.
     if (await exists(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
     if (this.#host.adopts) this.#host.orphans.note();
+    this.#reopenings.forget(id);
     await Promise.all([
       rm(directory, { recursive: true, force: true }),
       rm(this.#host.layout.execs(id), { recursive: true, force: true }),
@@ -209,6 +220,13 @@ class Containers {
         return state !== undefined && (await isAlive(state));
       },
     });
+  }
+
+  async reopenLog(id: string, log: LogFileIdentity): Promise<void> {
+    const meta = await readMeta(this.#host.layout.container(id));
+    if (meta === undefined) throw notRunning(id);
+    const fifo = join(meta.sockets, 'ctl');
+    await this.#reopenings.reopen(log, { id, fifo, missing: () => notRunning(id) });
   }
 
   async resize(id: string, size: Size): Promise<void> {
@@ -261,8 +279,7 @@ function logArgs(log: CreateOptions['log']): string[] {
   if (log.path.includes(':')) {
     throw new EngineError('invalidArgument', `Cannot write a log to a path with a colon: ${log.path}`);
   }
-  const limit = log.maxBytes === undefined ? [] : ['--log-size-max', String(log.maxBytes)];
-  return ['-l', `k8s-file:${log.path}`, ...limit];
+  return ['-l', `k8s-file:${log.path}`];
 }
 
 function stdioArgs(options: CreateOptions): string[] {

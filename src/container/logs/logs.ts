@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { EngineError, isAbortError } from '../errors/index.ts';
-import type { LogQuery, LogReader } from '../runtime/index.ts';
-import type { Container } from './record.ts';
-import type { Waiters } from './waiters.ts';
+import { EngineError, isAbortError } from '../../errors/index.ts';
+import type { LogQuery, LogReader } from '../../runtime/index.ts';
+import type { Container } from '../record.ts';
+import type { Waiters } from '../waiters.ts';
 
 export interface LogsDeps {
   readonly reader: LogReader;

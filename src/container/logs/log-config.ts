@@ -1,0 +1,69 @@
+import type { HostConfig } from '../../api/index.ts';
+import { EngineError, messageOf } from '../../errors/index.ts';
+import type { LogLimits } from '../../runtime/index.ts';
+import { logDriver } from './drivers.ts';
+import { parseBoolean, parseSize } from './values.ts';
+
+type LogConfig = HostConfig['LogConfig'];
+
+/** Options that every driver takes; those of the cache matter to drivers that send a log elsewhere. */
+const commonOptions = [
+  'mode',
+  'max-buffer-size',
+  'cache-disabled',
+  'cache-max-size',
+  'cache-max-file',
+  'cache-compress',
+];
+
+/** Throws `invalidArgument` with Docker's words for a driver there is not, or an option it does not know. */
+export function assertLogConfig({ Type: type, Config: config }: LogConfig): void {
+  if (type === 'none') return;
+  const fault = faultOf(type, config);
+  if (fault !== undefined) throw new EngineError('invalidArgument', fault);
+}
+
+function faultOf(type: string, config: LogConfig['Config']): string | undefined {
+  const { mode = '', 'max-buffer-size': buffer, 'cache-disabled': uncached = '' } = config;
+  if (!['', 'blocking', 'non-blocking'].includes(mode)) return `logger: logging mode not supported: ${mode}`;
+  if (buffer !== undefined) {
+    if (mode !== 'non-blocking')
+      return "logger: max-buffer-size option is only supported with 'mode=non-blocking'";
+    const wrong = errorOf(() => parseSize(buffer, 1024));
+    if (wrong !== undefined) return `error parsing option max-buffer-size: ${wrong}`;
+  }
+  if (uncached !== '' && errorOf(() => parseBoolean(uncached)) !== undefined) {
+    return `invalid value for option cache-disabled: ${uncached}`;
+  }
+  const driver = logDriver(type);
+  if (driver === undefined)
+    return `error looking up logging plugin ${type}: plugin ${JSON.stringify(type)} not found`;
+  const known = [...commonOptions, ...driver.options];
+  const unknown = Object.keys(config).find((option) => !known.includes(option));
+  return unknown === undefined ? undefined : driver.unknown(unknown);
+}
+
+/**
+ * How much of a container's log is kept, `undefined` for all of it or where there is none. Like Docker, it is only at a
+ * start that the values of options are looked at: `internal` with Docker's words for a wrong one.
+ */
+export function logLimits({ Type: type, Config: config }: LogConfig): LogLimits | undefined {
+  try {
+    return logDriver(type)?.limits(config);
+  } catch (error) {
+    throw new EngineError(
+      'internal',
+      `failed to create task for container: failed to initialize logging driver: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+function errorOf(action: () => unknown): string | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
