@@ -1,6 +1,7 @@
 import { defaultSocket } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { defineCommand } from './command.ts';
+import { parseOptions } from './run/resources.ts';
 import { bool, int, list, text } from './flags.ts';
 
 /** The edge where the CLI meets the engine; imported only for `gantry daemon`. */
@@ -19,6 +20,8 @@ export const daemonCommand = defineCommand({
     'http-proxy': text('HTTP proxy of pulls, pushes and downloads (default $HTTP_PROXY)'),
     'https-proxy': text('HTTPS proxy of pulls, pushes and downloads (default $HTTPS_PROXY)'),
     'insecure-registry': list('Registries and networks that need no TLS'),
+    'log-driver': text('Default driver for container logs', { initial: 'json-file' }),
+    'log-opt': list('Default log driver options for containers', { kind: 'map' }),
     'log-level': text('Set the logging level ("debug", "info")', { short: 'l', initial: 'info' }),
     'max-concurrent-downloads': int('Set the max concurrent downloads', { initial: 3 }),
     'max-concurrent-uploads': int('Set the max concurrent uploads', { initial: 5 }),
@@ -78,6 +81,7 @@ export const daemonCommand = defineCommand({
         ...(values['https-proxy'] === '' ? {} : { httpsProxy: values['https-proxy'] }),
         ...(values['no-proxy'] === '' ? {} : { noProxy: values['no-proxy'] }),
       },
+      logging: { driver: values['log-driver'], options: parseOptions(values['log-opt'], 'log') },
     });
     return 0;
   },

@@ -28,6 +28,14 @@ export interface EngineOptions {
   readonly registries?: Partial<RegistryConfig>;
   /** Default, each for itself: what the environment says. */
   readonly proxies?: Partial<ProxyConfig>;
+  readonly logging?: Partial<LoggingConfig>;
+}
+
+/** How containers log that do not say it themselves. */
+export interface LoggingConfig {
+  readonly driver: string;
+  /** Options of that driver, for containers that use it, each unless they give it. */
+  readonly options: Readonly<Record<string, string>>;
 }
 
 /** How registries are spoken to. */
@@ -62,6 +70,7 @@ export interface EngineConfig {
   readonly registries: RegistryConfig;
   /** The proxies of pulls, pushes and downloads; containers know nothing of them. */
   readonly proxies: ProxyConfig;
+  readonly logging: LoggingConfig;
 }
 
 const defaultRegistries: RegistryConfig = {
@@ -90,5 +99,6 @@ export function engineConfig(options: EngineOptions = {}): EngineConfig {
     adoptsOrphans: options.adoptsOrphans ?? false,
     registries: Object.freeze({ ...defaultRegistries, ...options.registries }),
     proxies: Object.freeze({ ...environmentProxies(), ...options.proxies }),
+    logging: Object.freeze({ driver: 'json-file', options: {}, ...options.logging }),
   });
 }

@@ -17,6 +17,7 @@ import { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
 import { Launcher } from './launch.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { assertDefaultLogging } from './logs/log-config.ts';
 import { Logs } from './logs/logs.ts';
 import { LogRotation } from './logs/rotation.ts';
 import { Operations } from './operations.ts';
@@ -72,7 +73,9 @@ export function openContainerStore(metadata: Metadata): ContainerStore {
 export function createContainers({ config, host, store, services, logger }: ContainersDeps): ContainerSide {
   const { runtime, networks, images, volumes, snapshots, layers } = services;
   const storage = { snapshots, volumes, layers, directory: join(config.root, 'containers') };
-  const context = { host, runtimes: [runtime.name] };
+  const { driver, options } = config.logging;
+  assertDefaultLogging({ Type: driver, Config: options });
+  const context = { host, runtimes: [runtime.name], logging: config.logging };
   const waiters = new Waiters();
   const pending = new PendingAttachments();
   const seccomp = new SeccompProfiles(host);

@@ -18,7 +18,7 @@ import type { OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
-import { logLimits } from './logs/log-config.ts';
+import { assertLogValues } from './logs/log-config.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
 import { type ContainerFiles, joinedContainer } from './spec/index.ts';
 import type { Specs } from './specs.ts';
@@ -56,7 +56,7 @@ export class Launcher {
   async launch({ record }: Container): Promise<Launched> {
     const { storage, runtime, specs } = this.#deps;
     const { id, config, hostConfig } = record;
-    logLimits(hostConfig.LogConfig);
+    assertLogValues(record);
     assertLinkable(record, linkedContainers(record, this.#deps.store));
     const [mounted, connected] = await Promise.allSettled([
       storage.snapshots.mount(id),

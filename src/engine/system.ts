@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { machine } from 'node:os';
 import type { Builder } from '../build/index.ts';
 import { apiVersion, dockerVersion, type EngineConfig, gantryVersion } from '../config/index.ts';
-import type { Containers, HostFacts } from '../container/index.ts';
+import { type Containers, type HostFacts, logDriverNames } from '../container/index.ts';
 import type { Images } from '../image/index.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { defaultDomain } from '../oci/index.ts';
@@ -67,7 +67,7 @@ async function readInfo(parts: SystemParts): Promise<object> {
       Volume: ['local'],
       Network: ['bridge', 'host', 'none', 'null'],
       Authorization: [],
-      Log: ['json-file', 'local', 'none'],
+      Log: logDriverNames,
     },
     ...limits(host, about),
     IPv4Forwarding: about.ipv4Forwarding,
@@ -75,7 +75,7 @@ async function readInfo(parts: SystemParts): Promise<object> {
     NFd: about.openFiles,
     NGoroutines: process.getActiveResourcesInfo().length,
     SystemTime: new Date().toISOString(),
-    LoggingDriver: 'json-file',
+    LoggingDriver: config.logging.driver,
     CgroupDriver: 'cgroupfs',
     CgroupVersion: String(host.cgroupVersion),
     NEventsListener: 0,

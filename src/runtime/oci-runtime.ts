@@ -142,10 +142,10 @@ export interface LogQuery {
 /** Reads a container's log file as its monitor writes it. */
 export interface LogReader {
   read(path: string, query: LogQuery, signal?: AbortSignal): AsyncIterable<LogRecord[]>;
-  /** The same for callers that want bytes: Docker's stream frames (or raw with a terminal), optional time prefix. */
+  /** The same for callers that want bytes: Docker's stream frames (or raw with a terminal), optional time and `prefix` before each line. */
   stream(
     path: string,
-    query: LogQuery & { readonly framed: boolean; readonly timestamps: boolean },
+    query: LogQuery & { readonly framed: boolean; readonly timestamps: boolean; readonly prefix?: string },
     signal?: AbortSignal,
   ): Readable;
 }

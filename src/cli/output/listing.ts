@@ -1,4 +1,4 @@
-import { compileTemplate, type Template } from '../template/index.ts';
+import { compileTemplate, type Template } from '../../lib/template/index.ts';
 import { alignColumns } from './table.ts';
 
 /** A row as templates see it: fields, or functions for what takes an argument or costs work. */

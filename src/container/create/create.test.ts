@@ -34,8 +34,10 @@ const host: HostFacts = {
 };
 
 function create(request: ContainerCreateRequest, image: RunConfig = {}, facts = host) {
-  return normalizeCreate({ request, image, id }, { host: facts, runtimes: ['runc', 'crun'] });
+  return normalizeCreate({ request, image, id }, { host: facts, runtimes: ['runc', 'crun'], logging });
 }
+
+const logging = { driver: 'json-file', options: {} };
 
 const plain = { Image: 'bb', Cmd: ['sh'] };
 

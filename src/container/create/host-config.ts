@@ -1,4 +1,5 @@
 import type { HostConfig } from '../../api/index.ts';
+import type { LoggingConfig } from '../../config/index.ts';
 import type { HostFacts } from '../host-facts.ts';
 import { defaultCgroupnsMode } from '../spec/namespaces.ts';
 import { defaultReadonlyPaths, maskedPathsOf } from '../spec/spec.ts';
@@ -10,14 +11,18 @@ const mostCpuShares = 262_144;
 /** Every field as dockerd would keep it. A field that a client sends as null counts as left out. */
 export function defaultHostConfig(
   given: Partial<HostConfig>,
-  { host, runtime }: { readonly host: HostFacts; readonly runtime: string },
+  {
+    host,
+    runtime,
+    logging,
+  }: { readonly host: HostFacts; readonly runtime: string; readonly logging: LoggingConfig },
 ): HostConfig {
   const memory = given.Memory ?? 0;
   const privileged = given.Privileged ?? false;
   const merged: HostConfig = { ...emptyHostConfig, ...withoutNull(given) };
   return {
     ...merged,
-    LogConfig: { Type: given.LogConfig?.Type || 'json-file', Config: given.LogConfig?.Config ?? {} },
+    LogConfig: logConfigOf(given.LogConfig, logging),
     NetworkMode:
       merged.NetworkMode === '' || merged.NetworkMode === 'default' ? 'bridge' : merged.NetworkMode,
     PortBindings: Object.fromEntries(
@@ -42,6 +47,16 @@ export function defaultHostConfig(
     MaskedPaths: privileged ? null : (given.MaskedPaths ?? maskedPathsOf(host)),
     ReadonlyPaths: privileged ? null : (given.ReadonlyPaths ?? defaultReadonlyPaths),
   };
+}
+
+/** Options of the engine's own are for its driver; those of the cache for every one. */
+function logConfigOf(
+  given: HostConfig['LogConfig'] | null | undefined,
+  { driver, options }: LoggingConfig,
+): HostConfig['LogConfig'] {
+  const type = given?.Type || driver;
+  const inherited = Object.entries(options).filter(([name]) => type === driver || name.startsWith('cache-'));
+  return { Type: type, Config: { ...Object.fromEntries(inherited), ...given?.Config } };
 }
 
 function withoutNull(given: Partial<HostConfig>): Partial<HostConfig> {

@@ -1,6 +1,7 @@
 import type { ContainerConfig, ContainerCreateRequest, HostConfig } from '../../api/index.ts';
 import { shortId } from '../../lib/ids.ts';
 import type { RunConfig } from '../../oci/index.ts';
+import type { LoggingConfig } from '../../config/index.ts';
 import type { HostFacts } from '../host-facts.ts';
 import { assertLogConfig } from '../logs/log-config.ts';
 import { assertConfig } from './check-config.ts';
@@ -30,6 +31,8 @@ export interface CreateContext {
   readonly host: HostFacts;
   /** Names for `--runtime`; the first is the default. */
   readonly runtimes: readonly string[];
+  /** Of containers that do not say how they log. */
+  readonly logging: LoggingConfig;
 }
 
 export interface NormalCreate {
@@ -47,10 +50,14 @@ export interface NormalCreate {
  */
 export function normalizeCreate(input: CreateInput, context: CreateContext): NormalCreate {
   const { request, image } = input;
-  const { host, runtimes } = context;
+  const { host, runtimes, logging } = context;
   const config = mergeImageConfig(request, image);
   assertConfig(config);
-  const filled = defaultHostConfig(request.HostConfig ?? {}, { host, runtime: runtimes[0] ?? 'runc' });
+  const filled = defaultHostConfig(request.HostConfig ?? {}, {
+    host,
+    runtime: runtimes[0] ?? 'runc',
+    logging,
+  });
   const { hostConfig, warnings } = dropUnsupported(filled, host);
   assertPolicies(hostConfig);
   assertIsolation(hostConfig, runtimes);

@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertLogConfig, logLimits } from './log-config.ts';
 
-const start = 'failed to create task for container: failed to initialize logging driver: ';
-
 test('logLimits() gives what each driver keeps', () => {
   const cases: [string, Record<string, string>, object | undefined][] = [
     ['json-file', {}, { maxBytes: 100_000_000, maxFiles: 5, compress: false }],
@@ -53,7 +51,7 @@ test('logLimits() refuses wrong values in Docker’s words', () => {
     ['local', { 'max-file': '-1', compress: 'false' }, 'max-file must not be negative'],
   ];
   for (const [Type, Config, message] of cases) {
-    assert.throws(() => logLimits({ Type, Config }), { code: 'internal', message: start + message });
+    assert.throws(() => logLimits({ Type, Config }), { message });
   }
 });
 

@@ -1,6 +1,8 @@
 import type { HostConfig } from '../../api/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import type { LogLimits } from '../../runtime/index.ts';
+import type { ContainerRecord } from '../record.ts';
+import { logAttributes, logTag } from './attributes.ts';
 import { logDriver } from './drivers.ts';
 import { parseBoolean, parseSize } from './values.ts';
 
@@ -23,6 +25,15 @@ export function assertLogConfig({ Type: type, Config: config }: LogConfig): void
   if (fault !== undefined) throw new EngineError('invalidArgument', fault);
 }
 
+/** The same for what a daemon was given for its containers. */
+export function assertDefaultLogging(config: LogConfig): void {
+  try {
+    assertLogConfig(config);
+  } catch (error) {
+    throw new EngineError('invalidArgument', `failed to set log opts: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 function faultOf(type: string, config: LogConfig['Config']): string | undefined {
   const { mode = '', 'max-buffer-size': buffer, 'cache-disabled': uncached = '' } = config;
   if (!['', 'blocking', 'non-blocking'].includes(mode)) return `logger: logging mode not supported: ${mode}`;
@@ -43,13 +54,17 @@ function faultOf(type: string, config: LogConfig['Config']): string | undefined 
   return unknown === undefined ? undefined : driver.unknown(unknown);
 }
 
-/**
- * How much of a container's log is kept, `undefined` for all of it or where there is none. Like Docker, it is only at a
- * start that the values of options are looked at: `internal` with Docker's words for a wrong one.
- */
+/** How much of a log is kept, `undefined` for all of it or where there is none. Throws an Error with Docker's words. */
 export function logLimits({ Type: type, Config: config }: LogConfig): LogLimits | undefined {
+  return logDriver(type)?.limits(config);
+}
+
+/** Like Docker, it is only at a start that the values of options are looked at: `internal` with its words for a wrong one. */
+export function assertLogValues(record: ContainerRecord): void {
   try {
-    return logDriver(type)?.limits(config);
+    logLimits(record.hostConfig.LogConfig);
+    logTag(record, '');
+    logAttributes(record);
   } catch (error) {
     throw new EngineError(
       'internal',

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { EngineError, isAbortError } from '../../errors/index.ts';
 import type { LogQuery, LogReader } from '../../runtime/index.ts';
 import type { Container } from '../record.ts';
+import { logDetails } from './attributes.ts';
 import type { Waiters } from '../waiters.ts';
 
 export interface LogsDeps {
@@ -15,6 +16,7 @@ export interface LogsDeps {
 export interface LogsQuery extends Omit<LogQuery, 'follow'> {
   readonly follow: boolean;
   readonly timestamps: boolean;
+  readonly details: boolean;
 }
 
 /** The log of a container: what its monitor wrote, for clients. */
@@ -39,11 +41,16 @@ export class Logs {
     if (record.hostConfig.LogConfig.Type === 'none') {
       throw new EngineError('notImplemented', 'configured logging driver does not support reading');
     }
-    const { follow, ...rest } = query;
+    const { follow, details, ...rest } = query;
     const tty = record.config.Tty;
     const body = this.#deps.reader.stream(
       this.path(record.id),
-      { ...rest, framed: !tty, ...(follow ? { follow: { ended: this.#ended(container, signal) } } : {}) },
+      {
+        ...rest,
+        framed: !tty,
+        ...(details ? { prefix: logDetails(record) } : {}),
+        ...(follow ? { follow: { ended: this.#ended(container, signal) } } : {}),
+      },
       signal,
     );
     return { tty, body };

@@ -49,7 +49,7 @@ function input(
 ): SpecInput {
   const normal = normalizeCreate(
     { request: { Image: 'x', Cmd: ['sleep', '600'], ...config, HostConfig: hostConfig }, image: {}, id },
-    { host: more.host ?? host, runtimes: ['runc'] },
+    { host: more.host ?? host, runtimes: ['runc'], logging: { driver: 'json-file', options: {} } },
   );
   return {
     id,

@@ -11,18 +11,22 @@ const joinedBytes = 32 << 10;
 export interface FrameOptions extends LogQuery {
   readonly framed: boolean;
   readonly timestamps: boolean;
+  /** Goes before each line, after its time. */
+  readonly prefix?: string;
 }
 
 /**
  * Turns blocks of records into what Docker sends: frames (8 bytes of header: stream, three zeroes, length), or bare
  * bytes for a terminal; with `timestamps` a time before each line. Following, a record is a frame, as clients that
  * take frames for lines expect; else records of one stream are joined, for a client reads each frame with two system
- * calls. What goes out is never longer than what came in, so that each block needs one buffer and no object a line.
+ * calls. Without a prefix what goes out is never longer than what came in; so each block needs one buffer and no object a
+ * line.
  */
 export class Framer {
   readonly #framed: boolean;
   readonly #timestamps: boolean;
   readonly #joins: boolean;
+  readonly #prefix: Buffer;
   readonly #filter: Filter;
   /** Whether the last record of stdout, of stderr left its line open. */
   readonly #open = [false, false];
@@ -30,6 +34,7 @@ export class Framer {
   constructor(options: FrameOptions) {
     this.#framed = options.framed;
     this.#timestamps = options.timestamps;
+    this.#prefix = Buffer.from(options.prefix ?? '');
     this.#joins = options.follow === undefined;
     this.#filter = new Filter(options);
   }
@@ -39,7 +44,7 @@ export class Framer {
   }
 
   frames(block: Buffer): Buffer {
-    const out = Buffer.allocUnsafe(block.length);
+    const out = Buffer.allocUnsafe(block.length + this.#prefixBytes(block));
     let written = 0;
     let frame = 0;
     let frameOf = -1;
@@ -55,8 +60,10 @@ export class Framer {
         frameOf = stderr;
         written += frameHeaderBytes;
       }
-      if (this.#timestamps && this.#open[stderr] !== true)
-        written = writeTime(block, start, { out, at: written });
+      if (this.#open[stderr] !== true) {
+        if (this.#timestamps) written = writeTime(block, start, { out, at: written });
+        if (this.#prefix.length > 0) written += this.#prefix.copy(out, written);
+      }
       this.#open[stderr] = partial;
       let from = start + headerBytes;
       const short = Math.min(block.length, from + shortBytes);
@@ -76,6 +83,14 @@ export class Framer {
       start = from;
     }
     return out.subarray(0, written);
+  }
+
+  /** At most, for all lines of a block. */
+  #prefixBytes(block: Buffer): number {
+    if (this.#prefix.length === 0) return 0;
+    let lines = 0;
+    for (let at = block.indexOf(lineFeed); at !== -1; at = block.indexOf(lineFeed, at + 1)) lines += 1;
+    return lines * this.#prefix.length;
   }
 }
 
