@@ -89,6 +89,11 @@ export const newState: RunState = {
   stoppedByUser: false,
 };
 
+/** The names of the volumes among mounts. */
+export function volumesOf(mounts: readonly ContainerMount[]): string[] {
+  return mounts.flatMap(({ Type, Name }) => (Type === 'volume' ? (Name ?? []) : []));
+}
+
 /** Docker's one word for a state. [moby daemon/container/state.go] */
 export function statusOf(state: RunState): ContainerStatus {
   if (state.paused) return 'paused';

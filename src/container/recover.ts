@@ -6,7 +6,7 @@ import type { Exit, OciRuntime, RuntimeStatus } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { type Container, type RunState, zeroTime } from './record.ts';
+import { type Container, type RunState, volumesOf, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import { startsWithDaemon } from './restart.ts';
 import type { Ending } from './runs/run.ts';
@@ -146,5 +146,7 @@ async function dropUnknown({ store, runtime, storage }: RecoverDeps): Promise<vo
   for (const id of await readdir(storage.directory)) {
     if (store.get(id) === undefined) await rm(join(storage.directory, id), { recursive: true, force: true });
   }
-  await storage.volumes.recover(new Set(store.all().map(({ record }) => record.id)));
+  await storage.volumes.recover(
+    new Map(store.all().map(({ record }) => [record.id, volumesOf(record.mounts)])),
+  );
 }

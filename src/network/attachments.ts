@@ -77,7 +77,7 @@ export class Attachments {
   async connect(request: ConnectRequest, signal?: AbortSignal): Promise<Connection> {
     const networks = this.#wanted(request);
     portRequests(request.portBindings);
-    const sandbox = await this.#sandboxFor(networks, signal);
+    const sandbox = await this.#sandboxFor(networks, request.containerId, signal);
     try {
       signal?.throwIfAborted();
       const namespacePath = this.#sandboxes.pathOf(sandbox.sandboxId);
@@ -161,15 +161,23 @@ export class Attachments {
     return wanted;
   }
 
-  async #sandboxFor(networks: readonly WantedNetwork[], signal?: AbortSignal): Promise<Sandbox> {
+  async #sandboxFor(
+    networks: readonly WantedNetwork[],
+    containerId: string,
+    signal?: AbortSignal,
+  ): Promise<Sandbox> {
     const [first] = networks;
-    if (first?.record.name === 'bridge' && networks.length === 1 && !first.settings.MacAddress) {
+    const isHeld = this.#endpoints.isHeld(containerId);
+    if (first?.record.name === 'bridge' && networks.length === 1 && !first.settings.MacAddress && !isHeld) {
       return this.#pool.take();
     }
+    // The interface that had the same address must not be there beside the new one.
+    if (isHeld) await this.#sandboxes.idle();
     const endpoints: SandboxEndpoint[] = [];
     try {
       for (const { record, settings } of networks) {
-        if (record.bridge !== undefined) endpoints.push(makeEndpoint(this.#state, { record, settings }));
+        if (record.bridge === undefined) continue;
+        endpoints.push(makeEndpoint(this.#state, { record, settings, containerId }));
       }
     } catch (error) {
       for (const { networkId, address } of endpoints) this.#endpoints.free(networkId, address);

@@ -27,11 +27,14 @@ import { LiveMemberships } from './live.ts';
 import type {
   Connection,
   ConnectRequest,
+  Holding,
   JoinRequest,
   LeaveRequest,
   Networks,
+  RepublishRequest,
   RunningContainer,
 } from './networks.ts';
+import { portRequests } from './ports.ts';
 import { Publisher } from './publisher.ts';
 import { builtinNames, type NetworkRecord, NetworkRecords } from './records.ts';
 import { bridgesScript, removeTableScript, tableOf, tableScript } from './rules.ts';
@@ -103,7 +106,7 @@ class BridgeNetworks implements Networks {
     return this.#default().bridge?.gateway ?? '';
   }
 
-  async recover(running: readonly RunningContainer[]): Promise<void> {
+  async recover(running: readonly RunningContainer[], held: readonly Holding[] = []): Promise<void> {
     const config = this.#config;
     const names = this.#names;
     for (const { containerId, containerName = '', connection } of running) {
@@ -122,6 +125,7 @@ class BridgeNetworks implements Networks {
       const address = Object.values(connection.endpoints).find(({ Gateway }) => Gateway !== '')?.IPAddress;
       if (address !== undefined) await this.#ports.adopt(containerId, address, connection.ports);
     }
+    for (const holding of held) this.hold(holding);
     await this.#removeOrphans(running);
     await this.#restoreInterfaces(running);
     await nft(tableScript(config.instance, bridgeRulesOf(records), this.#ports.rules()));
@@ -139,12 +143,33 @@ class BridgeNetworks implements Networks {
     await this.#attachments.release(containerId, connection);
   }
 
+  hold({ containerId, addresses }: Holding): void {
+    this.#endpoints.hold(containerId, addresses, this.#records.all());
+  }
+
+  letGo(containerId: string): void {
+    this.#endpoints.letGo(containerId);
+  }
+
+  async probePorts({
+    containerId,
+    portBindings,
+  }: Pick<ConnectRequest, 'containerId' | 'portBindings'>): Promise<void> {
+    const address =
+      this.#endpoints.of(containerId).find((endpoint) => endpoint.address !== '')?.address ?? '';
+    await this.#ports.probe({ containerId, address, requests: portRequests(portBindings) });
+  }
+
   async join(request: JoinRequest, connection: Connection): Promise<Connection> {
     return this.#live.join(request, connection);
   }
 
   async leave(request: LeaveRequest, connection: Connection): Promise<Connection> {
     return this.#live.leave(request, connection);
+  }
+
+  async republish(request: RepublishRequest, connection: Connection): Promise<Connection> {
+    return this.#live.republish(request, connection);
   }
 
   resolve(nameOrId: string): NetworkInspect {

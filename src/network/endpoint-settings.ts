@@ -16,11 +16,17 @@ export interface EndpointParts {
 /** An endpoint on a network with a bridge; its address is taken until `Endpoints.free`. Throws Docker's texts. */
 export function makeEndpoint(
   { endpoints, sandboxes }: EndpointParts,
-  { record, settings }: { readonly record: NetworkRecord; readonly settings: Partial<EndpointSettings> },
+  request: {
+    readonly record: NetworkRecord;
+    readonly settings: Partial<EndpointSettings>;
+    /** Gets the address held for it. */
+    readonly containerId?: string;
+  },
 ): SandboxEndpoint {
+  const { record, settings, containerId } = request;
   const { bridge } = record;
   if (bridge === undefined) throw new EngineError('internal', `network ${record.name} has no bridge`);
-  const address = endpoints.reserve(record, settings.IPAMConfig?.IPv4Address || undefined);
+  const address = endpoints.reserve(record, settings.IPAMConfig?.IPv4Address || undefined, containerId);
   return {
     networkId: record.id,
     endpointId: sandboxes.newEndpointId(),

@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/index.ts';
 import { type AddressQuery, chooseAddress, contains, parseSubnet } from './addresses.ts';
+import type { Addresses } from './networks.ts';
 import type { NetworkRecord } from './records.ts';
 
 /** A container's place on a network. */
@@ -23,12 +24,16 @@ export class Endpoints {
   readonly #byContainer = new Map<string, readonly Endpoint[]>();
   readonly #used = new Map<string, Set<string>>();
   readonly #last = new Map<string, string>();
+  /** Addresses by network id, of containers that are about to come back. */
+  readonly #held = new Map<string, Addresses>();
 
-  /** Takes an address: `wanted`, or the next free one. Throws Docker's texts. */
-  reserve(record: NetworkRecord, wanted?: string): string {
+  /** Takes an address: `wanted`, the one held for the container, or the next free one. Throws Docker's texts. */
+  reserve(record: NetworkRecord, wanted?: string, containerId?: string): string {
     const bridge = record.bridge;
     if (bridge === undefined) throw new EngineError('internal', `network ${record.name} has no addresses`);
     const subnet = parseSubnet(bridge.subnet);
+    const held = this.#heldBy(containerId ?? '')[record.id];
+    if (held !== undefined && (wanted ?? held) === held && contains(subnet, held)) return held;
     const used = this.#usedOf(record);
     if (wanted !== undefined) {
       if (!contains(subnet, wanted)) {
@@ -55,7 +60,32 @@ export class Endpoints {
   }
 
   free(networkId: string, address: string): void {
-    this.#used.get(networkId)?.delete(address);
+    const isHeld = [...this.#held.values()].some((held) => held[networkId] === address);
+    if (!isHeld) this.#used.get(networkId)?.delete(address);
+  }
+
+  /** Keeps addresses for a container, whatever is freed, until `letGo`. */
+  hold(containerId: string, addresses: Addresses, records: readonly NetworkRecord[]): void {
+    this.#held.set(containerId, addresses);
+    for (const record of records) {
+      const address = addresses[record.id];
+      if (address !== undefined && record.bridge !== undefined) this.#usedOf(record).add(address);
+    }
+  }
+
+  /** Ends `hold`: what the container did not take is free. */
+  letGo(containerId: string): void {
+    const held = this.#heldBy(containerId);
+    this.#held.delete(containerId);
+    const taken = this.of(containerId);
+    for (const [networkId, address] of Object.entries(held)) {
+      const isTaken = taken.some((own) => own.networkId === networkId && own.address === address);
+      if (!isTaken) this.free(networkId, address);
+    }
+  }
+
+  isHeld(containerId: string): boolean {
+    return this.#held.has(containerId);
   }
 
   /** Makes a container's endpoints known; addresses of ones that run already are taken too. */
@@ -90,6 +120,10 @@ export class Endpoints {
   forget(networkId: string): void {
     this.#used.delete(networkId);
     this.#last.delete(networkId);
+  }
+
+  #heldBy(containerId: string): Addresses {
+    return this.#held.get(containerId) ?? {};
   }
 
   #usedOf({ id, bridge }: NetworkRecord): Set<string> {

@@ -48,10 +48,21 @@ export class HostPorts implements Disposable {
         );
       }
     } catch (error) {
-      this.release(containerId);
+      this.release(containerId, (rule) => rules.includes(rule));
       throw error;
     }
     return { rules, bindings };
+  }
+
+  /** Rejects as `publish` would for a port that is taken by anything but this container, and holds nothing. */
+  async probe({ containerId, address, requests }: PublishRequest): Promise<void> {
+    const own = this.#holdings.filter((holding) => holding.containerId === containerId);
+    const isOwn = ({ protocol, hostPorts }: PortRequest) =>
+      own.some(({ rule }) => rule.protocol === protocol && isIn(rule.hostPort, hostPorts));
+    const others = requests.filter((request) => request.hostPorts !== undefined && !isOwn(request));
+    const prober = `${containerId} probe`;
+    await this.publish({ containerId: prober, address, requests: others });
+    this.release(prober);
   }
 
   /** Holds the ports of a container that runs since before this daemon. */
@@ -68,10 +79,12 @@ export class HostPorts implements Disposable {
     return rules;
   }
 
-  /** Lets go of a container's ports; returns the rules they had. */
-  release(containerId: string): PortRule[] {
-    const released = this.#holdings.filter((holding) => holding.containerId === containerId);
-    this.#holdings = this.#holdings.filter((holding) => holding.containerId !== containerId);
+  /** Lets go of a container's ports, or some of them; returns the rules they had. */
+  release(containerId: string, isWanted: (rule: PortRule) => boolean = () => true): PortRule[] {
+    const released = this.#holdings.filter(
+      (holding) => holding.containerId === containerId && isWanted(holding.rule),
+    );
+    this.#holdings = this.#holdings.filter((holding) => !released.includes(holding));
     for (const { socket } of released) socket?.[Symbol.dispose]();
     return released.map(({ rule }) => rule);
   }
@@ -164,6 +177,10 @@ export function rulesOf(address: string, bindings: PortMap): PortRule[] {
       port: Number(port),
     }));
   });
+}
+
+function isIn(port: number, range: PortRange | undefined): boolean {
+  return range !== undefined && range.first <= port && port <= range.last;
 }
 
 function clashes(a: PortRule, b: PortRule): boolean {

@@ -3,8 +3,8 @@ import { EngineError } from '../errors/index.ts';
 import type { NetworkState } from './attachments.ts';
 import { endpointFrom, hasNames, makeEndpoint, settingsOf, storedEndpoints } from './endpoint-settings.ts';
 import { readNamespace } from './kernel.ts';
-import type { Connection, JoinRequest, LeaveRequest } from './networks.ts';
-import type { Publisher } from './publisher.ts';
+import type { Connection, JoinRequest, LeaveRequest, RepublishRequest } from './networks.ts';
+import type { PublishedEndpoint, Publisher } from './publisher.ts';
 import type { NetworkRecord } from './records.ts';
 
 /** Brings containers that run onto networks and off again; see `Networks` for the contract. */
@@ -96,6 +96,20 @@ export class LiveMemberships {
     }
   }
 
+  async republish(request: RepublishRequest, connection: Connection): Promise<Connection> {
+    const { containerId, containerName, portBindings } = request;
+    const gateway = this.#gatewayOf(connection);
+    if (gateway === undefined) {
+      return { ...connection, ports: await this.#publisher.publish(request, undefined) };
+    }
+    const ports = await this.#publisher.republish(
+      { containerId, containerName, portBindings, changed: new Set(request.changed) },
+      publishedEndpoint(gateway),
+      connection.ports,
+    );
+    return { ...connection, ports };
+  }
+
   /** The way out, and what is published, go over to another endpoint. */
   async #moveGateway(request: LeaveRequest, connection: Connection): Promise<Connection['ports']> {
     const next = this.#gatewayOf(connection);
@@ -105,11 +119,7 @@ export class LiveMemberships {
       gateway: next.Gateway,
       device: deviceOf(next.IPAddress),
     });
-    return this.#publisher.publish(request, {
-      endpointId: next.EndpointID,
-      address: next.IPAddress,
-      gateway: next.Gateway,
-    });
+    return this.#publisher.publish(request, publishedEndpoint(next));
   }
 
   /** The endpoint that the default route leads by: the first that has a way out. */
@@ -154,6 +164,10 @@ export class LiveMemberships {
     }
     return record;
   }
+}
+
+function publishedEndpoint({ EndpointID, IPAddress, Gateway }: EndpointSettings): PublishedEndpoint {
+  return { endpointId: EndpointID, address: IPAddress, gateway: Gateway };
 }
 
 function freeDevice(taken: ReadonlySet<string>): string {

@@ -45,6 +45,13 @@ export interface JoinRequest
 /** A running container that is to leave a network. */
 export type LeaveRequest = Omit<JoinRequest, 'settings'>;
 
+/** A running container whose ports are to be published in another way. */
+export interface RepublishRequest
+  extends Pick<ConnectRequest, 'containerId' | 'containerName' | 'portBindings'> {
+  /** Container ports (`80/tcp`) for which `portBindings` says something new; the others stay as they are. */
+  readonly changed: readonly string[];
+}
+
 /** A container that outlived the daemon, with the network it was given. */
 export interface RunningContainer {
   readonly containerId: string;
@@ -53,9 +60,21 @@ export interface RunningContainer {
   readonly connection: Connection;
 }
 
+/** IPv4 addresses by network id. */
+export type Addresses = Readonly<Record<string, string>>;
+
+/** A container that is to get its addresses back. */
+export interface Holding {
+  readonly containerId: string;
+  readonly addresses: Addresses;
+}
+
 export interface Networks extends AsyncDisposable {
-  /** Checks tools, makes or adopts the default bridge and rules, keeps the connections of containers that still run. */
-  recover(running: readonly RunningContainer[]): Promise<void>;
+  /**
+   * Checks tools, makes or adopts the default bridge and rules, keeps the connections of containers that still run, and
+   * holds addresses before anybody else can have them.
+   */
+  recover(running: readonly RunningContainer[], held?: readonly Holding[]): Promise<void>;
   /**
    * Gives a container its namespace, addresses and published ports; on failure nothing of it remains.
    * A taken port rejects with `internal` and Docker's text: `driver failed programming external connectivity on
@@ -68,6 +87,16 @@ export interface Networks extends AsyncDisposable {
    */
   release(containerId: string, connection: Connection): Promise<void>;
 
+  /** Keeps these addresses for a container's next `connect`, over releases and failures, until `letGo`. */
+  hold(holding: Holding): void;
+  /** Those that the container does not have by now are free. */
+  letGo(containerId: string): void;
+  /**
+   * Whether a container's ports could be published: rejects as `connect` would for a host port that is taken by
+   * anything but this container.
+   */
+  probePorts(request: Pick<ConnectRequest, 'containerId' | 'portBindings'>): Promise<void>;
+
   /**
    * Brings a running container onto one more network: an interface, an address, names. The first network with a way out
    * carries the default route and the published ports. On failure everything is as before. The caller stores the
@@ -76,6 +105,11 @@ export interface Networks extends AsyncDisposable {
   join(request: JoinRequest, connection: Connection): Promise<Connection>;
   /** Takes a running container off a network; `forbidden` when it is not on it. */
   leave(request: LeaveRequest, connection: Connection): Promise<Connection>;
+  /**
+   * Publishes ports of a running container in another way; connections by the others go on. Rejects as `connect` does
+   * for a taken port, and then everything is as before. The caller stores the connection that comes back.
+   */
+  republish(request: RepublishRequest, connection: Connection): Promise<Connection>;
 
   /** `notFound` "network x not found". */
   resolve(nameOrId: string): NetworkInspect;

@@ -154,6 +154,10 @@ class LocalVolumes implements Volumes {
     this.#rows.removeUser(containerId);
   }
 
+  setUses(containerId: string, names: readonly string[]): void {
+    this.#rows.setUses(containerId, names);
+  }
+
   async removeAnonymous(containerId: string): Promise<void> {
     for (const name of this.#rows.anonymousOf(containerId)) {
       try {
@@ -165,13 +169,17 @@ class LocalVolumes implements Volumes {
     }
   }
 
-  async recover(containers: ReadonlySet<string>): Promise<void> {
+  async recover(containers: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const rows = this.#rows.all();
     // For a start that was cut off; containers that run keep their own copy of the mount.
     for (const { name } of rows.filter(hasMount)) unmountOptions(this.#pathOf(name));
     await recoverDirectories(this.#root, new Set(rows.map(({ name }) => name)));
     for (const id of this.#rows.allUsers()) {
-      if (containers.has(id)) continue;
+      const names = containers.get(id);
+      if (names !== undefined) {
+        this.setUses(id, names);
+        continue;
+      }
       await this.removeAnonymous(id);
       this.detach(id);
     }

@@ -103,6 +103,19 @@ export class VolumeRows {
     this.#metadata.db.prepare('DELETE FROM volume_users WHERE container_id = ?').run(containerId);
   }
 
+  /** Writes only what differs. */
+  setUses(containerId: string, names: readonly string[]): void {
+    const { db } = this.#metadata;
+    const stored = db.prepare('SELECT volume FROM volume_users WHERE container_id = ?').all(containerId);
+    const present = new Set(stored.map((row) => String(row['volume'])));
+    const wanted = new Set(names);
+    if (present.symmetricDifference(wanted).size === 0) return;
+    this.#metadata.transact(() => {
+      this.removeUser(containerId);
+      for (const name of wanted) this.addUser(name, containerId);
+    });
+  }
+
   recordUse(action: 'mount' | 'unmount', name: string, container: string): void {
     this.#metadata.transact(
       (transaction) => {

@@ -32,13 +32,15 @@ export interface Volumes {
   attach(name: string, containerId: string): void;
   /** Forgets which volumes the container uses. */
   detach(containerId: string): void;
+  /** The container uses these volumes and no others. Those it does not use any more stay, anonymous ones too. */
+  setUses(containerId: string, names: readonly string[]): void;
   /** Removes the anonymous volumes that only this container uses: what `rm -v` and `--rm` take along. */
   removeAnonymous(containerId: string): Promise<void>;
   /**
    * Once at the start of an engine: finishes or undoes what an earlier one left half done, and forgets containers
-   * that are not among the given ids, with the anonymous volumes made for them.
+   * that are not given, with the anonymous volumes made for them. The others use the volumes given for their id.
    */
-  recover(containers: ReadonlySet<string>): Promise<void>;
+  recover(containers: ReadonlyMap<string, readonly string[]>): Promise<void>;
   /**
    * The host path to bind, mounted if the driver's options ask for it. With `seedFrom` (a directory in the image's tree)
    * an empty volume is filled from it first, with owner, mode and xattrs, exactly once.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import { EngineError, isCode } from '../../src/errors/index.ts';
-import type { ConnectRequest, Networks } from '../../src/network/index.ts';
+import type { Connection, ConnectRequest, Networks } from '../../src/network/index.ts';
 
 const none = new Map<string, readonly string[]>();
 
@@ -83,6 +83,76 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     assert.deepEqual(Object.keys(networks.inspect('bridge').Containers), ['a'.repeat(64)]);
     await networks.release('a'.repeat(64), a);
     await networks.release('b'.repeat(64), await networks.connect(request));
+  });
+
+  test('hold() keeps addresses for a container over a release and a failed connect()', async (t) => {
+    const networks = await make(t);
+    await networks.create({ Name: 'web' });
+    const more = { networkMode: 'bridge', endpoints: { bridge: {}, web: {} } };
+    const first = await networks.connect(connectRequest('a', more));
+    const addressesOf = ({ endpoints }: Connection) =>
+      Object.fromEntries(
+        Object.values(endpoints).map(({ NetworkID, IPAddress }) => [NetworkID, IPAddress] as const),
+      );
+    const addresses = addressesOf(first);
+    const containerId = 'a'.repeat(64);
+    networks.hold({ containerId, addresses });
+    await networks.release(containerId, first);
+    const other = await networks.connect(connectRequest('b', more));
+    for (const address of Object.values(addressesOf(other))) {
+      assert.ok(!Object.values(addresses).includes(address), address);
+    }
+    const portBindings = { '80/tcp': [{ HostIp: '203.0.113.77', HostPort: '80' }] };
+    await assert.rejects(networks.connect(connectRequest('a', { ...more, portBindings })), /cannot assign/);
+    const again = await networks.connect(connectRequest('a', more));
+    assert.deepEqual(addressesOf(again), addresses);
+    assert.deepEqual(
+      Object.values(again.endpoints).map(({ MacAddress }) => MacAddress),
+      Object.values(first.endpoints).map(({ MacAddress }) => MacAddress),
+    );
+    networks.letGo(containerId);
+    await networks.release(containerId, again);
+    await networks.release('b'.repeat(64), other);
+  });
+
+  test('probePorts() rejects for ports of others only', async (t) => {
+    const networks = await make(t);
+    const any = { '80/tcp': [{ HostIp: '', HostPort: '' }] };
+    const a = await networks.connect(connectRequest('a', { portBindings: any }));
+    const HostPort = a.ports['80/tcp']?.[0]?.HostPort ?? '';
+    const portBindings = { '81/tcp': [{ HostIp: '', HostPort }], '82/tcp': [{ HostIp: '', HostPort: '' }] };
+    await networks.probePorts({ containerId: 'a'.repeat(64), portBindings });
+    await assert.rejects(
+      networks.probePorts({ containerId: 'b'.repeat(64), portBindings }),
+      new EngineError('internal', `Bind for 0.0.0.0:${HostPort} failed: port is already allocated`),
+    );
+    await networks.release('a'.repeat(64), a);
+    await networks.probePorts({ containerId: 'b'.repeat(64), portBindings });
+    await networks.release('b'.repeat(64), await networks.connect(connectRequest('b', { portBindings })));
+  });
+
+  test('republish() changes the ports it is told of, or none', async (t) => {
+    const networks = await make(t);
+    const one = (HostPort: string) => [{ HostIp: '127.0.0.1', HostPort }];
+    const a = await networks.connect(
+      connectRequest('a', { portBindings: { '80/tcp': one(''), '81/tcp': one('') } }),
+    );
+    const request = { containerId: 'a'.repeat(64), containerName: 'name-a' };
+    const [kept, moved] = [a.ports['80/tcp'] ?? [], a.ports['81/tcp'] ?? []];
+    const portBindings = { '80/tcp': one(''), '82/tcp': moved };
+    const b = await networks.republish({ ...request, portBindings, changed: ['81/tcp', '82/tcp'] }, a);
+    assert.deepEqual(b, { ...a, ports: { '80/tcp': kept, '82/tcp': moved } });
+    const clash = { '80/tcp': one(''), '82/tcp': one(''), '83/tcp': kept };
+    await assert.rejects(
+      networks.republish({ ...request, portBindings: clash, changed: ['82/tcp', '83/tcp'] }, b),
+      /endpoint name-a \([0-9a-f]{64}\): Bind for 127\.0\.0\.1:\d+ failed: port is already allocated$/,
+    );
+    const other = connectRequest('b', { portBindings: { '80/tcp': moved } });
+    await assert.rejects(networks.connect(other), /port is already allocated/);
+    const c = await networks.republish({ ...request, portBindings: {}, changed: ['80/tcp', '82/tcp'] }, b);
+    assert.deepEqual(c.ports, {});
+    await networks.release('b'.repeat(64), await networks.connect(other));
+    await networks.release('a'.repeat(64), c);
   });
 
   test('connect() of an unknown network, a bad port or a bad address changes nothing', async (t) => {

@@ -67,12 +67,25 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
     await volumes.create({ user: 'c1' });
     const kept = (await volumes.create({ user: 'c2' })).Name;
     await volumes.create({ Name: 'named', user: 'c1' });
-    await volumes.recover(new Set(['c2']));
+    await volumes.recover(new Map([['c2', [kept]]]));
     assert.deepEqual(
       volumes.list(none).Volumes.map(({ Name }) => Name),
       [kept, 'named'].sort(),
     );
     await volumes.remove('named', { force: false });
+  });
+
+  test('recover() and setUses() leave a container the volumes given, and delete none of the others', async (t) => {
+    const { volumes } = await make(t);
+    const left = (await volumes.create({ user: 'c1' })).Name;
+    await volumes.create({ Name: 'kept', user: 'c1' });
+    await volumes.create({ Name: 'new' });
+    await volumes.recover(new Map([['c1', ['kept']]]));
+    await volumes.remove(left, { force: false });
+    await assert.rejects(volumes.remove('kept', { force: false }), /in use - \[c1\]/);
+    volumes.setUses('c1', ['new']);
+    await volumes.remove('kept', { force: false });
+    await assert.rejects(volumes.remove('new', { force: false }), /in use - \[c1\]/);
   });
 
   test('create() makes a container a user of a volume that is there', async (t) => {
