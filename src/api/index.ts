@@ -4,6 +4,7 @@ export * from './filters.ts';
 export * from './image.ts';
 export * from './network.ts';
 export * from './prune.ts';
+export * from './reconfigure.ts';
 export * from './runs.ts';
 export * from './store.ts';
 export * from './volume.ts';

@@ -3,7 +3,7 @@ import type { HealthLog } from './container.ts';
 /** What a client or the engine asked of a container last before its run ended. */
 export interface RunEnding {
   /** `lost`: nobody saw the end, for the machine or the monitor went down with it. */
-  readonly Action: 'stop' | 'kill' | 'restart' | 'remove' | 'shutdown' | 'lost';
+  readonly Action: 'stop' | 'kill' | 'restart' | 'reconfigure' | 'remove' | 'shutdown' | 'lost';
   /** `SIGTERM`; '' for none. */
   readonly Signal: string;
   /** RFC 3339. */

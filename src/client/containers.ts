@@ -10,6 +10,8 @@ import type {
   FilesystemChange,
   HostConfig,
   PathStat,
+  ReconfigureRequest,
+  ReconfigureResponse,
 } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { demultiplex, rawOutput, type StdioChunk } from './demultiplex.ts';
@@ -140,6 +142,16 @@ export function containerCalls(transport: Transport) {
       signal?: AbortSignal,
     ): Promise<{ readonly Warnings: readonly string[] | null }> {
       return transport.call('POST', at(name, '/update'), { json: change, signal });
+    },
+    /** Gives a container other ports, variables, mounts or labels. A Gantry daemon only. */
+    reconfigure(
+      name: string,
+      change: ReconfigureRequest,
+      options: StopQuery & { readonly dryRun?: boolean } = {},
+      signal?: AbortSignal,
+    ): Promise<ReconfigureResponse> {
+      const query = { ...stopQuery(options), 'dry-run': options.dryRun };
+      return transport.call('POST', `/gantry${at(name, '/reconfigure')}`, { json: change, query, signal });
     },
     resize: (name: string, size: TerminalSize, signal?: AbortSignal): Promise<void> =>
       post(name, '/resize', { h: size.height, w: size.width }, signal),

@@ -12,6 +12,8 @@ import type {
   Filters,
   HostConfig,
   PathStat,
+  ReconfigureRequest,
+  ReconfigureResponse,
 } from '../api/index.ts';
 import type { ImageId, Platform } from '../oci/index.ts';
 import type { Attachment, LogQuery } from '../runtime/index.ts';
@@ -50,6 +52,13 @@ export interface AttachOptions {
   readonly stream: boolean;
 }
 
+export interface ReconfigureOptions {
+  /** Only tells what would change. */
+  readonly dryRun: boolean;
+  /** How a running container is stopped. */
+  readonly stop: StopOptions;
+}
+
 /** A container's or exec's stdio for one client. */
 export interface Session extends AsyncDisposable {
   /** Raw bytes instead of frames. */
@@ -81,6 +90,15 @@ export interface Containers {
   unpause(name: string): Promise<void>;
   rename(name: string, to: string): Promise<void>;
   update(name: string, change: Partial<HostConfig>): Promise<{ readonly Warnings: readonly string[] }>;
+  /**
+   * Gives a container other ports, variables, mounts or labels. One that runs is stopped and started again where that
+   * is needed; if it does not start it runs again as it was, and the rejection says so.
+   */
+  reconfigure(
+    name: string,
+    request: ReconfigureRequest,
+    options: ReconfigureOptions,
+  ): Promise<ReconfigureResponse>;
   /** Puts a container onto a network, or takes it off: at once if it runs, else from its next start on. */
   connectNetwork(name: string, network: string, settings: Partial<EndpointSettings>): Promise<void>;
   disconnectNetwork(name: string, network: string): Promise<void>;

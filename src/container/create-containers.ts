@@ -22,6 +22,7 @@ import { Logs } from './logs/logs.ts';
 import { LogRotation } from './logs/rotation.ts';
 import { Operations } from './operations.ts';
 import { applyPolicies, recover } from './recover.ts';
+import { Reconfigurer } from './reconfigure/reconfigurer.ts';
 import { Remover } from './remove.ts';
 import { Restarts } from './restarts.ts';
 import { DeafnessWatch } from './runs/deafness-watch.ts';
@@ -57,7 +58,7 @@ export interface ContainerSide {
   readonly steps: StepRunner;
   /** Makes rows and kernel agree; call once, before serving. */
   recover(): Promise<void>;
-  /** Starts what restart policies want to run; call once, after `recover`. */
+  /** Goes on with changes that were cut off, and starts what restart policies want to run; call once, after `recover`. */
   applyPolicies(): void;
   /** Stops every running container. */
   stopAll(): Promise<void>;
@@ -102,6 +103,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const deafness = new DeafnessWatch(store, logger);
   lifecycle.observe(deafness);
   const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters, deaf: config.stopDeaf });
+  const reconfigurer = new Reconfigurer({ store, services, lifecycle, stopper, remover, logger });
   const logs = new Logs({ reader: services.logReader, waiters, directory: storage.directory });
   const rotation = new LogRotation({ runtime, pathOf: (id) => logs.path(id), logger });
   lifecycle.observe(rotation);
@@ -114,6 +116,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     launcher,
     lifecycle,
     stopper,
+    reconfigurer,
     execs,
     logs,
     archives,
@@ -130,6 +133,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     steps: new ContainerStepRunner({ store, storage, networks, runtime, specs }, context),
     recover: () => recover(recovery),
     applyPolicies: () => {
+      reconfigurer.resume();
       applyPolicies(recovery);
     },
     stopAll: async () => {

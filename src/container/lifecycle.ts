@@ -11,7 +11,7 @@ import { endingBy } from './runs/ending.ts';
 import type { Ending, Run } from './runs/run.ts';
 import { startExitCode } from './start-error.ts';
 import type { ContainerStore, Happening } from './store.ts';
-import { assertCan, exited, started, startFailed } from './transitions.ts';
+import { assertCan, assertSettled, exited, started, startFailed } from './transitions.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface EndOptions {
@@ -78,11 +78,13 @@ export class Lifecycle {
       if (!container.state.restarting) return;
     } else {
       assertCan('start', container);
+      assertSettled(container);
     }
-    await this.#startLocked(container, options.byPolicy === true);
+    await this.startHeld(container, options.byPolicy === true);
   }
 
-  async #startLocked(container: Container, byPolicy: boolean): Promise<void> {
+  /** Starts a container whose lock the caller holds. A start that fails leaves it stopped. */
+  async startHeld(container: Container, byPolicy: boolean): Promise<void> {
     const { store, launcher, runtime, pending } = this.#deps;
     const { id } = container.record;
     try {
@@ -115,7 +117,7 @@ export class Lifecycle {
       return { state, run: runOf({ ...state, startedAt: zeroTime, finishedAt: new Date().toISOString() }) };
     });
     waiters.exited(id, exitCode);
-    if (hostConfig.AutoRemove) await remover.remove(id, { volumes: true });
+    if (hostConfig.AutoRemove && !isReconfigured(container)) await remover.remove(id, { volumes: true });
   }
 
   /** Watches a running container until it ends. */
@@ -144,7 +146,7 @@ export class Lifecycle {
     const container = store.get(id);
     if (container === undefined) return;
     const { hostConfig } = container.record;
-    const held = this.#held.has(id);
+    const held = this.#held.has(id) || isReconfigured(container);
     const remove = hostConfig.AutoRemove && !held;
     await launcher.tearDown(container);
     const delayMs = held ? undefined : this.#restarts?.delayAfter(container, exit);
@@ -217,6 +219,11 @@ export class Lifecycle {
     this.#restarts?.close();
     await Promise.allSettled(this.#watching);
   }
+}
+
+/** It comes back in another way: an end or a failed start is not the last word. */
+function isReconfigured({ state }: Container): boolean {
+  return state.reconfiguration !== undefined;
 }
 
 /** Whether `promise` settles in time; a negative time waits for ever. */

@@ -29,8 +29,6 @@ export async function makeMountPoints(
   const { hostConfig, config } = request;
   const byDestination = new Map<string, ContainerMount>();
   const put = (mount: ContainerMount) => byDestination.set(mount.Destination, mount);
-  const create: VolumeMaker = (volume) => deps.volumes.create({ ...volume, user: request.containerId });
-
   for (const from of hostConfig.VolumesFrom ?? []) {
     for (const mount of mountsFrom(from, deps.store)) {
       put(mount);
@@ -46,14 +44,37 @@ export async function makeMountPoints(
     given.add(mount.Destination);
     put(mount);
   };
-  for (const bind of hostConfig.Binds ?? []) once(await fromBind(bind, hostConfig.VolumeDriver, create));
-  for (const mount of hostConfig.Mounts ?? []) once(await fromMount(mount, create));
-  for (const path of Object.keys(config.Volumes ?? {})) {
-    const destination = posix.resolve('/', path);
-    if (byDestination.has(destination) || hostConfig.Tmpfs?.[destination] !== undefined) continue;
-    put(await newVolume({ destination, readOnly: false, mode: '' }, { anonymous: true }, create));
-  }
+  const { containerId } = request;
+  const { Binds: binds, Mounts: specs, VolumeDriver: driver } = hostConfig;
+  const asked = { containerId, binds: binds ?? [], specs: specs ?? [], paths: [], driver };
+  for (const mount of await makeMounts(asked, deps.volumes)) once(mount);
+  const paths = Object.keys(config.Volumes ?? {})
+    .map((path) => posix.resolve('/', path))
+    .filter((path) => !byDestination.has(path) && hostConfig.Tmpfs?.[path] === undefined);
+  for (const mount of await makeMounts({ ...asked, binds: [], specs: [], paths }, deps.volumes)) put(mount);
   return [...byDestination.values()];
+}
+
+/** Single mounts of a container: `-v`s, `--mount`s, and paths that get an anonymous volume. */
+export interface MountsRequest {
+  readonly containerId: string;
+  readonly binds: readonly string[];
+  readonly specs: readonly MountSpec[];
+  readonly paths: readonly string[];
+  /** For the named volumes of `binds`. */
+  readonly driver: string;
+}
+
+/** Makes what mounts need: volumes, attached to the container, and directories of the host. */
+export async function makeMounts(request: MountsRequest, volumes: Volumes): Promise<ContainerMount[]> {
+  const create: VolumeMaker = (volume) => volumes.create({ ...volume, user: request.containerId });
+  const made: ContainerMount[] = [];
+  for (const bind of request.binds) made.push(await fromBind(bind, request.driver, create));
+  for (const spec of request.specs) made.push(await fromMount(spec, create));
+  for (const destination of request.paths) {
+    made.push(await newVolume({ destination, readOnly: false, mode: '' }, { anonymous: true }, create));
+  }
+  return made;
 }
 
 type VolumeMaker = (request: CreateVolume) => Promise<Volume>;

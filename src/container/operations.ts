@@ -11,6 +11,8 @@ import type {
   FilesystemChange,
   Filters,
   HostConfig,
+  ReconfigureRequest,
+  ReconfigureResponse,
 } from '../api/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
@@ -23,6 +25,7 @@ import type {
   AttachOptions,
   Containers,
   ListOptions,
+  ReconfigureOptions,
   Session,
   StopOptions,
   TopResult,
@@ -43,6 +46,7 @@ import { joinNetwork, leaveNetwork } from './membership.ts';
 import { parseContainerName } from './names.ts';
 import { pruneContainers } from './prune.ts';
 import type { Container } from './record.ts';
+import type { Reconfigurer } from './reconfigure/reconfigurer.ts';
 import { runViews } from './runs/views.ts';
 import { parseSignal } from './signals.ts';
 import { apparmorProfileOf } from './spec/index.ts';
@@ -50,7 +54,7 @@ import { containerStats } from './stats.ts';
 import type { Stopper } from './stop.ts';
 import type { ContainerStore } from './store.ts';
 import { containerTop } from './top.ts';
-import { assertCan } from './transitions.ts';
+import { assertCan, assertSettled } from './transitions.ts';
 import { updateContainer } from './update.ts';
 import { type ContainerSizes, inspectView, summaryView } from './views.ts';
 import type { Waiters } from './waiters.ts';
@@ -62,6 +66,7 @@ export interface OperationsDeps {
   readonly launcher: Launcher;
   readonly lifecycle: Lifecycle;
   readonly stopper: Stopper;
+  readonly reconfigurer: Reconfigurer;
   readonly execs: Execs;
   readonly logs: Logs;
   readonly archives: Archives;
@@ -152,11 +157,20 @@ export class Operations implements Containers {
     const { store, services, lifecycle } = this.#deps;
     const { id } = this.#find(name).record;
     using _held = await lifecycle.locks.acquire(id);
+    assertSettled(store.current(id));
     return await updateContainer(store.current(id), change, {
       store,
       runtime: services.runtime,
       host: this.#deps.host,
     });
+  }
+
+  async reconfigure(
+    name: string,
+    request: ReconfigureRequest,
+    options: ReconfigureOptions,
+  ): Promise<ReconfigureResponse> {
+    return this.#deps.reconfigurer.reconfigure(this.#find(name).record.id, request, options);
   }
 
   async connectNetwork(name: string, network: string, settings: Partial<EndpointSettings>): Promise<void> {
@@ -188,6 +202,7 @@ export class Operations implements Containers {
     const { store, lifecycle } = this.#deps;
     const { id } = this.#find(name).record;
     using _held = await lifecycle.locks.acquire(id);
+    assertSettled(store.current(id));
     store.save(withoutLink(store.current(id), alias));
   }
 

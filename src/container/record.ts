@@ -6,7 +6,7 @@ import type {
   HostConfig,
   MountPoint,
 } from '../api/index.ts';
-import type { Connection } from '../network/index.ts';
+import type { Addresses, Connection } from '../network/index.ts';
 import type { ImageId } from '../oci/index.ts';
 import type { Ending } from './runs/run.ts';
 
@@ -64,7 +64,26 @@ export interface RunState {
   readonly health?: Health;
   /** What was asked of this run last. */
   readonly ending?: Ending;
+  /** It is being stopped to run again in another way. */
+  readonly reconfiguration?: Reconfiguration;
 }
+
+/** The part of a record that a reconfiguration changes. */
+export type Settings = Pick<ContainerRecord, 'config' | 'hostConfig' | 'mounts'>;
+
+/**
+ * What is left to do of a reconfiguration, for whoever goes on with it: stop the container and give it the settings
+ * `next`; start it with the new ones it has, `previous` being those to go back to; or start it with the old ones it has
+ * again, `failure` being why.
+ */
+export type Reconfiguration = (
+  | { readonly step: 'stop'; readonly next: Settings }
+  | { readonly step: 'start'; readonly previous: Settings }
+  | { readonly step: 'restore'; readonly failure: string }
+) & {
+  /** Its own, by network id. */
+  readonly addresses: Addresses;
+};
 
 export interface Container {
   readonly record: ContainerRecord;
@@ -92,6 +111,17 @@ export const newState: RunState = {
 /** The names of the volumes among mounts. */
 export function volumesOf(mounts: readonly ContainerMount[]): string[] {
   return mounts.flatMap(({ Type, Name }) => (Type === 'volume' ? (Name ?? []) : []));
+}
+
+/** The names of all volumes that a container needs, whichever way it comes to run. */
+export function neededVolumes({ record, state: { reconfiguration } }: Container): string[] {
+  const others =
+    reconfiguration?.step === 'stop'
+      ? reconfiguration.next.mounts
+      : reconfiguration?.step === 'start'
+        ? reconfiguration.previous.mounts
+        : [];
+  return volumesOf([...record.mounts, ...others]);
 }
 
 /** Docker's one word for a state. [moby daemon/container/state.go] */

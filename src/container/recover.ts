@@ -6,7 +6,7 @@ import type { Exit, OciRuntime, RuntimeStatus } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { type Container, type RunState, volumesOf, zeroTime } from './record.ts';
+import { type Container, neededVolumes, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import { startsWithDaemon } from './restart.ts';
 import type { Ending } from './runs/run.ts';
@@ -52,6 +52,13 @@ export async function recover(deps: RecoverDeps): Promise<void> {
         ? []
         : [{ containerId: record.id, containerName: record.name.slice(1), connection: state.connection }],
     ),
+    store
+      .all()
+      .flatMap(({ record, state: { reconfiguration } }) =>
+        reconfiguration === undefined
+          ? []
+          : [{ containerId: record.id, addresses: reconfiguration.addresses }],
+      ),
   );
   for (const container of gone) await settle(container, deps);
   await dropUnknown(deps);
@@ -85,7 +92,8 @@ async function resumeUpdate(container: Container, deps: RecoverDeps): Promise<vo
 /** Starts the containers that do not run and whose restart policy wants them to, in the background. */
 export function applyPolicies({ store, lifecycle, logger }: RecoverDeps): void {
   for (const { record, state } of store.all()) {
-    if (!state.running && startsWithDaemon(record.hostConfig.RestartPolicy, lastRun(state))) {
+    if (state.running || state.reconfiguration !== undefined) continue;
+    if (startsWithDaemon(record.hostConfig.RestartPolicy, lastRun(state))) {
       lifecycle.start(record.id).catch((error: unknown) => {
         logger.warn(
           { container: record.id, err: error },
@@ -111,7 +119,7 @@ async function settle(container: Container, deps: RecoverDeps): Promise<void> {
     }
     const current = store.get(id);
     if (current === undefined) return;
-    const { AutoRemove } = current.record.hostConfig;
+    const AutoRemove = current.record.hostConfig.AutoRemove && current.state.reconfiguration === undefined;
     if (current.state.removing || AutoRemove) {
       await remover.remove(id, { volumes: AutoRemove || current.state.removingVolumes === true });
     } else if (!current.state.running) {
@@ -147,6 +155,6 @@ async function dropUnknown({ store, runtime, storage }: RecoverDeps): Promise<vo
     if (store.get(id) === undefined) await rm(join(storage.directory, id), { recursive: true, force: true });
   }
   await storage.volumes.recover(
-    new Map(store.all().map(({ record }) => [record.id, volumesOf(record.mounts)])),
+    new Map(store.all().map((container) => [container.record.id, neededVolumes(container)])),
   );
 }

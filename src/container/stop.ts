@@ -12,7 +12,7 @@ import type { Waiters } from './waiters.ts';
 const defaultTimeoutSeconds = 10;
 
 /** Who asks for a stop. */
-export type StopReason = 'stop' | 'restart' | 'shutdown';
+export type StopReason = 'stop' | 'restart' | 'reconfigure' | 'shutdown';
 
 export interface StopperDeps {
   readonly store: ContainerStore;

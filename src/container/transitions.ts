@@ -96,6 +96,12 @@ export function assertCan(operation: Operation, container: Container): void {
   if (refusal !== undefined) throw refusal(container);
 }
 
+/** Throws `conflict` while a container is on its way to another configuration. */
+export function assertSettled({ record, state }: Container): void {
+  if (state.reconfiguration === undefined) return;
+  throw new EngineError('conflict', `Container ${record.id} is being reconfigured, wait until it is done`);
+}
+
 /** One run has begun, by a client (which resets the count of restarts) or by the restart policy. */
 export interface NewRun {
   readonly pid: number;
@@ -105,7 +111,14 @@ export interface NewRun {
 }
 
 export function started(state: RunState, run: NewRun): RunState {
-  const { connection: _old, health: _before, ending: _past, updating: _done, ...rest } = state;
+  const {
+    connection: _old,
+    health: _before,
+    ending: _past,
+    updating: _done,
+    reconfiguration: _change,
+    ...rest
+  } = state;
   return {
     ...rest,
     running: true,

@@ -3,8 +3,8 @@ import { EngineError } from '../errors/index.ts';
 
 /** What a field must be; `command` is an array of strings or, as Docker allows, one string. */
 type Kind = 'string' | 'number' | 'boolean' | 'strings' | 'command' | 'object' | 'labels' | 'array';
-type Kinds = Readonly<Record<string, Kind>>;
-type Fields = Record<string, unknown>;
+export type Kinds = Readonly<Record<string, Kind>>;
+export type Fields = Record<string, unknown>;
 
 const configKinds: Kinds = {
   Hostname: 'string',
@@ -140,12 +140,7 @@ export function toCreateRequest(body: Fields): ContainerCreateRequest {
 
 export function toHostConfig(body: Fields): Fields {
   const host = readFields(body, hostKinds, 'HostConfig');
-  if (Array.isArray(host['Mounts'])) {
-    host['Mounts'] = host['Mounts'].map((mount: unknown) => {
-      if (!isObject(mount)) throw mismatch(mount, 'HostConfig.Mounts', 'array of objects');
-      return dropNulls(mount);
-    });
-  }
+  if (Array.isArray(host['Mounts'])) host['Mounts'] = toMounts(host['Mounts'], 'HostConfig.Mounts');
   if (isObject(host['RestartPolicy'])) {
     host['RestartPolicy'] = { Name: '', MaximumRetryCount: 0, ...dropNulls(host['RestartPolicy']) };
   }
@@ -153,6 +148,14 @@ export function toHostConfig(body: Fields): Fields {
     host['LogConfig'] = { Type: '', Config: {}, ...dropNulls(host['LogConfig']) };
   }
   return host;
+}
+
+/** Mounts without nulls. */
+export function toMounts(mounts: readonly unknown[], name: string): Fields[] {
+  return mounts.map((mount) => {
+    if (!isObject(mount)) throw mismatch(mount, name, 'array of objects');
+    return dropNulls(mount);
+  });
 }
 
 export function toExecRequest(body: Fields): ExecCreateRequest {
@@ -163,7 +166,7 @@ export function toExecRequest(body: Fields): ExecCreateRequest {
  * The known fields of the right kind, other fields as they are. A null is as if the field were not there. The case of
  * a known name does not matter, as in Go: docker-py sends `detachKeys`.
  */
-function readFields(body: Fields, kinds: Kinds, name: string): Fields {
+export function readFields(body: Fields, kinds: Kinds, name: string): Fields {
   const fields: Fields = {};
   for (const [given, value] of Object.entries(body)) {
     if (value === null || value === undefined) continue;
@@ -204,11 +207,11 @@ function isStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
-function isObject(value: unknown): value is Fields {
+export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function withoutNullValues(fields: Fields, instead: object): Fields {
+export function withoutNullValues(fields: Fields, instead: object): Fields {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, value ?? instead]));
 }
 

@@ -14,6 +14,9 @@ import { defaultHostConfig } from './host-config.ts';
 import { mergeImageConfig } from './image-config.ts';
 import { dropUnsupported } from './unsupported.ts';
 
+export { assertConfig } from './check-config.ts';
+export { assertNetworking } from './check-modes.ts';
+export { assertMounts } from './check-mounts.ts';
 export { assertRestartPolicy } from './check-policies.ts';
 export { assertResources } from './check-resources.ts';
 export { endpointsOf } from './endpoints.ts';

@@ -2,7 +2,7 @@ import type { HealthLog } from '../../api/index.ts';
 
 /** What was asked of a running container last: why its run may end. */
 export interface Ending {
-  readonly action: 'stop' | 'kill' | 'restart' | 'remove' | 'shutdown' | 'lost';
+  readonly action: 'stop' | 'kill' | 'restart' | 'reconfigure' | 'remove' | 'shutdown' | 'lost';
   /** 0 for none. */
   readonly signal: number;
   /** RFC 3339. */

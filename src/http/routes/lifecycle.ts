@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Containers, StopOptions, WaitCondition } from '../../container/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
-import { bodyExpected } from '../body.ts';
+import { bodyExpected, readObject } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { type Query, queryOf } from '../query.ts';
+import { toReconfigureRequest } from '../reconfigure-body.ts';
 import { begin } from '../streams.ts';
 
 const conditions: readonly string[] = ['not-running', 'next-exit', 'removed'] satisfies WaitCondition[];
@@ -14,7 +15,7 @@ const startBodyLimit = 7;
 export function lifecycleRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
   const { containers } = engine;
 
-  runRoutes(app, containers);
+  ownRoutes(app, containers);
 
   app.post<IdParams>('/containers/:id/start', async (request, reply) => {
     if (bodyExpected(request.raw) && !(Number(request.headers['content-length']) <= startBodyLimit)) {
@@ -70,9 +71,16 @@ export function lifecycleRoutes(app: FastifyInstance, { engine, calls }: RouteCo
   });
 }
 
-/** Gantry's own: why each run ended. */
-function runRoutes(app: FastifyInstance, containers: Containers): void {
+/** Gantry's own: why each run ended, and changes of containers that exist. */
+function ownRoutes(app: FastifyInstance, containers: Containers): void {
   app.get<IdParams>('/gantry/containers/:id/runs', async (request) => containers.runs(request.params.id));
+
+  app.post<IdParams>('/gantry/containers/:id/reconfigure', async (request) => {
+    const change = toReconfigureRequest(await readObject(request));
+    const query = queryOf(request);
+    const options = { dryRun: query.flag('dry-run'), stop: stopOptions(query) };
+    return containers.reconfigure(request.params.id, change, options);
+  });
 }
 
 function stopOptions(query: Query): StopOptions {
