@@ -46,7 +46,7 @@ const unpause: CommandLoader = async () => (await lifecycle()).unpauseCommand;
 const wait: CommandLoader = async () => (await lifecycle()).waitCommand;
 const rm: CommandLoader = async () => (await lifecycle()).rmCommand;
 const rename: CommandLoader = async () => (await lifecycle()).renameCommand;
-const update: CommandLoader = async () => (await lifecycle()).updateCommand;
+const update: CommandLoader = async () => (await import('./container/update.ts')).updateCommand;
 const logs: CommandLoader = async () => (await output()).logsCommand;
 const runs: CommandLoader = async () => (await import('./container/runs.ts')).runsCommand;
 const explain: CommandLoader = async () => (await import('./container/runs.ts')).explainCommand;

@@ -2,10 +2,7 @@ import type { StopQuery } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { forEach } from '../each.ts';
-import { bytes, swapBytes } from '../flag-kinds.ts';
-import { bool, int, parsed, text } from '../flags.ts';
-import { parseRestartPolicy } from '../run/resources.ts';
-import { parseCpus } from '../run/sizes.ts';
+import { bool, int, text } from '../flags.ts';
 
 const many = 'CONTAINER [CONTAINER...]';
 
@@ -138,57 +135,5 @@ export const renameCommand = defineCommand({
   async run({ context, args }) {
     const [from = '', to = ''] = args;
     await (await context.client()).containers.rename(from, to);
-  },
-});
-
-export const updateCommand = defineCommand({
-  usage: `[OPTIONS] ${many}`,
-  summary: 'Update configuration of one or more containers',
-  aliases: ['container update', 'update'],
-  minArgs: 1,
-  flags: {
-    'blkio-weight': int('Block IO (relative weight), between 10 and 1000, or 0 to disable', {
-      kind: 'uint16',
-    }),
-    'cpu-period': int('Limit CPU CFS (Completely Fair Scheduler) period'),
-    'cpu-quota': int('Limit CPU CFS (Completely Fair Scheduler) quota'),
-    'cpu-rt-period': int('Limit the CPU real-time period in microseconds'),
-    'cpu-rt-runtime': int('Limit the CPU real-time runtime in microseconds'),
-    'cpu-shares': int('CPU shares (relative weight)', { short: 'c' }),
-    cpus: parsed('decimal', 'Number of CPUs', { initial: 0, read: parseCpus }),
-    'cpuset-cpus': text('CPUs in which to allow execution (0-3, 0,1)'),
-    'cpuset-mems': text('MEMs in which to allow execution (0-3, 0,1)'),
-    memory: bytes('Memory limit', { short: 'm' }),
-    'memory-reservation': bytes('Memory soft limit'),
-    'memory-swap': swapBytes('Swap limit equal to memory plus swap: -1 to enable unlimited swap'),
-    'pids-limit': int('Tune container pids limit (set -1 for unlimited)'),
-    restart: text('Restart policy to apply when a container exits'),
-  },
-  async run({ context, values, given, args }) {
-    if (given.size === 0) {
-      const { EngineError } = await import('../../errors/index.ts');
-      throw new EngineError('invalidArgument', 'you must provide one or more flags when using this command');
-    }
-    const change = {
-      BlkioWeight: values['blkio-weight'],
-      CpuPeriod: values['cpu-period'],
-      CpuQuota: values['cpu-quota'],
-      CpuRealtimePeriod: values['cpu-rt-period'],
-      CpuRealtimeRuntime: values['cpu-rt-runtime'],
-      CpuShares: values['cpu-shares'],
-      NanoCpus: values.cpus,
-      CpusetCpus: values['cpuset-cpus'],
-      CpusetMems: values['cpuset-mems'],
-      Memory: values.memory,
-      MemoryReservation: values['memory-reservation'],
-      MemorySwap: values['memory-swap'],
-      ...(given.has('pids-limit') ? { PidsLimit: values['pids-limit'] } : {}),
-      ...(given.has('restart') ? { RestartPolicy: parseRestartPolicy(values.restart) } : {}),
-    };
-    const { containers } = await context.client();
-    return forEach(context, args, async (name) => {
-      const { Warnings } = await containers.update(name, change);
-      for (const warning of Warnings ?? []) context.stderr.write(`${warning}\n`);
-    });
   },
 });
