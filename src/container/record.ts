@@ -8,6 +8,7 @@ import type {
 } from '../api/index.ts';
 import type { Addresses, Connection } from '../network/index.ts';
 import type { ImageId } from '../oci/index.ts';
+import type { StopOptions } from './containers.ts';
 import type { Ending } from './runs/run.ts';
 
 /** A mount as it was asked for, beside how Docker shows it. */
@@ -77,7 +78,7 @@ export type Settings = Pick<ContainerRecord, 'config' | 'hostConfig' | 'mounts'>
  * again, `failure` being why.
  */
 export type Reconfiguration = (
-  | { readonly step: 'stop'; readonly next: Settings }
+  | { readonly step: 'stop'; readonly next: Settings; readonly stop: StopOptions }
   | { readonly step: 'start'; readonly previous: Settings }
   | { readonly step: 'restore'; readonly failure: string }
 ) & {

@@ -52,10 +52,10 @@ export class Reconfigurer {
   async reconfigure(
     id: string,
     request: ReconfigureRequest,
-    { dryRun, stop }: ReconfigureOptions,
+    options: ReconfigureOptions,
   ): Promise<ReconfigureResponse> {
-    const { changes, restarts, warnings } = await this.#begin(id, request, dryRun);
-    if (restarts && !dryRun) await this.#carryOut(id, stop);
+    const { changes, restarts, warnings } = await this.#begin(id, request, options);
+    if (restarts && !options.dryRun) await this.#carryOut(id);
     return { Changes: changes, Restarted: restarts, Warnings: warnings };
   }
 
@@ -66,14 +66,18 @@ export class Reconfigurer {
       if (state.reconfiguration === undefined) continue;
       const { step } = state.reconfiguration;
       logger.info({ container: record.id, step }, 'going on with the change of a container');
-      this.#carryOut(record.id, {}).catch((error: unknown) => {
+      this.#carryOut(record.id).catch((error: unknown) => {
         logger.warn({ container: record.id, err: error }, 'cannot go on with the change of a container');
       });
     }
   }
 
   /** All that needs no stop; else the intent of it. */
-  async #begin(id: string, request: ReconfigureRequest, dryRun: boolean): Promise<ReconfigurePlan> {
+  async #begin(
+    id: string,
+    request: ReconfigureRequest,
+    { dryRun, stop }: ReconfigureOptions,
+  ): Promise<ReconfigurePlan> {
     const { store, lifecycle, services } = this.#deps;
     using _held = await lifecycle.locks.acquire(id);
     const container = store.current(id);
@@ -87,7 +91,7 @@ export class Reconfigurer {
     const made = await this.#makeMounts(container, plan);
     const next: Settings = { ...plan.wishes, mounts: [...keptMounts(container.record, plan), ...made] };
     try {
-      if (plan.restarts) this.#intend(store.current(id), next);
+      if (plan.restarts) this.#intend(store.current(id), next, stop);
       else await this.#change(id, next, plan);
     } catch (error) {
       await this.#forgetVolumes(id, made);
@@ -140,20 +144,20 @@ export class Reconfigurer {
     services.volumes.setUses(id, neededVolumes(changed));
   }
 
-  #intend({ record, state }: Container, next: Settings): void {
+  #intend({ record, state }: Container, next: Settings, stop: StopOptions): void {
     const endpoints = Object.values(state.connection?.endpoints ?? {});
     const addresses: Addresses = Object.fromEntries(
       endpoints.flatMap(({ NetworkID, IPAddress }) => (IPAddress === '' ? [] : [[NetworkID, IPAddress]])),
     );
-    this.#setStep({ record, state }, { step: 'stop', next, addresses });
+    this.#setStep({ record, state }, { step: 'stop', next, stop, addresses });
   }
 
-  async #carryOut(id: string, stop: StopOptions): Promise<void> {
+  async #carryOut(id: string): Promise<void> {
     const { store, services, lifecycle } = this.#deps;
     const addresses = store.current(id).state.reconfiguration?.addresses ?? {};
     services.networks.hold({ containerId: id, addresses });
     try {
-      await this.#stop(id, stop);
+      await this.#stop(id);
       using _held = await lifecycle.locks.acquire(id);
       this.#switch(store.current(id));
       await this.#start(store.current(id));
@@ -162,12 +166,13 @@ export class Reconfigurer {
     }
   }
 
-  async #stop(id: string, options: StopOptions): Promise<void> {
+  async #stop(id: string): Promise<void> {
     const { store, stopper } = this.#deps;
     const container = store.current(id);
-    if (!container.state.running) return;
+    const { reconfiguration } = container.state;
+    if (reconfiguration?.step !== 'stop' || !container.state.running) return;
     try {
-      await stopper.stop(container, options, 'reconfigure');
+      await stopper.stop(container, reconfiguration.stop, 'reconfigure');
     } catch (error) {
       // It ended by itself just now.
       if (isCode(error, 'notModified')) return;
