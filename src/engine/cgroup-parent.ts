@@ -1,30 +1,73 @@
-import { readdir, rmdir } from 'node:fs/promises';
+import { access, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../errors/index.ts';
 
 const mountPoint = '/sys/fs/cgroup';
+const attempts = 100;
 
 /**
  * Removes the cgroups of an engine's containers but those of `running` (ids) from the unified hierarchy and from
- * every controller's, and their parent with the last. What a process is still in stays.
+ * every controller's, and their parent with the last. A process in one of them, which a start that was cut off left,
+ * is killed; what then still does not go stays.
  */
 export async function removeCgroups(parent: string, running: ReadonlySet<string>): Promise<void> {
   const hierarchies = (await readdir(mountPoint, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => join(mountPoint, name));
-  await Promise.all(
-    [mountPoint, ...hierarchies].map(async (root) => removeTree(join(root, parent), running)),
-  );
+  await Promise.all([mountPoint, ...hierarchies].map(async (root) => removeAll(join(root, parent), running)));
 }
 
-/** A cgroup's files go with it; only nested cgroups stand in the way. */
-async function removeTree(path: string, keep: ReadonlySet<string>): Promise<void> {
-  try {
-    for (const entry of await readdir(path, { withFileTypes: true })) {
-      if (entry.isDirectory() && !keep.has(entry.name)) await removeTree(join(path, entry.name), keep);
+async function removeAll(parent: string, running: ReadonlySet<string>): Promise<void> {
+  for (const name of await childrenOf(parent)) if (!running.has(name)) await removeTree(join(parent, name));
+  if (running.size === 0) await removed(parent);
+}
+
+/** A cgroup's files go with it; only nested cgroups and processes stand in the way. */
+async function removeTree(path: string): Promise<void> {
+  for (const name of await childrenOf(path)) await removeTree(join(path, name));
+  for (let attempt = 0; attempt < attempts && !(await removed(path)); attempt += 1) {
+    await killAllIn(path);
+    await sleep(20);
+  }
+}
+
+async function killAllIn(path: string): Promise<void> {
+  const text = await ifThere(readFile(join(path, 'cgroup.procs'), 'utf8'));
+  for (const pid of (text ?? '').split('\n').filter(Boolean).map(Number)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!hasErrno(error, 'ESRCH')) throw error;
     }
-    if (keep.size === 0) await rmdir(path);
+  }
+  // cgroup v1 delivers no signal to a frozen process.
+  const freezer = join(path, 'freezer.state');
+  if ((await ifThere(access(freezer).then(() => true))) === true) await ifThere(writeFile(freezer, 'THAWED'));
+}
+
+/** False if something is in it. */
+async function removed(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'EBUSY')) throw error;
+    if (hasErrno(error, 'ENOENT')) return true;
+    if (hasErrno(error, 'EBUSY')) return false;
+    throw error;
+  }
+}
+
+async function childrenOf(path: string): Promise<string[]> {
+  const entries = await ifThere(readdir(path, { withFileTypes: true }));
+  return (entries ?? []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENODEV')) return undefined;
+    throw error;
   }
 }

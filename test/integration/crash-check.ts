@@ -76,7 +76,7 @@ function knownOf({ Name, State, HostConfig, NetworkSettings }: ContainerInspect)
     state,
     memory: HostConfig.Memory,
     networks: Object.keys(NetworkSettings.Networks).sort(),
-    policy: HostConfig.RestartPolicy.Name,
+    policy: HostConfig.RestartPolicy.Name.replace(/^no$/, ''),
     autoRemove: HostConfig.AutoRemove,
   };
 }

@@ -8,6 +8,7 @@ export interface Known {
   readonly memory: number;
   /** Names, in order. */
   readonly networks: readonly string[];
+  /** Empty when it is never started again. */
   readonly policy: string;
   readonly autoRemove: boolean;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -115,6 +116,30 @@ test('an interface that a cut-off disconnect took is there again, and the way ou
   docker('network', 'disconnect', 'second', 'joined');
   docker('rm', '-f', 'joined');
   docker('network', 'rm', 'first', 'second');
+});
+
+test('a cgroup that a cut-off start left goes, with what is in it, frozen or not', async () => {
+  const { cgroupParent } = engineConfig({ root: engine.root });
+  const hierarchies = existsSync('/sys/fs/cgroup/cgroup.controllers')
+    ? ['/sys/fs/cgroup']
+    : ['freezer', 'memory'].map((controller) => join('/sys/fs/cgroup', controller));
+  const groups = hierarchies.map((root) => join(root, cgroupParent, 'f'.repeat(64)));
+  const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  await crash(() => {
+    for (const group of groups) {
+      mkdirSync(group, { recursive: true });
+      writeFileSync(join(group, 'cgroup.procs'), String(child.pid));
+      if (existsSync(join(group, 'freezer.state'))) writeFileSync(join(group, 'freezer.state'), 'FROZEN');
+      else if (existsSync(join(group, 'cgroup.freeze'))) writeFileSync(join(group, 'cgroup.freeze'), '1');
+    }
+  });
+  const left = groups.filter((group) => existsSync(group));
+  // Frozen, it would not even die.
+  for (const group of left) {
+    if (existsSync(join(group, 'freezer.state'))) writeFileSync(join(group, 'freezer.state'), 'THAWED');
+  }
+  child.kill('SIGKILL');
+  assert.deepEqual(left, []);
 });
 
 test("what a cut-off start mounted for a volume's options is not mounted any more", async () => {
