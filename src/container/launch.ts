@@ -176,10 +176,11 @@ export class Launcher {
           extraHosts: [...(hostConfig.ExtraHosts ?? []), ...linkHosts(linkedContainers(record, store))],
           gateway: networks.gateway,
         });
+    const resolvers = await resolvConfOf(record, connection);
     await Promise.all([
       writeFile(files.hosts, hosts),
       writeFile(files.hostname, hostnameFile(config.Hostname)),
-      writeFile(files.resolvConf, await resolvConfOf(record, connection)),
+      writeFile(files.resolvConf, resolvers),
     ]);
     return files;
   }
