@@ -288,10 +288,13 @@ class Unpacker implements Disposable {
   #failed(entry: TarEntry, error: unknown): EngineError {
     if (error instanceof EngineError) return error;
     const errno = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const code = codeOf(error) === 'outOfSpace' ? 'outOfSpace' : 'invalidArgument';
-    return new EngineError(code, `Cannot unpack ${JSON.stringify(this.#shown(entry))}: ${errno}`, {
-      cause: error,
-    });
+    const isFull = codeOf(error) === 'outOfSpace';
+    const why = isFull ? 'no space left on device' : errno;
+    return new EngineError(
+      isFull ? 'outOfSpace' : 'invalidArgument',
+      `Cannot unpack ${JSON.stringify(this.#shown(entry))}: ${why}`,
+      { cause: error },
+    );
   }
 }
 
