@@ -11,6 +11,7 @@ const mountCall = libc.func(
 );
 const umountCall = libc.func('int umount2(const char *target, int flags)');
 const flockCall = libc.func('int flock(int fd, int operation)');
+const fallocateCall = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
 const syscallCall = libc.func('long syscall(long number)');
 
 /** getpid(2) by the number of the x32 ABI. */
@@ -56,6 +57,12 @@ export function unmount(target: string): void {
   if ((umountCall(target, detach) as number) === 0) return;
   const error = systemError('umount', target);
   if (error.code !== 'EINVAL' && error.code !== 'ENOENT') throw error;
+}
+
+/** fallocate(2): gives the file blocks for its first `bytes` without changing its length. */
+export function allocate(fd: number, bytes: number): void {
+  const keepSize = 1;
+  if ((fallocateCall(fd, keepSize, 0, bytes) as number) !== 0) throw systemError('fallocate', String(fd));
 }
 
 /** flock(2) without waiting: false when another open file holds it. Closing the file releases it. */

@@ -3,13 +3,17 @@ import { EngineError } from '../errors/index.ts';
 import { openJournal } from './journal.ts';
 import { openLeases } from './leases.ts';
 import type { JournalEntry, JournalRow, Metadata, Transaction, TransactOptions } from './metadata.ts';
+import { isFull, Reserve } from './reserve.ts';
 import { migrations } from './schema.ts';
 
 /** Opens (and makes or migrates) the database at `path`. Rejects with `internal` if a newer Gantry wrote it. */
 export function openMetadata(path: string): Metadata {
+  const reserve = path === ':memory:' ? undefined : new Reserve(path);
+  reserve?.release();
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: true });
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
   migrate(db, path);
+  reserve?.take(db);
   const journal = openJournal(db);
   let depth = 0;
 
@@ -65,10 +69,4 @@ function migrate(db: DatabaseSync, path: string): void {
     if (index < version) continue;
     db.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${index + 1}; COMMIT`);
   }
-}
-
-const sqliteFull = 13;
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === sqliteFull;
 }

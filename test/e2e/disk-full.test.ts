@@ -1,33 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommandResult, runCommand, startDaemon } from '../support/daemon.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
+import { ok, SmallDisk } from '../support/small-disk.ts';
 
 // The engine's root stands on a small file system of its own that runs full.
 
 const files = temporaryDirectory({ after: (cleanUp) => process.once('exit', cleanUp) });
-const disk = join(files, 'disk');
-const mountPoint = join(files, 'mounted');
-
-function ok(program: string, ...args: string[]): void {
-  const result = runCommand(program, args);
-  assert.equal(result.code, 0, `${program} ${args.join(' ')}: ${result.stderr}`);
-}
-
-writeFileSync(disk, '');
-truncateSync(disk, 64 << 20);
-mkdirSync(mountPoint);
-ok('mkfs.ext4', '-q', '-m', '0', disk);
-ok('mount', '-o', 'loop', disk, mountPoint);
-// Before the files go, after the daemon.
-process.prependOnceListener('exit', () => {
-  runCommand('umount', [mountPoint]);
-});
-
-const root = join(mountPoint, 'root');
+const disk = new SmallDisk(files, 64);
+const root = join(disk.mountPoint, 'root');
 const engine = await startDaemon({ after }, { root });
 const docker = (...args: string[]) => engine.ok(args);
 
@@ -53,21 +37,17 @@ function state(): string {
     .join('\n--\n');
 }
 
-function usedKilobytes(): number {
-  return Number(runCommand('df', ['--output=used', mountPoint]).stdout.split('\n')[1]);
-}
-
 async function failsFull(run: () => CommandResult): Promise<void> {
   const before = state();
-  const usedBefore = usedKilobytes();
+  const usedBefore = disk.usedKiB();
   const result = run();
   assert.notEqual(result.code, 0);
   assert.match(result.stderr + result.stdout, /no space left on device/i);
   assert.equal(state(), before);
   // What was thrown away is deleted in the background. The database's log may have grown.
   const deadline = Date.now() + 5000;
-  while (usedKilobytes() > usedBefore + 4096) {
-    assert.ok(Date.now() < deadline, `${usedKilobytes() - usedBefore} kB more are used`);
+  while (disk.usedKiB() > usedBefore + 4096) {
+    assert.ok(Date.now() < deadline, `${disk.usedKiB() - usedBefore} kB more are used`);
     await sleep(20);
   }
   assert.equal(docker('run', '--rm', 'base:1', 'echo', 'still works'), 'still works');

@@ -23,14 +23,17 @@ export interface ImageStore {
   readonly users: ImageUser[];
 }
 
-/** Images over real stores in a directory of their own, gone after the test; with `diskBytes` on a disk of that size. */
+/** What the database keeps for itself: its log, as much again while it is closed, and free pages. */
+const databaseBytes = 14_200 << 10;
+
+/** Images over real stores in a directory of their own, gone after the test; with `diskBytes` on a disk that has room for so much beside the database. */
 export async function openImageStore(
   t: TestContext,
   { diskBytes }: { readonly diskBytes?: number } = {},
 ): Promise<ImageStore> {
   const root = await mkdtemp(join(tmpdir(), 'gantry-images-'));
   if (diskBytes !== undefined)
-    mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: `size=${diskBytes}` });
+    mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: `size=${diskBytes + databaseBytes}` });
   const metadata = openMetadata(join(root, 'gantry.db'));
   const content = await openContentStore({ directory: join(root, 'content') });
   const opened = await openSnapshots({ root, metadata });

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { runCommand } from './daemon.ts';
+
+/** A small ext4 file system of its own, in a file of `directory`; unmounted when the process exits. */
+export class SmallDisk {
+  readonly mountPoint: string;
+
+  constructor(directory: string, mebibytes: number) {
+    const file = join(directory, 'disk');
+    this.mountPoint = join(directory, 'mounted');
+    writeFileSync(file, '');
+    truncateSync(file, mebibytes << 20);
+    mkdirSync(this.mountPoint);
+    ok('mkfs.ext4', '-q', '-m', '0', file);
+    ok('mount', '-o', 'loop', file, this.mountPoint);
+    // Before the files go, after the daemon.
+    process.prependOnceListener('exit', () => {
+      runCommand('umount', [this.mountPoint]);
+    });
+  }
+
+  usedKiB(): number {
+    const { blocks, bfree, bsize } = statfsSync(this.mountPoint);
+    return ((blocks - bfree) * bsize) / 1024;
+  }
+
+  /** Takes every block that is left. */
+  fill(): void {
+    const fd = openSync(this.#ballast, 'a');
+    try {
+      for (const bytes of [1 << 20, 4096, 1]) writeUntilFull(fd, Buffer.alloc(bytes));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Gives back what `fill` took. */
+  release(): void {
+    rmSync(this.#ballast, { force: true });
+  }
+
+  get #ballast(): string {
+    return join(this.mountPoint, 'ballast');
+  }
+}
+
+function writeUntilFull(fd: number, data: Buffer): void {
+  try {
+    for (;;) writeSync(fd, data);
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  }
+}
+
+export function ok(program: string, ...args: string[]): void {
+  const result = runCommand(program, args);
+  assert.equal(result.code, 0, `${program} ${args.join(' ')}: ${result.stderr}`);
+}
