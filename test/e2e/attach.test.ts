@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { callEngine } from '../support/engine-call.ts';
+import { RawClient } from '../support/http-server.ts';
+
+let engine: TestDaemon;
+before(async () => {
+  engine = await openDaemon();
+});
+after(async () => {
+  await engine.destroy();
+});
+
+const docker = (...args: string[]) => engine.ok(args);
+const echoing = 'echo ready; while read line; do echo "got $line"; [ "$line" = end ] && exit 5; done';
+const waitMs = 60_000;
+const isRunning = (name: string) => docker('inspect', '-f', '{{.State.Running}}', name) === 'true';
+
+/** A docker client that goes on, with its own terminal if asked for, and what it has written so far. */
+class Client {
+  readonly child: ChildProcess;
+  #output = '';
+  #hasEnded = false;
+
+  constructor(args: readonly string[], { terminal = false } = {}) {
+    const words = ['docker', '-H', engine.host, ...args];
+    const [program = '', ...rest] = terminal
+      ? ['script', '-qefc', `stty rows 40 cols 100; exec ${words.map(quoted).join(' ')}`, '/dev/null']
+      : words;
+    const env = { ...process.env, DOCKER_CONFIG: join(engine.directory, 'docker-config'), TERM: 'xterm' };
+    this.child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'], env });
+    this.child.once('close', () => {
+      this.#hasEnded = true;
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+        this.child.emit('more');
+      });
+    }
+  }
+
+  send(text: string): void {
+    this.child.stdin?.write(text);
+  }
+
+  async until(text: string): Promise<string> {
+    const signal = AbortSignal.timeout(waitMs);
+    while (!this.#output.includes(text)) {
+      assert.ok(!this.#hasEnded, `ended after: ${this.#output}`);
+      await Promise.race([once(this.child, 'more', { signal }), once(this.child, 'close', { signal })]);
+    }
+    return this.#output;
+  }
+
+  async ended(): Promise<{ readonly code: number | null; readonly output: string }> {
+    if (!this.#hasEnded) await once(this.child, 'close', { signal: AbortSignal.timeout(waitMs) });
+    return { code: this.child.exitCode, output: this.#output };
+  }
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+test('several clients see all output, and each may send', async () => {
+  docker('run', '-di', '--name', 'shared', 'base:1', 'sh', '-c', 'sleep 1; echo begin; '.concat(echoing));
+  const clients = [1, 2, 3].map(() => new Client(['attach', 'shared']));
+  await Promise.all(clients.map((client) => client.until('begin\nready\n')));
+  clients[0]?.send('one\n');
+  await Promise.all(clients.map((client) => client.until('got one\n')));
+  clients[2]?.send('end\n');
+  for (const client of clients) {
+    const { code, output } = await client.ended();
+    assert.deepEqual([code, output], [5, 'begin\nready\ngot one\ngot end\n']);
+  }
+  docker('rm', 'shared');
+});
+
+test('attach --no-stdin sends nothing and ends with the container', async () => {
+  docker('run', '-di', '--name', 'deaf', 'base:1', 'sh', '-c', `sleep 1; ${echoing}`);
+  const silent = new Client(['attach', '--no-stdin', 'deaf']);
+  const talking = new Client(['attach', 'deaf']);
+  await Promise.all([silent.until('ready\n'), talking.until('ready\n')]);
+  silent.send('unheard\n');
+  talking.send('end\n');
+  assert.deepEqual(await silent.ended(), { code: 5, output: 'ready\ngot end\n' });
+  await talking.ended();
+  docker('rm', 'deaf');
+});
+
+test('signals reach the container, unless with --sig-proxy=false', async () => {
+  const script = 'trap "exit 7" TERM; sleep 1; echo ready; while :; do sleep 0.1; done';
+  docker('run', '-d', '--name', 'signalled', 'base:1', 'sh', '-c', script);
+  const apart = new Client(['attach', '--sig-proxy=false', 'signalled']);
+  const proxy = new Client(['attach', 'signalled']);
+  await Promise.all([apart.until('ready\n'), proxy.until('ready\n')]);
+  apart.child.kill('SIGTERM');
+  await sleep(500);
+  assert.ok(isRunning('signalled'));
+  apart.child.kill('SIGKILL');
+  proxy.child.kill('SIGTERM');
+  assert.equal((await proxy.ended()).code, 7);
+  assert.equal(docker('wait', 'signalled'), '7');
+  docker('rm', 'signalled');
+});
+
+test('detach keys leave run, attach and exec, and what runs goes on', async () => {
+  const started = new Client(['run', '-it', '--name', 'left', 'base:1', 'sh', '-c', echoing], {
+    terminal: true,
+  });
+  await started.until('ready\r\n');
+  started.send('\x10\x11');
+  await started.ended();
+  assert.ok(isRunning('left'));
+  const own = new Client(['attach', '--detach-keys', 'ctrl-x,x', 'left'], { terminal: true });
+  own.send('hello\r');
+  await own.until('got hello\r\n');
+  own.send('\x18x');
+  assert.match((await own.ended()).output, /read escape sequence/);
+  assert.ok(isRunning('left'));
+  const exec = new Client(['exec', '-it', 'left', 'sh', '-c', `${echoing} #inner`], { terminal: true });
+  await exec.until('ready\r\n');
+  exec.send('\x10\x11');
+  await exec.ended();
+  assert.match(docker('top', 'left'), /#inner/);
+  docker('rm', '-f', 'left');
+});
+
+test('exec -t has the size of the client, and follows it', async () => {
+  docker('run', '-d', '--name', 'sized', 'base:1', 'sleep', '1000');
+  const at = new Client(['exec', '-it', 'sized', 'stty', 'size'], { terminal: true });
+  assert.match((await at.ended()).output, /^40 100\r$/m);
+  const script = 'trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.05; done';
+  const body = { Tty: true, AttachStdout: true, Cmd: ['sh', '-c', script] };
+  const made = await callEngine(engine.host, { method: 'POST', path: '/containers/sized/exec', body });
+  const { Id } = JSON.parse(made.body) as { Id: string };
+  const raw = new RawClient(engine.host.slice('unix://'.length));
+  const start = JSON.stringify({ Tty: true });
+  raw.send(
+    `POST /v1.50/exec/${Id}/start HTTP/1.1`,
+    'Host: docker',
+    'Connection: Upgrade',
+    'Upgrade: tcp',
+    'Content-Type: application/json',
+    `Content-Length: ${start.length}`,
+    '',
+    start,
+  );
+  await raw.until('ready');
+  const resize = { method: 'POST', path: `/exec/${Id}/resize?h=44&w=123` };
+  assert.equal((await callEngine(engine.host, resize)).status, 200);
+  await raw.until('44 123');
+  raw.socket.destroy();
+  docker('rm', '-f', 'sized');
+});
