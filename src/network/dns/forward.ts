@@ -87,8 +87,10 @@ async function askByUdp(query: Buffer, server: string, signal: AbortSignal): Pro
   socket.on('message', (reply) => {
     if (reply.length >= 12 && reply.readUInt16BE(0) === query.readUInt16BE(0)) resolve(reply);
   });
-  socket.connect(dnsPort, server, () => {
-    if (!signal.aborted) socket.send(query);
+  // Without a route, say, the callback gets the error; a socket that is not connected throws at `send`.
+  socket.connect(dnsPort, server, (error?: Error) => {
+    if (error instanceof Error) reject(error);
+    else if (!signal.aborted) socket.send(query);
   });
   try {
     return await promise;
