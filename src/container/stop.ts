@@ -6,7 +6,7 @@ import type { Restarts } from './restarts.ts';
 import { endingBy } from './runs/ending.ts';
 import { parseSignal } from './signals.ts';
 import type { ContainerStore } from './store.ts';
-import { assertCan } from './transitions.ts';
+import { assertCan, assertSettled } from './transitions.ts';
 import type { Waiters } from './waiters.ts';
 
 const defaultTimeoutSeconds = 10;
@@ -94,6 +94,7 @@ export class Stopper {
       const current = store.get(id);
       // A container of `--rm` went by itself when it ended.
       if (current === undefined) return;
+      if (!options.force) assertSettled(current);
       if (!isUp(current)) {
         await remover.remove(id, { volumes: options.volumes });
         return;

@@ -209,8 +209,12 @@ class BridgeNetworks implements Networks {
       throw new EngineError('forbidden', `${record.name} is a pre-defined network and cannot be removed`);
     }
     const used = this.#endpoints.on(record.id);
-    if (used.length > 0) {
-      const list = used.map((e) => `name:"${e.containerName}" id:"${e.endpointId.slice(0, 12)}"`).join(', ');
+    const holders = this.#endpoints.holdersOn(record.id);
+    if (used.length + holders.length > 0) {
+      const list = [
+        ...used.map((e) => `name:"${e.containerName}" id:"${e.endpointId.slice(0, 12)}"`),
+        ...holders.map((id) => `id:"${id.slice(0, 12)}"`),
+      ].join(', ');
       throw new EngineError(
         'forbidden',
         `error while removing network: network ${record.name} has active endpoints (${list})`,
@@ -225,7 +229,7 @@ class BridgeNetworks implements Networks {
   async prune(filters: Filters): Promise<{ readonly NetworksDeleted: readonly string[] }> {
     const NetworksDeleted: string[] = [];
     for (const record of this.#records.all()) {
-      if (builtinNames.includes(record.name) || this.#endpoints.on(record.id).length > 0) continue;
+      if (builtinNames.includes(record.name) || this.#isUsed(record)) continue;
       if (!matches(record, filters, false)) continue;
       await this.remove(record.id);
       NetworksDeleted.push(record.name);
@@ -256,6 +260,11 @@ class BridgeNetworks implements Networks {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown({ keep: true });
+  }
+
+  /** By a container that runs, or that is about to run again. */
+  #isUsed({ id }: NetworkRecord): boolean {
+    return this.#endpoints.on(id).length + this.#endpoints.holdersOn(id).length > 0;
   }
 
   #default(): NetworkRecord {

@@ -112,6 +112,11 @@ export class Endpoints {
     return [...this.#byContainer.values()].flat().filter((endpoint) => endpoint.networkId === networkId);
   }
 
+  /** Containers that are about to come back to a network. */
+  holdersOn(networkId: string): string[] {
+    return [...this.#held].flatMap(([id, held]) => (networkId in held ? [id] : []));
+  }
+
   get isEmpty(): boolean {
     return this.#byContainer.size === 0;
   }

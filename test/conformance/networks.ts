@@ -98,6 +98,8 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     const containerId = 'a'.repeat(64);
     networks.hold({ containerId, addresses });
     await networks.release(containerId, first);
+    await assert.rejects(networks.remove('web'), /network web has active endpoints/);
+    assert.deepEqual(await networks.prune(none), { NetworksDeleted: [] });
     const other = await networks.connect(connectRequest('b', more));
     for (const address of Object.values(addressesOf(other))) {
       assert.ok(!Object.values(addresses).includes(address), address);
