@@ -45,6 +45,7 @@ import type { Logs } from './logs/logs.ts';
 import { joinNetwork, leaveNetwork } from './membership.ts';
 import { parseContainerName } from './names.ts';
 import { pruneContainers } from './prune.ts';
+import { renameContainer } from './rename.ts';
 import type { Container } from './record.ts';
 import type { Reconfigurer } from './reconfigure/reconfigurer.ts';
 import { runViews } from './runs/views.ts';
@@ -140,17 +141,11 @@ export class Operations implements Containers {
   }
 
   async rename(name: string, to: string): Promise<void> {
-    const { store } = this.#deps;
-    const { record, state } = this.#find(name);
+    const { store, services, lifecycle } = this.#deps;
+    const { id } = this.#find(name).record;
     if (to === '') throw new EngineError('invalidArgument', 'Neither old nor new names may be empty');
-    const newName = parseContainerName(to);
-    if (newName === record.name) {
-      throw new EngineError('invalidArgument', 'Renaming a container with the same name as its current name');
-    }
-    store.save(
-      { record: { ...record, name: newName }, state },
-      { action: 'rename', attributes: { oldName: record.name } },
-    );
+    using _held = await lifecycle.locks.acquire(id);
+    renameContainer(store.current(id), parseContainerName(to), { store, networks: services.networks });
   }
 
   async update(name: string, change: Partial<HostConfig>): Promise<{ readonly Warnings: readonly string[] }> {

@@ -31,6 +31,7 @@ import type {
   JoinRequest,
   LeaveRequest,
   Networks,
+  RenameRequest,
   RepublishRequest,
   RunningContainer,
 } from './networks.ts';
@@ -166,6 +167,10 @@ class BridgeNetworks implements Networks {
 
   async leave(request: LeaveRequest, connection: Connection): Promise<Connection> {
     return this.#live.leave(request, connection);
+  }
+
+  rename(request: RenameRequest, connection: Connection): Connection {
+    return this.#live.rename(request, connection);
   }
 
   async republish(request: RepublishRequest, connection: Connection): Promise<Connection> {

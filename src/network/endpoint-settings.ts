@@ -72,8 +72,11 @@ export function storedEndpoints(
   }));
 }
 
+/** What a container is called. */
+export type Naming = Pick<ConnectRequest, 'containerId' | 'containerName' | 'hostname'>;
+
 interface SettingsInput {
-  readonly request: Pick<ConnectRequest, 'containerId' | 'containerName' | 'hostname'>;
+  readonly request: Naming;
   readonly record: NetworkRecord;
   readonly settings: Partial<EndpointSettings>;
   /** `undefined` on the `none` network. */
@@ -83,13 +86,6 @@ interface SettingsInput {
 /** What `inspect` shows of an endpoint. */
 export function settingsOf({ request, record, settings, endpoint }: SettingsInput): EndpointSettings {
   const aliases = settings.Aliases ?? null;
-  const { containerName, containerId, hostname } = request;
-  const names = [
-    containerName,
-    ...(aliases ?? []),
-    containerId.slice(0, 12),
-    ...(hostname ? [hostname] : []),
-  ];
   return {
     IPAMConfig: settings.IPAMConfig ?? null,
     Links: settings.Links ?? null,
@@ -105,8 +101,20 @@ export function settingsOf({ request, record, settings, endpoint }: SettingsInpu
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: hasNames(record) ? [...new Set(names)] : null,
+    DNSNames: hasNames(record) ? namesOf(request, aliases ?? []) : null,
   };
+}
+
+/** A container's endpoint after the container got another name. */
+export function renamedSettings(request: Naming, settings: EndpointSettings): EndpointSettings {
+  if (settings.DNSNames === null) return settings;
+  return { ...settings, DNSNames: namesOf(request, settings.Aliases ?? []) };
+}
+
+/** What others on a network call a container, its name first. */
+function namesOf({ containerName, containerId, hostname }: Naming, aliases: readonly string[]): string[] {
+  const names = [containerName, ...aliases, containerId.slice(0, 12), ...(hostname ? [hostname] : [])];
+  return [...new Set(names)];
 }
 
 /** Only on user-defined networks do containers know each other by name. */

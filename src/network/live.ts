@@ -1,9 +1,16 @@
 import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { NetworkState } from './attachments.ts';
-import { endpointFrom, hasNames, makeEndpoint, settingsOf, storedEndpoints } from './endpoint-settings.ts';
+import {
+  endpointFrom,
+  hasNames,
+  makeEndpoint,
+  renamedSettings,
+  settingsOf,
+  storedEndpoints,
+} from './endpoint-settings.ts';
 import { readNamespace } from './kernel.ts';
-import type { Connection, JoinRequest, LeaveRequest, RepublishRequest } from './networks.ts';
+import type { Connection, JoinRequest, LeaveRequest, RenameRequest, RepublishRequest } from './networks.ts';
 import type { PublishedEndpoint, Publisher } from './publisher.ts';
 import type { NetworkRecord } from './records.ts';
 
@@ -94,6 +101,22 @@ export class LiveMemberships {
         await sandboxes.routeBy(connection.namespacePath, { gateway: settings.Gateway, device });
       }
     }
+  }
+
+  rename(request: RenameRequest, connection: Connection): Connection {
+    const { endpoints, records } = this.#state;
+    const { containerId, containerName } = request;
+    const renamed: Connection = {
+      ...connection,
+      endpoints: Object.fromEntries(
+        Object.entries(connection.endpoints).map(([network, settings]) => [
+          network,
+          renamedSettings(request, settings),
+        ]),
+      ),
+    };
+    endpoints.attach(containerId, storedEndpoints(containerId, containerName, renamed), records.all());
+    return renamed;
   }
 
   async republish(request: RepublishRequest, connection: Connection): Promise<Connection> {

@@ -45,6 +45,9 @@ export interface JoinRequest
 /** A running container that is to leave a network. */
 export type LeaveRequest = Omit<JoinRequest, 'settings'>;
 
+/** A running container with another name than before. */
+export type RenameRequest = Pick<ConnectRequest, 'containerId' | 'containerName' | 'hostname'>;
+
 /** A running container whose ports are to be published in another way. */
 export interface RepublishRequest
   extends Pick<ConnectRequest, 'containerId' | 'containerName' | 'portBindings'> {
@@ -105,6 +108,8 @@ export interface Networks extends AsyncDisposable {
   join(request: JoinRequest, connection: Connection): Promise<Connection>;
   /** Takes a running container off a network; `forbidden` when it is not on it. */
   leave(request: LeaveRequest, connection: Connection): Promise<Connection>;
+  /** From now on others find a running container by its new name. The caller stores the connection that comes back. */
+  rename(request: RenameRequest, connection: Connection): Connection;
   /**
    * Publishes ports of a running container in another way; connections by the others go on. Rejects as `connect` does
    * for a taken port, and then everything is as before. The caller stores the connection that comes back.

@@ -117,6 +117,23 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     await networks.release('b'.repeat(64), other);
   });
 
+  test('rename() changes the name that others know, and nothing else', async (t) => {
+    const networks = await make(t);
+    await networks.create({ Name: 'web' });
+    const more = { networkMode: 'web', endpoints: { web: { Aliases: ['w', 'name-a'] } }, hostname: 'host-a' };
+    const before = await networks.connect(connectRequest('a', more));
+    const containerId = 'a'.repeat(64);
+    const after = networks.rename({ containerId, containerName: 'new', hostname: 'host-a' }, before);
+    const { web } = after.endpoints;
+    assert.deepEqual(web?.DNSNames, ['new', 'w', 'name-a', 'a'.repeat(12), 'host-a']);
+    assert.deepEqual(
+      { ...after, endpoints: { web: { ...web, DNSNames: before.endpoints['web']?.DNSNames } } },
+      before,
+    );
+    assert.equal(networks.inspect('web').Containers[containerId]?.Name, 'new');
+    await networks.release(containerId, after);
+  });
+
   test('probePorts() rejects for ports of others only', async (t) => {
     const networks = await make(t);
     const any = { '80/tcp': [{ HostIp: '', HostPort: '' }] };

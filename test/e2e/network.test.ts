@@ -316,6 +316,38 @@ test('a container that runs can change its networks', async () => {
   docker('network', 'rm', 'joined');
 });
 
+test('a container that runs and is renamed is known by its new name at once', async () => {
+  docker('network', 'create', 'renamed');
+  const run = ['run', '-d', '--network', 'renamed'];
+  docker(...run, '--name', 'asks', 'base:1', 'sleep', '1000');
+  docker(...run, '--name', 'before', '--network-alias', 'alias', '-h', 'host', 'base:1', 'sleep', '1000');
+  docker(...run, '--name', 'named', '--network-alias', 'named', 'base:1', 'sleep', '1000');
+  const addressOf = (name: string) =>
+    docker('inspect', '-f', '{{.NetworkSettings.Networks.renamed.IPAddress}}', name);
+  const asked = (name: string) =>
+    /^PING \S+ \((.*?)\)/.exec(engine.docker(['exec', 'asks', 'ping', '-c', '1', name]).stdout)?.[1];
+  const address = addressOf('before');
+  assert.equal(asked('before'), address);
+  docker('rename', 'before', 'after');
+  docker('rename', 'named', 'other');
+  const names = docker('inspect', '-f', '{{json .NetworkSettings.Networks.renamed.DNSNames}}', 'after');
+  assert.deepEqual((JSON.parse(names) as string[]).toSpliced(2, 1), ['after', 'alias', 'host']);
+  const check = () => {
+    assert.equal(asked('after'), address);
+    assert.equal(asked('before'), undefined);
+    for (const name of ['alias', 'host']) assert.equal(asked(name), address);
+    // Its own alias is not its name.
+    for (const name of ['named', 'other']) assert.equal(asked(name), addressOf('other'));
+    assert.match(docker('network', 'inspect', 'renamed'), /"Name": "after"/);
+  };
+  check();
+  await engine.end('SIGKILL');
+  await engine.start();
+  check();
+  docker('rm', '-f', 'asks', 'after', 'other');
+  docker('network', 'rm', 'renamed');
+});
+
 test('names outlive the engine that gave them', async () => {
   docker('network', 'create', 'named');
   docker(
