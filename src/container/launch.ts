@@ -20,6 +20,7 @@ import type { Volumes } from '../volume/index.ts';
 import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
 import { assertLogValues } from './logs/log-config.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
+import { mountShm, sharedShm, unmountShm } from './shared-memory.ts';
 import { type ContainerFiles, joinedContainer } from './spec/index.ts';
 import type { Specs } from './specs.ts';
 import type { ContainerStore } from './store.ts';
@@ -71,13 +72,18 @@ export class Launcher {
       this.#files(record, connection),
     ]);
     const networkNamespace = connection?.namespacePath ?? this.#joinedNamespace(record);
+    const bundle = join(storage.directory, id);
+    const shmPath =
+      hostConfig.IpcMode === 'shareable'
+        ? await mountShm(bundle, hostConfig)
+        : sharedShm(record, { store: this.#deps.store, directory: storage.directory });
     const spec = await specs.create(record, {
       rootfs,
       mounts,
       files,
       ...(networkNamespace === undefined ? {} : { networkNamespace }),
+      ...(shmPath === undefined ? {} : { shmPath }),
     });
-    const bundle = join(storage.directory, id);
     const { pid } = await runtime.create({
       id,
       bundle,
@@ -97,6 +103,7 @@ export class Launcher {
     const connection = this.#connections.get(id) ?? state.connection;
     this.#connections.delete(id);
     await runtime.delete(id, { force: true });
+    if (record.hostConfig.IpcMode === 'shareable') unmountShm(join(storage.directory, id));
     await Promise.all([
       connection === undefined ? undefined : networks.release(id, connection),
       storage.snapshots.unmount(id),

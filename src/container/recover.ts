@@ -10,6 +10,7 @@ import { type Container, neededVolumes, type RunState, zeroTime } from './record
 import type { Remover } from './remove.ts';
 import { startsWithDaemon } from './restart.ts';
 import type { Ending } from './runs/run.ts';
+import { unmountShm } from './shared-memory.ts';
 import type { ContainerStore } from './store.ts';
 import { applyLimits } from './update.ts';
 
@@ -125,6 +126,7 @@ async function settle(container: Container, deps: RecoverDeps): Promise<void> {
     } else if (!current.state.running) {
       // What a start left that was cut off before its row was written.
       await runtime.delete(id, { force: true });
+      unmountShm(join(deps.storage.directory, id));
       await deps.storage.snapshots.unmount(id);
     }
   } catch (error) {
@@ -152,7 +154,9 @@ async function dropUnknown({ store, runtime, storage }: RecoverDeps): Promise<vo
   for (const key of storage.snapshots.list().active)
     if (store.get(key) === undefined) await storage.snapshots.remove(key);
   for (const id of await readdir(storage.directory)) {
-    if (store.get(id) === undefined) await rm(join(storage.directory, id), { recursive: true, force: true });
+    if (store.get(id) !== undefined) continue;
+    unmountShm(join(storage.directory, id));
+    await rm(join(storage.directory, id), { recursive: true, force: true });
   }
   await storage.volumes.recover(
     new Map(store.all().map((container) => [container.record.id, neededVolumes(container)])),

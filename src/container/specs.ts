@@ -37,6 +37,8 @@ export interface Prepared {
   readonly files: ContainerFiles;
   /** `undefined` with the host's network. */
   readonly networkNamespace?: string;
+  /** A directory of the host for /dev/shm; `undefined` when the container makes its own. */
+  readonly shmPath?: string;
 }
 
 /** Gathers from the host and the container's files what the pure spec functions need. */
@@ -59,7 +61,6 @@ export class Specs {
       hostConfig.Privileged ? hostDevices() : resolveDevices(hostConfig.Devices ?? []),
       resolveBlockIo(hostConfig),
     ]);
-    const shmPath = this.#shmPath(hostConfig.IpcMode);
     return createSpec({
       id: record.id,
       config: this.#withLinks(record),
@@ -74,7 +75,7 @@ export class Specs {
       devices,
       cgroupParent,
       ...(blockIo === undefined ? {} : { blockIo }),
-      ...(shmPath === undefined ? {} : { shmPath }),
+      ...(prepared.shmPath === undefined ? {} : { shmPath: prepared.shmPath }),
     });
   }
 
@@ -109,12 +110,6 @@ export class Specs {
       ...(pid === undefined ? {} : { pid }),
       ...(ipc === undefined ? {} : { ipc }),
     };
-  }
-
-  #shmPath(ipcMode: string): string | undefined {
-    if (ipcMode === 'host') return '/dev/shm';
-    const name = joinedContainer(ipcMode);
-    return name === undefined ? undefined : `/proc/${this.#pidOf(name)}/root/dev/shm`;
   }
 
   #pidOf(name: string): number {
