@@ -1,6 +1,7 @@
 import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
+import { assertEndpointSettings } from './check-settings.ts';
 import type { Resolvers } from './dns/resolvers.ts';
 import {
   type EndpointParts,
@@ -15,7 +16,7 @@ import { Pool } from './pool.ts';
 import { portRequests } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import type { NetworkRecord, NetworkRecords } from './records.ts';
-import type { Sandbox, SandboxEndpoint, Sandboxes } from './sandbox.ts';
+import { gatewayOf, type Sandbox, type SandboxEndpoint, type Sandboxes } from './sandbox.ts';
 
 /** What one engine knows of its networks; shared by those who change it. */
 export interface NetworkState extends EndpointParts {
@@ -149,16 +150,11 @@ export class Attachments {
       .filter((name) => name !== 'default')
       .map((name) => this.#records.find(name))
       .filter((record) => record.id !== first.id && record.driver === 'bridge');
-    const wanted = [first, ...others].map((record) => ({ record, settings: settingsFor(record) }));
-    for (const { record, settings } of wanted) {
-      if (record.name === 'bridge' && settings.IPAMConfig?.IPv4Address) {
-        throw new EngineError(
-          'invalidArgument',
-          'user specified IP address is supported on user defined networks only',
-        );
-      }
-    }
-    return wanted;
+    return [first, ...others].map((record) => {
+      const settings = settingsFor(record);
+      assertEndpointSettings(record.name, settings);
+      return { record, settings };
+    });
   }
 
   async #sandboxFor(
@@ -168,7 +164,7 @@ export class Attachments {
   ): Promise<Sandbox> {
     const [first] = networks;
     const isHeld = this.#endpoints.isHeld(containerId);
-    if (first?.record.name === 'bridge' && networks.length === 1 && !first.settings.MacAddress && !isHeld) {
+    if (first?.record.name === 'bridge' && networks.length === 1 && isPlain(first.settings) && !isHeld) {
       return this.#pool.take();
     }
     // The interface that had the same address must not be there beside the new one.
@@ -238,7 +234,7 @@ interface WantedNetwork {
   readonly settings: Partial<EndpointSettings>;
 }
 
-/** The endpoint with the way out, which is the one that ports are published on. */
-function gatewayOf({ endpoints }: Sandbox): SandboxEndpoint | undefined {
-  return endpoints.find(({ gateway }) => gateway !== '');
+/** Any endpoint will do, also one that was made before. */
+function isPlain({ MacAddress, IPAMConfig, GwPriority }: Partial<EndpointSettings>): boolean {
+  return !MacAddress && !GwPriority && (IPAMConfig?.LinkLocalIPs?.length ?? 0) === 0;
 }

@@ -36,6 +36,8 @@ export function makeEndpoint(
     address,
     prefix: parseSubnet(bridge.subnet).prefix,
     gateway: record.internal ? '' : bridge.gateway,
+    gatewayPriority: settings.GwPriority ?? 0,
+    linkLocal: settings.IPAMConfig?.LinkLocalIPs ?? [],
   };
 }
 

@@ -1,3 +1,4 @@
+export { assertEndpointSettings } from './check-settings.ts';
 export { createNetworks } from './create-networks.ts';
 export { splitLink } from './dns/names.ts';
 export { resolverAddress } from './dns/redirect.ts';

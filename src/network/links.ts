@@ -29,6 +29,8 @@ export interface EndpointLink {
   readonly mtu: number;
   readonly address: string;
   readonly prefix: number;
+  /** Further addresses, of 169.254.0.0/16. */
+  readonly linkLocal: readonly string[];
   /** Set on the one endpoint that carries the default route. */
   readonly gateway?: string;
 }
@@ -57,6 +59,7 @@ export function insideLines(links: readonly EndpointLink[]): string[] {
   for (const link of links) {
     lines.push(
       `addr add ${link.address}/${link.prefix} broadcast + dev ${link.device}`,
+      ...link.linkLocal.map((address) => `addr add ${address}/16 dev ${link.device}`),
       `link set dev ${link.device} up`,
     );
     if (link.gateway !== undefined) lines.push(`route add default via ${link.gateway} dev ${link.device}`);

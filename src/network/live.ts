@@ -1,6 +1,7 @@
 import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { NetworkState } from './attachments.ts';
+import { assertEndpointSettings } from './check-settings.ts';
 import {
   endpointFrom,
   hasNames,
@@ -13,6 +14,7 @@ import { readNamespace } from './kernel.ts';
 import type { Connection, JoinRequest, LeaveRequest, RenameRequest, RepublishRequest } from './networks.ts';
 import type { PublishedEndpoint, Publisher } from './publisher.ts';
 import type { NetworkRecord } from './records.ts';
+import { firstByPriority } from './sandbox.ts';
 
 /** Brings containers that run onto networks and off again; see `Networks` for the contract. */
 export class LiveMemberships {
@@ -145,9 +147,10 @@ export class LiveMemberships {
     return this.#publisher.publish(request, publishedEndpoint(next));
   }
 
-  /** The endpoint that the default route leads by: the first that has a way out. */
+  /** The endpoint that the default route leads by. */
   #gatewayOf(connection: Connection): EndpointSettings | undefined {
-    return Object.values(connection.endpoints).find(({ Gateway }) => Gateway !== '');
+    const ways = Object.values(connection.endpoints).filter(({ Gateway }) => Gateway !== '');
+    return firstByPriority(ways, ({ GwPriority }) => GwPriority);
   }
 
   async #look({ namespacePath }: Connection) {
@@ -179,10 +182,12 @@ export class LiveMemberships {
         `endpoint with this container already exists in network ${record.name}`,
       );
     }
-    if (record.name === 'bridge' && settings.IPAMConfig?.IPv4Address) {
+    assertEndpointSettings(record.name, settings);
+    const gateway = this.#gatewayOf(connection);
+    if (gateway !== undefined && !record.internal && (settings.GwPriority ?? 0) > gateway.GwPriority) {
       throw new EngineError(
         'invalidArgument',
-        'user specified IP address is supported on user defined networks only',
+        'the default gateway of a running container cannot be changed',
       );
     }
     return record;

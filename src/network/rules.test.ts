@@ -35,12 +35,14 @@ test('a veth pair goes to the bridge and into the namespace, with one default ro
     mtu: 1500,
     address: '10.0.0.2',
     prefix: 24,
+    linkLocal: ['169.254.1.1'],
     gateway: '10.0.0.1',
   };
   assert.match(vethLines(link)[0] ?? '', /^link add name v0 .* netns ns$/);
   const { gateway: _, ...second } = link;
   const routes = insideLines([link, second]).filter((line) => line.startsWith('route'));
   assert.deepEqual(routes, ['route add default via 10.0.0.1 dev eth0']);
+  assert.ok(insideLines([link]).includes('addr add 169.254.1.1/16 dev eth0'));
 });
 
 test('rules in foreign forward chains are added once and removed by their comment', () => {

@@ -13,12 +13,27 @@ export interface SandboxEndpoint {
   readonly address: string;
   readonly prefix: number;
   readonly gateway: string;
+  /** `gw-priority`; 0 unless given. */
+  readonly gatewayPriority: number;
+  readonly linkLocal: readonly string[];
 }
 
-/** A network namespace with its interfaces; the default route is the first one's that has a gateway. */
+/** A network namespace with its interfaces; `gatewayOf` tells whose the default route is. */
 export interface Sandbox {
   readonly sandboxId: string;
   readonly endpoints: readonly SandboxEndpoint[];
+}
+
+/** The endpoint with the way out, which is the one that ports are published on. */
+export function gatewayOf({ endpoints }: Sandbox): SandboxEndpoint | undefined {
+  const ways = endpoints.filter(({ gateway }) => gateway !== '');
+  return firstByPriority(ways, ({ gatewayPriority }) => gatewayPriority);
+}
+
+/** The first of those with the highest priority. */
+export function firstByPriority<T>(all: readonly T[], priorityOf: (one: T) => number): T | undefined {
+  const highest = Math.max(...all.map(priorityOf));
+  return all.find((one) => priorityOf(one) === highest);
 }
 
 /** Makes and removes network namespaces, several with one program call. */
@@ -138,18 +153,19 @@ export class Sandboxes {
     }
   }
 
-  #plan({ sandboxId, endpoints }: Sandbox): { namespace: string; links: EndpointLink[] } {
+  #plan(sandbox: Sandbox): { namespace: string; links: EndpointLink[] } {
+    const { sandboxId, endpoints } = sandbox;
     const namespace = this.#names.namespace(sandboxId);
-    const first = endpoints.find(({ gateway }) => gateway !== '');
+    const way = gatewayOf(sandbox);
     const links = endpoints.map((endpoint, index) =>
-      this.#link(namespace, endpoint, { device: `eth${index}`, isGateway: endpoint === first }),
+      this.#link(namespace, endpoint, { device: `eth${index}`, isGateway: endpoint === way }),
     );
     return { namespace, links };
   }
 
   #link(
     namespace: string,
-    { endpointId, bridge, mac, mtu, address, prefix, gateway }: SandboxEndpoint,
+    { endpointId, bridge, mac, mtu, address, prefix, gateway, linkLocal }: SandboxEndpoint,
     { device, isGateway }: { readonly device: string; readonly isGateway: boolean },
   ): EndpointLink {
     return {
@@ -161,6 +177,7 @@ export class Sandboxes {
       mtu,
       address,
       prefix,
+      linkLocal,
       ...(isGateway ? { gateway } : {}),
     };
   }

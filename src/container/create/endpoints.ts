@@ -1,4 +1,5 @@
 import type { ContainerCreateRequest, EndpointSettings, HostConfig } from '../../api/index.ts';
+import { assertEndpointSettings } from '../../network/index.ts';
 import { joinedContainer } from '../spec/index.ts';
 import { invalid } from './invalid.ts';
 
@@ -11,6 +12,7 @@ export function endpointsOf(
   { NetworkMode: mode }: HostConfig,
 ): Record<string, Partial<EndpointSettings>> {
   const endpoints = { ...request.NetworkingConfig?.EndpointsConfig };
+  for (const [network, settings] of Object.entries(endpoints)) assertEndpointSettings(network, settings);
   const mac = request.MacAddress ?? '';
   if (mac === '') return endpoints;
   if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(mac)) throw invalid(`invalid MAC address: address ${mac}`);
