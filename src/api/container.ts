@@ -116,6 +116,9 @@ export interface Resources {
 
 /** `POST /containers/create`, the part that belongs to this host. */
 export interface HostConfig extends Resources {
+  /** Bytes. No kernel heeds it any more. */
+  readonly KernelMemory?: number;
+  readonly KernelMemoryTCP?: number;
   readonly Binds: readonly string[] | null;
   readonly ContainerIDFile: string;
   readonly LogConfig: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };

@@ -103,7 +103,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const deafness = new DeafnessWatch(store, logger);
   lifecycle.observe(deafness);
   const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters, deaf: config.stopDeaf });
-  const reconfigurer = new Reconfigurer({ store, services, lifecycle, stopper, remover, logger });
+  const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
   const logs = new Logs({ reader: services.logReader, waiters, directory: storage.directory });
   const rotation = new LogRotation({ runtime, pathOf: (id) => logs.path(id), logger });
   lifecycle.observe(rotation);

@@ -27,6 +27,9 @@ export interface HostFacts {
   readonly memoryTotal: number;
   /** Those a container may have at most: what this process holds itself. */
   readonly capabilities: readonly string[];
+  /** Hard limits of this process, by their names in `--ulimit`; Infinity is none. A container inherits them. */
+  readonly hardLimits: Readonly<Record<string, number>>;
+  readonly oomScoreAdj: number;
   readonly seccomp: boolean;
   /** The kernel runs programs of the x32 ABI. */
   readonly x32: boolean;
@@ -63,16 +66,19 @@ const wantedSysctls: Readonly<Record<string, string>> = {
 };
 
 export async function probeHost(): Promise<HostFacts> {
-  const [filesystem, status, possible, online, nodes, meminfo, mounts, apparmor] = await Promise.all([
-    statfs(cgroupRoot),
-    readFile('/proc/self/status', 'utf8'),
-    readOr('/sys/devices/system/cpu/possible', '0'),
-    readOr('/sys/devices/system/cpu/online', '0'),
-    readOr('/sys/devices/system/node/online', '0'),
-    readFile('/proc/meminfo', 'utf8'),
-    readFile('/proc/self/mountinfo', 'utf8'),
-    probeAppArmor(),
-  ]);
+  const [filesystem, status, limits, score, possible, online, nodes, meminfo, mounts, apparmor] =
+    await Promise.all([
+      statfs(cgroupRoot),
+      readFile('/proc/self/status', 'utf8'),
+      readFile('/proc/self/limits', 'utf8'),
+      readFile('/proc/self/oom_score_adj', 'utf8'),
+      readOr('/sys/devices/system/cpu/possible', '0'),
+      readOr('/sys/devices/system/cpu/online', '0'),
+      readOr('/sys/devices/system/node/online', '0'),
+      readFile('/proc/meminfo', 'utf8'),
+      readFile('/proc/self/mountinfo', 'utf8'),
+      probeAppArmor(),
+    ]);
   const cgroupVersion = filesystem.type === cgroup2Magic ? 2 : 1;
   const cgroupPaths = cgroupVersion === 2 ? { unified: cgroupRoot } : cgroupMounts(mounts);
   const kernelVersion = release();
@@ -93,6 +99,8 @@ export async function probeHost(): Promise<HostFacts> {
     memoryNodes: nodes.trim(),
     memoryTotal: Number(/^MemTotal:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0) * 1024,
     capabilities: capabilitiesInMask(/^CapEff:\s+([0-9a-f]+)/m.exec(status)?.[1] ?? '0'),
+    hardLimits: hardLimitsIn(limits),
+    oomScoreAdj: Number(score),
     seccomp: /^Seccomp:/m.test(status),
     x32: architecture === 'amd64' && kernelRunsX32(),
     apparmor,
@@ -113,6 +121,37 @@ export async function probeHost(): Promise<HostFacts> {
     ),
     initPath: await firstExecutable(initPaths),
   });
+}
+
+/** Names in `--ulimit` of what /proc/PID/limits shows. */
+const ulimitOf: Readonly<Record<string, string>> = {
+  'Max cpu time': 'cpu',
+  'Max file size': 'fsize',
+  'Max data size': 'data',
+  'Max stack size': 'stack',
+  'Max core file size': 'core',
+  'Max resident set': 'rss',
+  'Max processes': 'nproc',
+  'Max open files': 'nofile',
+  'Max locked memory': 'memlock',
+  'Max file locks': 'locks',
+  'Max pending signals': 'sigpending',
+  'Max msgqueue size': 'msgqueue',
+  'Max nice priority': 'nice',
+  'Max realtime priority': 'rtprio',
+  'Max realtime timeout': 'rttime',
+};
+
+/** The hard limits in the text of a /proc/PID/limits. */
+export function hardLimitsIn(limits: string): Record<string, number> {
+  return Object.fromEntries(
+    limits.split('\n').flatMap((line) => {
+      const match = /^(Max .*?) +(?:\d+|unlimited) +(\d+|unlimited)\b/.exec(line);
+      const name = ulimitOf[match?.[1] ?? ''];
+      if (name === undefined) return [];
+      return [[name, match?.[2] === 'unlimited' ? Infinity : Number(match?.[2])]];
+    }),
+  );
 }
 
 /** The numbers of a kernel list: `0-2,5` is 0, 1, 2, 5. A malformed part throws RangeError. */

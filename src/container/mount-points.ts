@@ -83,10 +83,10 @@ type VolumeMaker = (request: CreateVolume) => Promise<Volume>;
 function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
   const [name = '', mode = 'rw'] = text.split(':');
   if (name === '') throw new EngineError('invalidArgument', `malformed volumes-from specification: ${text}`);
-  if (!/^(ro|rw)(,[zZ])?$/.test(mode)) {
-    throw new EngineError('invalidArgument', `invalid mode for volumes-from: ${mode}`);
+  if (!/^((ro|rw)(,[zZ])?|[zZ](,(ro|rw))?)$/.test(mode)) {
+    throw new EngineError('invalidArgument', `invalid mode: ${mode}`);
   }
-  const readOnly = mode.startsWith('ro');
+  const readOnly = mode.split(',').includes('ro');
   return store
     .resolveNamed(name)
     .record.mounts.map((mount) => ({ ...mount, RW: mount.RW && !readOnly, Mode: mode }));
@@ -154,6 +154,7 @@ function bindMount(bind: {
   readonly mode: string;
   readonly propagation: string;
   readonly recursive: boolean;
+  readonly writableBelow?: boolean;
 }): ContainerMount {
   return {
     Type: 'bind',
@@ -163,6 +164,7 @@ function bindMount(bind: {
     RW: !bind.readOnly,
     Propagation: bind.propagation,
     ...(bind.recursive ? {} : { nonRecursive: true }),
+    ...(bind.writableBelow === true ? { writableBelow: true } : {}),
   };
 }
 
@@ -179,6 +181,7 @@ async function fromMount(mount: MountSpec, create: VolumeMaker): Promise<Contain
         mode: '',
         propagation: mount.BindOptions?.Propagation || 'rprivate',
         recursive: mount.BindOptions?.NonRecursive !== true,
+        writableBelow: mount.BindOptions?.ReadOnlyNonRecursive === true,
       });
     case 'volume': {
       const options = mount.VolumeOptions;

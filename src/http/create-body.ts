@@ -56,6 +56,8 @@ const hostKinds: Kinds = {
   Devices: 'array',
   DeviceCgroupRules: 'strings',
   DeviceRequests: 'array',
+  KernelMemory: 'number',
+  KernelMemoryTCP: 'number',
   MemoryReservation: 'number',
   MemorySwap: 'number',
   MemorySwappiness: 'number',

@@ -52,6 +52,8 @@ export function endpointFrom(settings: EndpointSettings, { device, mtu }: Bridge
     address: settings.IPAddress,
     prefix: settings.IPPrefixLen,
     gateway: settings.Gateway,
+    gatewayPriority: settings.GwPriority ?? 0,
+    linkLocal: settings.IPAMConfig?.LinkLocalIPs ?? [],
   };
 }
 

@@ -1,12 +1,13 @@
 import { posix } from 'node:path';
 import type { HostConfig, MountSpec } from '../../api/index.ts';
+import type { HostFacts } from '../host-facts.ts';
 import { mergeTmpfsOptions } from '../spec/tmpfs-options.ts';
 import { invalid } from './invalid.ts';
 
 const propagations = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']);
 
 /** Checks the form of `Mounts` and `Tmpfs`, and that no two mounts have one target. `Binds` are parsed elsewhere. */
-export function assertMounts(hostConfig: HostConfig): void {
+export function assertMounts(hostConfig: HostConfig, host: Pick<HostFacts, 'recursiveReadOnly'>): void {
   const targets = new Set<string>();
   const once = (target: string) => {
     const clean = cleanTarget(target);
@@ -18,7 +19,7 @@ export function assertMounts(hostConfig: HostConfig): void {
     once(second ?? first);
   }
   for (const mount of hostConfig.Mounts ?? []) {
-    assertMount(mount);
+    assertMount(mount, host);
     once(mount.Target);
   }
   for (const [target, options] of Object.entries(hostConfig.Tmpfs ?? {})) {
@@ -29,8 +30,8 @@ export function assertMounts(hostConfig: HostConfig): void {
   }
 }
 
-function assertMount(mount: MountSpec): void {
-  const problem = mountProblem(mount);
+function assertMount(mount: MountSpec, host: Pick<HostFacts, 'recursiveReadOnly'>): void {
+  const problem = mountProblem(mount) ?? recursionProblem(mount, host);
   if (problem !== undefined) {
     throw invalid(`invalid mount config for type ${JSON.stringify(mount.Type ?? '')}: ${problem}`);
   }
@@ -67,6 +68,20 @@ function bindProblem({ Source: source = '', BindOptions: options }: MountSpec): 
     return 'mount options conflict: ReadOnlyNonRecursive && ReadOnlyForceRecursive';
   }
   return source.startsWith('/') ? undefined : `invalid mount path: '${source}' mount path must be absolute`;
+}
+
+function recursionProblem(
+  { ReadOnly, BindOptions: options }: MountSpec,
+  host: Pick<HostFacts, 'recursiveReadOnly'>,
+): string | undefined {
+  for (const word of ['ReadOnlyNonRecursive', 'ReadOnlyForceRecursive'] as const) {
+    if (options?.[word] === true && ReadOnly !== true) {
+      return `mount options conflict: !ReadOnly && BindOptions.${word}`;
+    }
+  }
+  if (options?.ReadOnlyForceRecursive !== true) return undefined;
+  if (options.NonRecursive === true) return 'mount options conflict: ReadOnlyForceRecursive && NonRecursive';
+  return host.recursiveReadOnly ? undefined : 'rro is not supported: kernel version 5.12 or later is needed';
 }
 
 function subpathProblem({ VolumeOptions: options }: MountSpec): string | undefined {

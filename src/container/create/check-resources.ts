@@ -4,6 +4,8 @@ import { invalid } from './invalid.ts';
 
 /** Bytes: less than this and a process does not even start. */
 const leastMemory = 6 * 1024 * 1024;
+const leastCpuShares = 2;
+const mostCpuShares = 262_144;
 const leastNanoCpus = 10_000_000;
 const ulimitNames = new Set(
   'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(
@@ -44,7 +46,8 @@ function assertMemory({ Memory, MemorySwap, MemoryReservation, MemorySwappiness 
 }
 
 function assertCpu(config: HostConfig, host: HostFacts): void {
-  const { NanoCpus, CpuPeriod, CpuQuota } = config;
+  const { NanoCpus, CpuPeriod, CpuQuota, CpuShares } = config;
+  assertShares(CpuShares);
   if (NanoCpus > 0 && CpuPeriod > 0) {
     throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
   }
@@ -65,9 +68,21 @@ function assertCpu(config: HostConfig, host: HostFacts): void {
   if (config.CpuRealtimePeriod !== 0 && config.CpuRealtimeRuntime > config.CpuRealtimePeriod) {
     throw invalid('cpu real-time runtime cannot be higher than cpu real-time period');
   }
+  if (config.CpuCount > 0) {
+    throw invalid('Invalid CPU settings: linux does not support CPU count');
+  }
   if (config.CpuPercent > 0) {
     throw invalid('Invalid CPU settings: linux does not support CPU percent');
   }
+}
+
+/** The kernel's range on cgroup v1; on v2 runc turns shares into a weight. 0 is none. */
+function assertShares(shares: number): void {
+  if (shares < 0) throw invalid('shares: invalid argument');
+  if (shares !== 0 && shares < leastCpuShares) {
+    throw invalid(`the minimum allowed cpu-shares is ${leastCpuShares}`);
+  }
+  if (shares > mostCpuShares) throw invalid(`the maximum allowed cpu-shares is ${mostCpuShares}`);
 }
 
 function assertCpuset({ CpusetCpus, CpusetMems }: HostConfig, host: HostFacts): void {
@@ -111,5 +126,22 @@ function assertUlimits({ Ulimits }: HostConfig): void {
     if (Hard !== -1 && (Soft === -1 || Soft > Hard)) {
       throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
     }
+  }
+}
+
+/** What a process may only do with CAP_SYS_RESOURCE: to raise a hard limit, and to be killed later than the engine itself. */
+export function assertRaisable({ Ulimits, OomScoreAdj }: HostConfig, host: HostFacts): void {
+  if (host.capabilities.includes('CAP_SYS_RESOURCE')) return;
+  for (const { Name, Soft, Hard } of Ulimits ?? []) {
+    const own = host.hardLimits[Name] ?? Infinity;
+    if (own === Infinity || (Hard !== -1 && Hard <= own)) continue;
+    throw invalid(
+      `ulimit ${Name}=${Soft}:${Hard} is above the daemon's own hard limit of ${own}, and the daemon lacks CAP_SYS_RESOURCE to raise it`,
+    );
+  }
+  if (OomScoreAdj < Math.min(host.oomScoreAdj, 0)) {
+    throw invalid(
+      `oom score adj ${OomScoreAdj} is below the daemon's own of ${host.oomScoreAdj}, and the daemon lacks CAP_SYS_RESOURCE to lower it`,
+    );
   }
 }

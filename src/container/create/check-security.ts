@@ -1,6 +1,7 @@
 import type { HostConfig } from '../../api/index.ts';
 import { isCode, messageOf } from '../../errors/index.ts';
-import { normalizeCapabilities } from '../spec/capabilities.ts';
+import type { HostFacts } from '../host-facts.ts';
+import { defaultCapabilities, normalizeCapabilities } from '../spec/capabilities.ts';
 import { parseDeviceRule } from '../spec/devices.ts';
 import { parseProfile } from '../spec/seccomp.ts';
 import { securityOptions } from '../spec/security-options.ts';
@@ -11,10 +12,17 @@ const ipcSysctls = new Set(
   'msgmax msgmnb msgmni sem shmall shmmax shmmni shm_rmid_forced'.split(' ').map((name) => `kernel.${name}`),
 );
 
-export function assertSecurity(hostConfig: HostConfig): void {
+export function assertSecurity(hostConfig: HostConfig, host: HostFacts): void {
   assertCapabilities('CapAdd', hostConfig.CapAdd);
   assertCapabilities('CapDrop', hostConfig.CapDrop);
-  const { seccomp } = securityOptions(hostConfig.SecurityOpt ?? []);
+  assertAvailable(hostConfig, host);
+  const { seccomp, labels, apparmor } = securityOptions(hostConfig.SecurityOpt ?? []);
+  for (const label of labels) {
+    if (label !== 'disable') throw invalid(`label=${label}: SELinux labels are not supported`);
+  }
+  if (apparmor !== undefined && !['', 'unconfined'].includes(apparmor) && !host.apparmor.enabled) {
+    throw invalid(`apparmor=${apparmor}: AppArmor is not enabled on this host`);
+  }
   if (seccomp !== undefined && seccomp !== 'unconfined' && seccomp !== 'builtin') parseProfile(seccomp);
   for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule);
   for (const { CgroupPermissions: access } of hostConfig.Devices ?? []) {
@@ -29,6 +37,19 @@ function assertCapabilities(field: 'CapAdd' | 'CapDrop', names: readonly string[
   } catch (error) {
     if (!isCode(error, 'invalidArgument')) throw error;
     throw invalid(`invalid ${field}: ${messageOf(error)}`);
+  }
+}
+
+/** What the engine lacks itself it cannot give. */
+function assertAvailable({ CapAdd, Privileged }: HostConfig, { capabilities }: HostFacts): void {
+  if (Privileged) return;
+  const lacking = normalizeCapabilities(CapAdd ?? []).find(
+    (one) => one !== 'ALL' && !defaultCapabilities.includes(one) && !capabilities.includes(one),
+  );
+  if (lacking !== undefined) {
+    throw invalid(
+      `invalid CapAdd: capability not supported by your kernel or not available in the current environment: "${lacking}"`,
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ContainerCreateRequest } from '../../api/index.ts';
 import type { RunConfig } from '../../oci/index.ts';
-import type { HostFacts } from '../host-facts.ts';
+import { type HostFacts, hardLimitsIn } from '../host-facts.ts';
 import { endpointsOf, normalizeCreate } from './index.ts';
 
 const id = '0123456789ab'.padEnd(64, 'f');
@@ -18,7 +18,9 @@ const host: HostFacts = {
   onlineCpus: '0-1',
   memoryNodes: '0',
   memoryTotal: 4e9,
-  capabilities: [],
+  capabilities: ['CAP_NET_ADMIN', 'CAP_SYS_TIME'],
+  hardLimits: { nofile: 1000, core: Infinity },
+  oomScoreAdj: 0,
   seccomp: true,
   apparmor: { enabled: false, defaultProfileLoaded: false },
   swapLimit: true,
@@ -271,6 +273,24 @@ const refused: readonly [object, string][] = [
     { LogConfig: { Config: { 'max-buffer-size': '1m' } } },
     "logger: max-buffer-size option is only supported with 'mode=non-blocking'",
   ],
+  [
+    { CapAdd: ['SYS_RESOURCE'] },
+    'invalid CapAdd: capability not supported by your kernel or not available in the current environment: "CAP_SYS_RESOURCE"',
+  ],
+  [
+    { Ulimits: [{ Name: 'nofile', Soft: 5, Hard: -1 }] },
+    "ulimit nofile=5:-1 is above the daemon's own hard limit of 1000, and the daemon lacks CAP_SYS_RESOURCE to raise it",
+  ],
+  [
+    { OomScoreAdj: -1 },
+    "oom score adj -1 is below the daemon's own of 0, and the daemon lacks CAP_SYS_RESOURCE to lower it",
+  ],
+  [{ CpuShares: -1 }, 'shares: invalid argument'],
+  [{ CpuShares: 1 }, 'the minimum allowed cpu-shares is 2'],
+  [{ CpuCount: 1 }, 'Invalid CPU settings: linux does not support CPU count'],
+  [{ SecurityOpt: ['label=user:x'] }, 'label=user:x: SELinux labels are not supported'],
+  [{ SecurityOpt: ['apparmor=x'] }, 'apparmor=x: AppArmor is not enabled on this host'],
+  [{ SecurityOpt: ['systempaths=unconfined'] }, 'invalid --security-opt 2: "systempaths=unconfined"'],
   [{ Isolation: 'foo' }, "invalid isolation 'foo' on linux"],
   [
     { StorageOpt: { size: '1G' } },
@@ -316,7 +336,7 @@ const refused: readonly [object, string][] = [
   [{ Mounts: [volume, bind] }, 'Duplicate mount point: /x'],
   [{ Tmpfs: { '/x': '' }, Binds: ['/tmp:/x/'] }, 'Duplicate mount point: /x'],
   [{ Tmpfs: { x: '' } }, "invalid mount path: 'x' mount path must be absolute"],
-  [{ Tmpfs: { '/x': 'foo' } }, 'invalid tmpfs option "foo"'],
+  [{ Tmpfs: { '/x': 'foo' } }, 'invalid tmpfs option ["foo"]'],
 ];
 
 for (const [hostConfig, message] of refused) {
@@ -324,6 +344,22 @@ for (const [hostConfig, message] of refused) {
     assert.throws(() => withHost(hostConfig), { code: 'invalidArgument', message });
   });
 }
+
+test('normalizeCreate() leaves a daemon with CAP_SYS_RESOURCE free to raise limits', () => {
+  const facts = { ...host, capabilities: ['CAP_SYS_RESOURCE'] };
+  const HostConfig = { OomScoreAdj: -500, Ulimits: [{ Name: 'nofile', Soft: 1, Hard: 2000 }] };
+  assert.equal(create({ ...plain, HostConfig }, {}, facts).hostConfig.OomScoreAdj, -500);
+});
+
+test('hardLimitsIn() reads what /proc shows', () => {
+  const text = [
+    'Limit                     Soft Limit           Hard Limit           Units     ',
+    'Max open files            1024                 20000                files     ',
+    'Max core file size        0                    unlimited            bytes     ',
+    'Max address space         unlimited            unlimited            bytes     ',
+  ].join('\n');
+  assert.deepEqual(hardLimitsIn(text), { nofile: 20_000, core: Infinity });
+});
 
 test('endpointsOf() gives the container-wide MAC address to the main network', () => {
   const mac = '02:42:ac:11:00:0a';

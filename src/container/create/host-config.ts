@@ -5,8 +5,6 @@ import { defaultCgroupnsMode } from '../spec/namespaces.ts';
 import { defaultReadonlyPaths, maskedPathsOf } from '../spec/spec.ts';
 
 const defaultShmBytes = 64 * 1024 * 1024;
-const leastCpuShares = 2;
-const mostCpuShares = 262_144;
 
 /** Every field as dockerd would keep it. A field that a client sends as null counts as left out. */
 export function defaultHostConfig(
@@ -39,8 +37,6 @@ export function defaultHostConfig(
     IpcMode: merged.IpcMode === '' ? 'private' : merged.IpcMode,
     ShmSize: merged.ShmSize === 0 ? defaultShmBytes : merged.ShmSize,
     Runtime: merged.Runtime === '' ? runtime : merged.Runtime,
-    CpuShares:
-      merged.CpuShares === 0 ? 0 : Math.min(Math.max(merged.CpuShares, leastCpuShares), mostCpuShares),
     MemorySwap: memory > 0 && merged.MemorySwap === 0 ? memory * 2 : merged.MemorySwap,
     MemorySwappiness: merged.MemorySwappiness === -1 ? null : merged.MemorySwappiness,
     OomKillDisable: host.cgroupVersion === 1 ? (merged.OomKillDisable ?? false) : merged.OomKillDisable,

@@ -3,10 +3,10 @@ import type { HostFacts } from '../host-facts.ts';
 
 /** Leaves out the limits this host's kernel cannot set, with a warning for each. [moby daemon/daemon_unix.go] */
 export function dropUnsupported(
-  given: HostConfig,
+  { KernelMemory: kernelMemory = 0, KernelMemoryTCP: kernelMemoryTcp = 0, ...given }: HostConfig,
   host: HostFacts,
 ): { readonly hostConfig: HostConfig; readonly warnings: string[] } {
-  let hostConfig = given;
+  let hostConfig: HostConfig = given;
   const warnings: string[] = [];
   const drop = (warning: string, change: Partial<HostConfig>) => {
     warnings.push(warning);
@@ -16,6 +16,15 @@ export function dropUnsupported(
     drop(
       'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
       { MemorySwap: -1 },
+    );
+  }
+  for (const [limit, words] of [
+    [kernelMemory, 'kernel memory limit'],
+    [kernelMemoryTcp, 'kernel memory TCP limit'],
+  ] as const) {
+    if (limit <= 0) continue;
+    warnings.push(
+      `Your kernel does not support ${words} capabilities or the cgroup is not mounted. Limitation discarded.`,
     );
   }
   if (given.MemorySwappiness !== null && !host.swappiness) {

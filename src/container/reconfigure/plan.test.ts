@@ -53,7 +53,9 @@ const container: Container = {
   state: { ...newState, running: true },
 };
 
-const plan = (request: ReconfigureRequest) => planReconfiguration(container, request, ['80/tcp']);
+const host = { recursiveReadOnly: true };
+const plan = (request: ReconfigureRequest) =>
+  planReconfiguration(container, request, { imagePorts: ['80/tcp'], host });
 
 const lines = (request: ReconfigureRequest) =>
   plan(request).changes.map(({ Kind, Name, Old, New }) => `${Kind} ${Name}: ${Old} -> ${New}`);
@@ -110,7 +112,11 @@ test('planReconfiguration() restarts for variables and mounts only', () => {
   assert.equal(plan({ Labels: { l: '2' } }).restarts, false);
   assert.equal(plan({ Env: ['A=2'] }).restarts, true);
   assert.equal(plan({ Remove: { Mounts: ['/host'] } }).restarts, true);
-  assert.equal(planReconfiguration({ ...container, state: newState }, { Env: ['A=2'] }, []).restarts, false);
+  assert.equal(
+    planReconfiguration({ ...container, state: newState }, { Env: ['A=2'] }, { imagePorts: [], host })
+      .restarts,
+    false,
+  );
 });
 
 test('planReconfiguration() has nothing to do for what is so already', () => {

@@ -1,6 +1,7 @@
 import type { ReconfigureChange, ReconfigureRequest } from '../../api/index.ts';
 import type { MountsRequest } from '../mount-points.ts';
 import { assertConfig, assertMounts, assertNetworking } from '../create/index.ts';
+import type { HostFacts } from '../host-facts.ts';
 import { portsOf } from '../launch.ts';
 import type { Container, ContainerRecord } from '../record.ts';
 import { changesOf, needsRestart } from './changes.ts';
@@ -19,19 +20,25 @@ export interface ReconfigurePlan {
   readonly warnings: readonly string[];
 }
 
+export interface PlanContext {
+  /** What the container's image exposes. */
+  readonly imagePorts: readonly string[];
+  readonly host: Pick<HostFacts, 'recursiveReadOnly'>;
+}
+
 /** Pure. Throws `invalidArgument` with Docker's texts, as creating the container with these settings would. */
 export function planReconfiguration(
   { record, state }: Container,
   request: ReconfigureRequest,
-  imagePorts: readonly string[],
+  { imagePorts, host }: PlanContext,
 ): ReconfigurePlan {
   const { Binds = [], Mounts = [] } = request;
-  assertMounts({ ...record.hostConfig, Binds, Mounts, Tmpfs: {} });
+  assertMounts({ ...record.hostConfig, Binds, Mounts, Tmpfs: {} }, host);
   const wishes = changedWishes(record, request, imagePorts);
   const { config, hostConfig } = wishes;
   assertConfig(config);
   assertNetworking({}, hostConfig);
-  assertMounts(hostConfig);
+  assertMounts(hostConfig, host);
   const changes = changesOf(record, wishes);
   const isHost = hostConfig.NetworkMode === 'host' && Object.keys(request.PortBindings ?? {}).length > 0;
   return {

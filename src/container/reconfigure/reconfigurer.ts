@@ -5,6 +5,7 @@ import type { Images } from '../../image/index.ts';
 import type { Addresses, Networks } from '../../network/index.ts';
 import type { Volumes } from '../../volume/index.ts';
 import type { ReconfigureOptions, StopOptions } from '../containers.ts';
+import type { HostFacts } from '../host-facts.ts';
 import { portsOf } from '../launch.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import { makeMounts } from '../mount-points.ts';
@@ -30,6 +31,7 @@ export interface ReconfigurerDeps {
     readonly networks: Networks;
     readonly volumes: Volumes;
   };
+  readonly host: HostFacts;
   readonly lifecycle: Lifecycle;
   readonly stopper: Stopper;
   readonly remover: Remover;
@@ -82,7 +84,10 @@ export class Reconfigurer {
     using _held = await lifecycle.locks.acquire(id);
     const container = store.current(id);
     assertReconfigurable(container);
-    const plan = planReconfiguration(container, request, this.#imagePorts(container));
+    const plan = planReconfiguration(container, request, {
+      imagePorts: this.#imagePorts(container),
+      host: this.#deps.host,
+    });
     if (dryRun || plan.changes.length === 0) return plan;
     if (plan.restarts && canPublish(plan.wishes)) {
       const portBindings = portsOf({ ...container.record, ...plan.wishes });

@@ -101,7 +101,7 @@ export async function deviceNumber(path: string): Promise<{ major: number; minor
     return splitDevice(rdev);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) {
-      throw new EngineError('invalidArgument', `no such file or directory: ${path}`, { cause: error });
+      throw new EngineError('invalidArgument', `stat ${path}: no such file or directory`, { cause: error });
     }
     throw error;
   }

@@ -2,6 +2,7 @@ import type { HostConfig } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import type { RuntimeMount } from '../../runtime/index.ts';
 import type { ContainerMount } from '../record.ts';
+import { securityOptions } from './security-options.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
 
 /** The engine's files that appear in a container, as paths on the host. */
@@ -12,7 +13,10 @@ export interface ContainerFiles {
 }
 
 export interface MountInput {
-  readonly hostConfig: Pick<HostConfig, 'Privileged' | 'ReadonlyRootfs' | 'ShmSize' | 'IpcMode'>;
+  readonly hostConfig: Pick<
+    HostConfig,
+    'Privileged' | 'ReadonlyRootfs' | 'ShmSize' | 'IpcMode' | 'SecurityOpt'
+  >;
   /** The user's mounts; `Source` is the directory or file on the host, also for volumes. */
   readonly mounts: readonly ContainerMount[];
   readonly files: ContainerFiles;
@@ -51,7 +55,6 @@ const defaultMounts: readonly RuntimeMount[] = [
 
 /** Stay writable under a read-only root. */
 const alwaysWritable = new Set(['/proc', '/dev', '/dev/pts', shm, '/dev/mqueue']);
-const clearedWhenPrivileged = new Set(['/sys', '/sys/fs/cgroup']);
 
 /** A container's mounts in the order they are made: Docker's defaults, then the user's by depth. */
 export function createMounts(input: MountInput): RuntimeMount[] {
@@ -72,13 +75,23 @@ function isKept(destination: string, taken: ReadonlySet<string>, { hostConfig }:
 function adapt(mount: RuntimeMount, { hostConfig }: MountInput): RuntimeMount {
   const { destination } = mount;
   const options = destination === shm ? [...mount.options, `size=${hostConfig.ShmSize}`] : mount.options;
-  if (hostConfig.Privileged && clearedWhenPrivileged.has(destination)) {
+  if (isWritableSystem(destination, hostConfig)) {
     return { ...mount, options: options.filter((one) => one !== 'ro') };
   }
   if (hostConfig.ReadonlyRootfs && !alwaysWritable.has(destination) && !options.includes('ro')) {
     return { ...mount, options: [...options, 'ro'] };
   }
   return { ...mount, options };
+}
+
+/** A privileged container may write to /sys and its cgroups; `writable-cgroups` decides for the latter alone. */
+function isWritableSystem(
+  destination: string,
+  { Privileged, SecurityOpt }: MountInput['hostConfig'],
+): boolean {
+  if (destination === '/sys') return Privileged;
+  if (destination !== '/sys/fs/cgroup') return false;
+  return securityOptions(SecurityOpt ?? []).writableCgroups ?? Privileged;
 }
 
 function userMounts(input: MountInput): RuntimeMount[] {
@@ -112,7 +125,8 @@ function toRuntimeMount(mount: ContainerMount, recursiveReadOnly: boolean): Runt
     return tmpfs(destination, [...(mount.tmpfsOptions ?? []), ...(mount.RW ? [] : ['ro'])]);
   }
   const bind = mount.nonRecursive === true ? 'bind' : 'rbind';
-  const readOnly = recursiveReadOnly && bind === 'rbind' ? 'rro' : 'ro';
+  const below = recursiveReadOnly && bind === 'rbind' && mount.writableBelow !== true;
+  const readOnly = below ? 'rro' : 'ro';
   return {
     destination,
     type: 'bind',

@@ -79,7 +79,7 @@ test('mergeTmpfsOptions() keeps the later of options that contradict each other'
     'exec',
     'size=2',
   ]);
-  assert.throws(() => mergeTmpfsOptions(['foo=1']), { message: 'invalid tmpfs option "foo=1"' });
+  assert.throws(() => mergeTmpfsOptions(['foo=1']), { message: 'invalid tmpfs option ["foo" "1"]' });
 });
 
 test('createEnvironment() replaces in place and removes', () => {

@@ -2,6 +2,8 @@ import { EngineError } from '../../errors/index.ts';
 
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
+  /** The container may write to its cgroups; `undefined` when it says neither. */
+  readonly writableCgroups?: boolean;
   readonly apparmor?: string;
   /** `unconfined`, `builtin` or a profile's JSON. */
   readonly seccomp?: string;
@@ -12,6 +14,7 @@ export interface SecurityOptions {
 /** Parses the `SecurityOpt`s of a container. `invalidArgument` with Docker's text for one it does not know. */
 export function securityOptions(options: readonly string[]): SecurityOptions {
   let noNewPrivileges = false;
+  let writableCgroups: boolean | undefined;
   let apparmor: string | undefined;
   let seccomp: string | undefined;
   const labels: string[] = [];
@@ -29,11 +32,13 @@ export function securityOptions(options: readonly string[]): SecurityOptions {
     else if (key === 'apparmor') apparmor = value;
     else if (key === 'seccomp') seccomp = value;
     else if (key === 'no-new-privileges') noNewPrivileges = booleanOf(value, option);
-    else if (key !== 'writable-cgroups' && key !== 'systempaths') throw invalid(2, option);
+    else if (key === 'writable-cgroups') writableCgroups = booleanOf(value, option);
+    else throw invalid(2, option);
   }
   return {
     noNewPrivileges,
     labels,
+    ...(writableCgroups === undefined ? {} : { writableCgroups }),
     ...(apparmor === undefined ? {} : { apparmor }),
     ...(seccomp === undefined ? {} : { seccomp }),
   };

@@ -28,6 +28,8 @@ const host: HostFacts = {
   memoryNodes: '0',
   memoryTotal: 4e9,
   capabilities: ['CAP_CHOWN', 'CAP_KILL', 'CAP_SYS_ADMIN'],
+  hardLimits: { nofile: 1000, core: Infinity },
+  oomScoreAdj: 0,
   seccomp: true,
   apparmor: { enabled: false, defaultProfileLoaded: false },
   swapLimit: true,

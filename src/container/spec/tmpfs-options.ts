@@ -38,6 +38,14 @@ const flagKey: Readonly<Record<string, string>> = {
 };
 const valueKeys = new Set(['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol']);
 
+/** As Go prints the parts of an option. */
+function words(option: string): string {
+  const [name = '', ...value] = option.split('=');
+  return [name, ...(value.length === 0 ? [] : [value.join('=')])]
+    .map((word) => JSON.stringify(word))
+    .join(' ');
+}
+
 /** Of options that contradict each other the later stays. An unknown one is `invalidArgument`, in Docker's words. */
 export function mergeTmpfsOptions(options: readonly string[]): string[] {
   const seen = new Set<string>();
@@ -47,7 +55,7 @@ export function mergeTmpfsOptions(options: readonly string[]): string[] {
     const [name = '', value] = option.split('=');
     const key = value === undefined ? flagKey[option] : valueKeys.has(name) ? name : undefined;
     if (key === undefined)
-      throw new EngineError('invalidArgument', `invalid tmpfs option ${JSON.stringify(option)}`);
+      throw new EngineError('invalidArgument', `invalid tmpfs option [${words(option)}]`);
     if (seen.has(key)) continue;
     seen.add(key);
     merged.unshift(option);

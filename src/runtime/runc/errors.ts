@@ -35,6 +35,10 @@ function createText(program: string, message: string): string {
 }
 
 function commandError(prefix: string, message: string): EngineError {
+  const file = /\bmkdir (.+): not a directory$/.exec(message)?.[1];
+  if (file !== undefined) {
+    return new EngineError('invalidArgument', `Cannot mkdir: ${file} is not a directory`);
+  }
   const hint = message.includes('not a directory')
     ? ': Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type'
     : '';
