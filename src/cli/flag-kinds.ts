@@ -42,12 +42,17 @@ export function duration(usage: string): Flag<number> {
 }
 
 /** `key=value`, many times. */
-export function map(usage: string, options: Options = {}): Flag<Readonly<Record<string, string>>> {
+export function map(
+  usage: string,
+  options: Options & { readonly check?: (pair: string) => void } = {},
+): Flag<Readonly<Record<string, string>>> {
+  const { check, ...rest } = options;
   return parsed('map', usage, {
-    ...options,
+    ...rest,
     initial: {},
     shownDefault: 'map[]',
     read: (pair: string, previous: Readonly<Record<string, string>>) => {
+      check?.(pair);
       const equals = pair.indexOf('=');
       return equals === -1
         ? { ...previous, [pair]: '' }
@@ -87,7 +92,7 @@ export function ulimits(): Flag<readonly Ulimit[]> {
 export function checkedList(
   kind: string,
   usage: string,
-  options: Options & { readonly check: (value: string) => string },
+  options: Options & { readonly shownDefault?: string; readonly check: (value: string) => string },
 ): Flag<readonly string[]> {
   const { check, ...rest } = options;
   return parsed(kind, usage, {

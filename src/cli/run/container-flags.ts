@@ -4,7 +4,7 @@ import { bytes, checkedList, duration, map, swapBytes, ulimits } from '../flag-k
 import { bool, int, list, parsed, text, type ValuesOf } from '../flags.ts';
 import { parseMount } from './mounts.ts';
 import { type NetworkAttachment, parseNetwork } from './network-option.ts';
-import { parseAddress, parseExtraHost } from './resources.ts';
+import { parseAddress, parseExtraHost, parseThrottle, parseWeightDevice } from './resources.ts';
 import { parseCpus } from './sizes.ts';
 
 function checkEnv(entry: string): string {
@@ -21,16 +21,77 @@ function checkLink(text: string): string {
   return text;
 }
 
+/** Only checks; the text is read again when the whole line is known. */
+function checkedBy(read: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    read(text);
+    return text;
+  };
+}
+
+function throttle(usage: string, options: { readonly bytes: boolean }) {
+  return checkedList('list', usage, {
+    shownDefault: '[]',
+    check: checkedBy((text) => parseThrottle(text, options)),
+  });
+}
+
+function checkStream(name: string): string {
+  if (['stdin', 'stdout', 'stderr'].includes(name.toLowerCase())) return name.toLowerCase();
+  throw new EngineError('invalidArgument', 'valid streams are STDIN, STDOUT and STDERR');
+}
+
+/** `.` means no search domains. */
+function checkDomain(text: string): string {
+  const domain = text.trim();
+  if (domain === '.') return domain;
+  const label = '[a-z0-9]([a-z0-9-]*[a-z0-9])?';
+  const valid = new RegExp(`^${label}([.-_]${label})*\\.?$`, 'i').test(domain) && domain.length < 255;
+  if (!valid || !/[a-z]/i.test(domain)) {
+    throw new EngineError('invalidArgument', `${domain} is not a valid domain`);
+  }
+  return domain;
+}
+
+function checkLabel(text: string): string {
+  if (text === '' || text.startsWith('=')) {
+    throw new EngineError('invalidArgument', `invalid label '${text}': empty name`);
+  }
+  return text;
+}
+
+const sysctlNames = new Set(
+  'msgmax msgmnb msgmni sem shmall shmmax shmmni shm_rmid_forced'.split(' ').map((name) => `kernel.${name}`),
+);
+
+function checkSysctl(pair: string): void {
+  const [name = '', value] = pair.split('=');
+  const allowed = sysctlNames.has(name) || /^(net|fs\.mqueue)\./.test(name);
+  if (!allowed || value === undefined) {
+    throw new EngineError('invalidArgument', `sysctl '${pair}' is not allowed`);
+  }
+}
+
+function checkCgroupRule(rule: string): string {
+  if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(rule)) {
+    throw new EngineError('invalidArgument', `invalid device cgroup format '${rule}'`);
+  }
+  return rule;
+}
+
 /** The flags `run` and `create` share. */
 export const containerFlags = {
   'add-host': checkedList('list', 'Add a custom host-to-IP mapping (host:ip)', { check: parseExtraHost }),
   annotation: map('Add an annotation to the container (passed through to the OCI runtime)'),
-  attach: list('Attach to STDIN, STDOUT or STDERR', { short: 'a' }),
+  attach: checkedList('list', 'Attach to STDIN, STDOUT or STDERR', { short: 'a', check: checkStream }),
   'blkio-weight': int('Block IO (relative weight), between 10 and 1000, or 0 to disable', {
     kind: 'uint16',
     shownDefault: '0',
   }),
-  'blkio-weight-device': list('Block IO weight (relative device weight)', { shownDefault: '[]' }),
+  'blkio-weight-device': checkedList('list', 'Block IO weight (relative device weight)', {
+    shownDefault: '[]',
+    check: checkedBy(parseWeightDevice),
+  }),
   'cap-add': list('Add Linux capabilities'),
   'cap-drop': list('Drop Linux capabilities'),
   'cgroup-parent': text('Optional parent cgroup for the container'),
@@ -50,15 +111,17 @@ export const containerFlags = {
   'cpuset-cpus': text('CPUs in which to allow execution (0-3, 0,1)'),
   'cpuset-mems': text('MEMs in which to allow execution (0-3, 0,1)'),
   device: list('Add a host device to the container'),
-  'device-cgroup-rule': list('Add a rule to the cgroup allowed devices list'),
-  'device-read-bps': list('Limit read rate (bytes per second) from a device', { shownDefault: '[]' }),
-  'device-read-iops': list('Limit read rate (IO per second) from a device', { shownDefault: '[]' }),
-  'device-write-bps': list('Limit write rate (bytes per second) to a device', { shownDefault: '[]' }),
-  'device-write-iops': list('Limit write rate (IO per second) to a device', { shownDefault: '[]' }),
+  'device-cgroup-rule': checkedList('list', 'Add a rule to the cgroup allowed devices list', {
+    check: checkCgroupRule,
+  }),
+  'device-read-bps': throttle('Limit read rate (bytes per second) from a device', { bytes: true }),
+  'device-read-iops': throttle('Limit read rate (IO per second) from a device', { bytes: false }),
+  'device-write-bps': throttle('Limit write rate (bytes per second) to a device', { bytes: true }),
+  'device-write-iops': throttle('Limit write rate (IO per second) to a device', { bytes: false }),
   'disable-content-trust': bool('Skip image verification', { initial: true }),
   dns: checkedList('list', 'Set custom DNS servers', { check: parseAddress }),
   'dns-option': list('Set DNS options'),
-  'dns-search': list('Set custom DNS search domains'),
+  'dns-search': checkedList('list', 'Set custom DNS search domains', { check: checkDomain }),
   domainname: text('Container NIS domain name'),
   entrypoint: text('Overwrite the default ENTRYPOINT of the image'),
   env: checkedList('list', 'Set environment variables', { short: 'e', check: checkEnv }),
@@ -84,7 +147,7 @@ export const containerFlags = {
   ipc: text('IPC mode to use'),
   isolation: text('Container isolation technology'),
   'kernel-memory': bytes('Kernel memory limit'),
-  label: list('Set meta data on a container', { short: 'l' }),
+  label: checkedList('list', 'Set meta data on a container', { short: 'l', check: checkLabel }),
   'label-file': list('Read in a line delimited file of labels'),
   link: checkedList('list', 'Add link to another container', { check: checkLink }),
   'link-local-ip': list('Container IPv4/IPv6 link-local addresses'),
@@ -124,7 +187,7 @@ export const containerFlags = {
   'stop-signal': text('Signal to stop the container'),
   'stop-timeout': int('Timeout (in seconds) to stop a container'),
   'storage-opt': list('Storage driver options for the container'),
-  sysctl: map('Sysctl options'),
+  sysctl: map('Sysctl options', { check: checkSysctl }),
   tmpfs: list('Mount a tmpfs directory'),
   tty: bool('Allocate a pseudo-TTY', { short: 't' }),
   ulimit: ulimits(),

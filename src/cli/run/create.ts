@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import type { Client } from '../../client/index.ts';
 import { statusOf } from '../../client/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import type { Context } from '../command.ts';
 import { terminalSize } from '../terminal/resize.ts';
+import { openCidFile } from './cid-file.ts';
 import type { ContainerFlagValues } from './container-flags.ts';
 import { readEnvFiles, readLabelFiles, readSecurityOpts } from './read-files.ts';
 import { createRequest } from './request.ts';
@@ -24,12 +23,7 @@ export async function createContainer(context: Context, client: Client, line: Cr
     throw new EngineError('invalidArgument', text);
   }
   const request = await requestOf(context, line);
-  if (flags.cidfile !== '' && existsSync(flags.cidfile)) {
-    throw new EngineError(
-      'conflict',
-      `container ID file found, make sure the other container isn't running or delete ${flags.cidfile}`,
-    );
-  }
+  await using cidFile = await openCidFile(flags.cidfile);
   const platform = flags.platform === '' ? {} : { platform: flags.platform };
   const create = () =>
     client.containers.create(request, { ...(flags.name === '' ? {} : { name: flags.name }), ...platform });
@@ -55,7 +49,7 @@ export async function createContainer(context: Context, client: Client, line: Cr
     created = await create();
   }
   for (const warning of created.Warnings) context.stderr.write(`WARNING: ${warning}\n`);
-  if (flags.cidfile !== '') await writeFile(flags.cidfile, created.Id);
+  await cidFile?.write(created.Id);
   return created.Id;
 }
 

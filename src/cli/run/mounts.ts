@@ -172,6 +172,16 @@ function checkedMount(draft: Draft, text: string, cwd: string): MountSpec {
       `option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction: ${text}`,
     );
   }
+  if (draft.BindOptions?.ReadOnlyForceRecursive === true) {
+    if (draft.ReadOnly !== true) {
+      throw invalid("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
+    }
+    if (draft.BindOptions.Propagation !== 'rprivate') {
+      throw invalid(
+        "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",
+      );
+    }
+  }
   const source =
     type === 'bind' && draft.Source?.startsWith('.') === true ? resolve(cwd, draft.Source) : draft.Source;
   return {

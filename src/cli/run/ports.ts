@@ -92,7 +92,9 @@ function parseExpose(text: string): string[] {
   const [port = '', proto = 'tcp'] = text.split('/');
   const range = parseRange(port);
   if (range === undefined)
-    throw invalid(`invalid range format for --expose: ${text}, error: invalid start port '${port}'`);
+    throw invalid(
+      `invalid range format for --expose: ${text}, error: strconv.ParseUint: parsing ${JSON.stringify(port)}: invalid syntax`,
+    );
   return Array.from(
     { length: sizeOf(range) },
     (_none, offset) => `${range.first + offset}/${proto.toLowerCase()}`,

@@ -39,6 +39,7 @@ function invalid(message: string): EngineError {
 export function createRequest(line: RunLine): ContainerCreateRequest {
   const { flags, given } = line;
   checkModes(flags);
+  checkPossible(flags, given);
   const ports = parsePorts(flags.publish, flags.expose);
   const volumes = parseVolumes(flags.volume, line.cwd);
   const streams = attachedStreams(flags, line.detach);
@@ -91,12 +92,7 @@ export function attachedStreams(
 ): Streams {
   if (detach) return { stdin: false, stdout: false, stderr: false };
   if (flags.attach.length === 0) return { stdin: flags.interactive, stdout: true, stderr: true };
-  const names = flags.attach.map((name) => name.toLowerCase());
-  for (const name of names) {
-    if (!['stdin', 'stdout', 'stderr'].includes(name)) {
-      throw invalid('valid streams are STDIN, STDOUT and STDERR');
-    }
-  }
+  const names = flags.attach;
   return {
     stdin: names.includes('stdin'),
     stdout: names.includes('stdout'),
@@ -116,8 +112,22 @@ function checkModes(flags: ContainerFlagValues): void {
   }
   if (flags.gpus !== '') {
     throw invalid(
-      '--gpus: could not select device driver "" with capabilities: [[gpu]]: pass the devices with --device instead',
+      'could not select device driver "" with capabilities: [[gpu]]: pass the devices with --device instead',
     );
+  }
+}
+
+/** Flags of Docker's that mean nothing here. */
+function checkPossible(flags: ContainerFlagValues, given: ReadonlySet<string>): void {
+  for (const flag of ['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops']) {
+    if (!given.has(flag)) continue;
+    throw invalid(
+      `"--${flag}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
+    );
+  }
+  if (!flags['disable-content-trust']) throw invalid('content trust is not supported');
+  if (flags['use-api-socket']) {
+    throw invalid('--use-api-socket is not supported: pass the socket with --volume instead');
   }
 }
 
@@ -154,7 +164,7 @@ function hostConfigOf(
     ExtraHosts: orNull(flags['add-host']),
     GroupAdd: orNull(flags['group-add']),
     IpcMode: flags.ipc,
-    Links: orNull(mode === undefined || mode === 'default' || mode === 'bridge' ? flags.link : []),
+    Links: orNull(mode === undefined || !isUserDefined(mode) ? flags.link : []),
     OomScoreAdj: flags['oom-score-adj'],
     PidMode: flags.pid,
     Privileged: flags.privileged,
@@ -188,9 +198,6 @@ function systemPaths(options: readonly string[]): Partial<HostConfig> {
 }
 
 function resourcesOf(flags: ContainerFlagValues): Partial<HostConfig> {
-  if (flags.cpus > 0 && (flags['cpu-period'] > 0 || flags['cpu-quota'] > 0)) {
-    throw invalid('conflicting options: cannot specify both --cpus and --cpu-period or --cpu-quota');
-  }
   return {
     CpuShares: flags['cpu-shares'],
     Memory: flags.memory,
@@ -209,8 +216,9 @@ function resourcesOf(flags: ContainerFlagValues): Partial<HostConfig> {
     CpusetCpus: flags['cpuset-cpus'],
     CpusetMems: flags['cpuset-mems'],
     Devices: flags.device.map(parseDevice),
-    DeviceCgroupRules: orNull(flags['device-cgroup-rule'].map(checkCgroupRule)),
+    DeviceCgroupRules: orNull(flags['device-cgroup-rule']),
     DeviceRequests: null,
+    ...(flags['kernel-memory'] === 0 ? {} : { KernelMemory: flags['kernel-memory'] }),
     MemoryReservation: flags['memory-reservation'],
     MemorySwap: flags['memory-swap'],
     MemorySwappiness: flags['memory-swappiness'] === -1 ? null : flags['memory-swappiness'],
@@ -220,15 +228,12 @@ function resourcesOf(flags: ContainerFlagValues): Partial<HostConfig> {
   };
 }
 
-function checkCgroupRule(rule: string): string {
-  if (!/^[acb] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(rule)) {
-    throw invalid(`invalid device cgroup format '${rule}'`);
-  }
-  return rule;
-}
-
 function orNull(list: readonly string[]): readonly string[] | null {
   return list.length === 0 ? null : list;
+}
+
+function isUserDefined(network: string): boolean {
+  return !['default', 'bridge', 'host', 'none'].includes(network) && !network.startsWith('container:');
 }
 
 /** Docker hands the plain `--ip`, `--network-alias` … to the first network. */
@@ -253,8 +258,7 @@ function endpointsOf(flags: ContainerFlagValues): Readonly<Record<string, Partia
     aliases: [...main.aliases, ...flags['network-alias']],
     linkLocalIps: [...main.linkLocalIps, ...flags['link-local-ip']],
   };
-  const userDefined =
-    !['default', 'bridge', 'host', 'none'].includes(main.name) && !main.name.startsWith('container:');
+  const userDefined = isUserDefined(main.name);
   if (others.length > 0 && !userDefined && main.name !== 'bridge' && main.name !== 'default') {
     throw invalid(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
   }

@@ -84,7 +84,7 @@ export function parseThrottle(text: string, options: { readonly bytes: boolean }
   if (rate === '' || rest.length > 0) throw invalid(`bad format: ${text}`);
   if (!path.startsWith('/dev/')) throw invalid(`bad format for device path: ${text}`);
   const unit = options.bytes
-    ? '<number>[<unit>]. Unit is optional and can be kb, mb, or gb'
+    ? '<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb'
     : '<number>. Number must be a positive integer';
   try {
     if (!options.bytes && !/^\d+$/.test(rate)) throw invalid(rate);
@@ -118,7 +118,8 @@ export function parsePairs(pairs: readonly string[]): Record<string, string> {
 /** Log and storage options must have a value. */
 export function parseOptions(pairs: readonly string[], flag: string): Record<string, string> {
   for (const pair of pairs) {
-    if (!pair.includes('=')) throw invalid(`invalid ${flag} option: ${pair}`);
+    if (!pair.includes('='))
+      throw invalid(flag === 'storage' ? 'invalid storage option' : `invalid ${flag} option: ${pair}`);
   }
   return parsePairs(pairs);
 }

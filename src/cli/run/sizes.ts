@@ -11,7 +11,12 @@ const exponentOf: Readonly<Record<string, number>> = { '': 0, b: 0, k: 1, m: 2, 
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?) ?([kKmMgGtTpP])?(?:i?[bB])?$/.exec(text);
   const exponent = exponentOf[(match?.[2] ?? '').toLowerCase()];
-  if (match === null || exponent === undefined) throw invalid(`invalid size: '${text}'`);
+  if (match === null || exponent === undefined) {
+    const suffix = /^\d+(?:\.\d+)? ?([a-z]+)$/i.exec(text)?.[1];
+    throw invalid(
+      suffix === undefined ? `invalid size: '${text}'` : `invalid suffix: '${suffix.toLowerCase()}'`,
+    );
+  }
   return Math.floor(Number(match[1]) * 1024 ** exponent);
 }
 

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import test, { after, before, describe } from 'node:test';
+import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+
+// Options whose effect is seen inside the container, and those that this host or engine cannot give: they are refused
+// with the reason, or discarded with a warning, and never dropped in silence.
+
+let engine: TestDaemon;
+const capabilities = BigInt(
+  `0x${/CapEff:\t(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`,
+);
+const mayRaise = ((capabilities >> 24n) & 1n) === 1n;
+
+before(async () => {
+  engine = await openDaemon();
+  docker('network', 'create', '--subnet', '10.203.17.0/24', 'own');
+});
+after(async () => {
+  await engine.destroy();
+});
+
+const docker = (...args: string[]) => engine.ok(args);
+const sh = (options: string[], script: string) =>
+  docker('run', '--rm', ...options, 'base:1', 'sh', '-c', script);
+/** What a run that must fail says, by either CLI. */
+const refusal = (cli: 'docker' | 'gantry', options: readonly string[]) => {
+  const result = engine[cli](['run', '--rm', ...options, 'base:1', 'true']);
+  // By their own rule the clients answer 127 where the text says that something is not there.
+  const code = result.stderr.includes('no such file or directory') ? 127 : 125;
+  assert.equal(result.code, code, result.stderr || result.stdout);
+  return result.stderr;
+};
+const both = ['docker', 'gantry'] as const;
+
+describe('--ipc', () => {
+  before(() => {
+    for (const mode of ['shareable', 'private'])
+      docker('run', '-d', '--name', mode, '--ipc', mode, '--shm-size', '3m', 'base:1', 'sleep', '1000');
+  });
+  after(() => {
+    docker('rm', '-f', 'shareable', 'private');
+  });
+
+  test('container:x shares its memory and its namespace', () => {
+    docker('exec', 'shareable', 'sh', '-c', 'echo shared >/dev/shm/note');
+    const script = 'cat /dev/shm/note; readlink /proc/self/ns/ipc; df -k /dev/shm | tail -1';
+    const [note, namespace, disk = ''] = sh(['--ipc', 'container:shareable'], script).split('\n');
+    assert.equal(note, 'shared');
+    assert.equal(namespace, docker('exec', 'shareable', 'readlink', '/proc/self/ns/ipc'));
+    assert.equal(disk.split(/ +/)[1], '3072');
+  });
+
+  test('one that came that way can be joined too', () => {
+    docker('run', '-d', '--name', 'joined', '--ipc', 'container:shareable', 'base:1', 'sleep', '1000');
+    assert.equal(sh(['--ipc', 'container:joined'], 'cat /dev/shm/note'), 'shared');
+    docker('rm', '-f', 'joined');
+  });
+
+  test('starts empty after a restart, and leaves no mount behind', () => {
+    docker('restart', '-t', '0', 'shareable');
+    assert.equal(docker('exec', 'shareable', 'ls', '/dev/shm'), '');
+    docker('stop', '-t', '0', 'shareable');
+    assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(`${engine.root}.*/shm `));
+    docker('start', 'shareable');
+  });
+
+  test('a container that shares nothing cannot be joined', () => {
+    assert.match(
+      refusal('docker', ['--ipc', 'container:private']),
+      /can't join IPC of container [0-9a-f]{64}: non-shareable IPC \(hint: use IpcMode:shareable for the donor container\)/,
+    );
+  });
+});
+
+test('bind-recursive=writable leaves what is mounted below a read-only bind as it is', () => {
+  const below = '/sys/fs/cgroup';
+  const flags = (...more: string[]) =>
+    sh(
+      ['--mount', ['type=bind', 'src=/sys/fs', 'dst=/b', 'readonly', ...more].join(',')],
+      'grep " /b[ /]" /proc/self/mountinfo | cut -d" " -f5,6 | cut -d, -f1',
+    ).split('\n');
+  assert.ok(readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${below} rw`));
+  assert.ok(flags().every((line) => line.endsWith(' ro')));
+  assert.ok(flags('bind-recursive=writable').includes('/b/cgroup rw'));
+  assert.equal(flags('bind-recursive=disabled').length, 1);
+});
+
+test('gw-priority chooses the network of the default route', () => {
+  docker('network', 'create', '--subnet', '10.203.18.0/24', 'other');
+  const route = (...options: string[]) => sh(options, 'ip route | grep default | cut -d" " -f3');
+  assert.equal(route('--network', 'own', '--network', 'name=other,gw-priority=1'), '10.203.18.1');
+  assert.equal(
+    route('--network', 'name=own,gw-priority=2', '--network', 'name=other,gw-priority=1'),
+    '10.203.17.1',
+  );
+  docker('network', 'rm', 'other');
+});
+
+test('--link-local-ip adds the address', () => {
+  assert.equal(
+    sh(['--network', 'own', '--link-local-ip', '169.254.7.7'], 'ip -o addr | grep -c 169.254.7.7/16'),
+    '1',
+  );
+});
+
+test('writable-cgroups makes them so, and only when asked', () => {
+  const directory = existsSync('/sys/fs/cgroup/cgroup.controllers')
+    ? '/sys/fs/cgroup'
+    : '/sys/fs/cgroup/memory';
+  const script = `mkdir ${directory}/x 2>/dev/null; echo $?`;
+  assert.equal(sh(['--cgroupns', 'private'], script), '1');
+  assert.equal(sh(['--cgroupns', 'private', '--security-opt', 'writable-cgroups=true'], script), '0');
+});
+
+describe('what cannot be is refused, with the reason', () => {
+  for (const [options, text] of [
+    [['--security-opt', 'systempaths=some'], 'invalid --security-opt 2: "systempaths=some"'],
+    [['--security-opt', 'label=type:some_t'], 'label=type:some_t: SELinux labels are not supported'],
+    [['--cpu-shares', '-1'], 'shares: invalid argument'],
+    [['--cpu-shares', '1'], 'the minimum allowed cpu-shares is 2'],
+    [['--cpu-shares', '262145'], 'the maximum allowed cpu-shares is 262144'],
+    [['--device-read-bps', '/dev/nope:1m'], 'stat /dev/nope: no such file or directory'],
+    [['--tmpfs', '/t:some=1'], 'invalid tmpfs option ["some" "1"]'],
+    [['--volumes-from', 'nobody:some'], 'invalid mode: some'],
+    [['-w', '/etc/passwd'], 'Cannot mkdir: /etc/passwd is not a directory'],
+    [['--network', 'own', '--ip', 'x'], 'invalid IPv4 address: x'],
+    [['--network', 'own', '--ip6', 'x'], 'invalid IPv6 address: x'],
+    [['--network', 'own', '--ip6', '2001:db8::5'], 'no configured subnet contains IP address 2001:db8::5'],
+    [['--network', 'own', '--link-local-ip', 'x'], 'invalid link-local IP address: x'],
+    [['--ip6', '2001:db8::5'], 'user specified IP address is supported on user defined networks only'],
+    [
+      ['--network', 'host', '--ip', '1.2.3.4'],
+      'user specified IP address is supported on user defined networks only',
+    ],
+    [['--network-alias', 'x'], 'network-scoped aliases are only supported for user-defined networks'],
+    [
+      ['--network', 'host', '--mac-address', '92:d0:c6:0a:29:33'],
+      'conflicting options: mac-address and the network mode',
+    ],
+    [['--network', 'name=own,driver-opt=some=1'], 'driver option "some" is not supported'],
+  ] as const) {
+    for (const cli of both) {
+      test(`${cli} ${options.join(' ')}`, () => {
+        const said = refusal(cli, options);
+        assert.ok(said.includes(text), said);
+      });
+    }
+  }
+
+  test('a capability, limit or score that the engine itself may not give', {
+    skip: mayRaise && 'it may',
+  }, () => {
+    assert.match(
+      refusal('docker', ['--cap-add', 'SYS_RESOURCE']),
+      /invalid CapAdd: capability not supported by your kernel or not available in the current environment: "CAP_SYS_RESOURCE"/,
+    );
+    const hard =
+      /Max open files +\d+ +(\d+)/.exec(readFileSync(`/proc/${engine.pid}/limits`, 'utf8'))?.[1] ?? '';
+    const more = Number(hard) + 1;
+    assert.ok(
+      refusal('docker', ['--ulimit', `nofile=${hard}:${more}`]).includes(
+        `ulimit nofile=${hard}:${more} is above the daemon's own hard limit of ${hard}, and the daemon lacks CAP_SYS_RESOURCE to raise it`,
+      ),
+    );
+    assert.equal(sh(['--ulimit', `nofile=${hard}:${hard}`], 'ulimit -Hn'), hard);
+    assert.match(
+      refusal('docker', ['--oom-score-adj', '-999']),
+      /oom score adj -999 is below the daemon's own of -?\d+, and the daemon lacks CAP_SYS_RESOURCE to lower it/,
+    );
+  });
+});
+
+test('a kernel memory limit is discarded with a warning', () => {
+  for (const cli of both) {
+    // Later versions of docker send it no more.
+    const env = { DOCKER_API_VERSION: '1.41' };
+    const result = engine[cli](['run', '--rm', '--kernel-memory', '50m', 'base:1', 'true'], { env });
+    assert.equal(result.code, 0, result.stderr);
+    assert.match(
+      result.stderr,
+      /WARNING: Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted\. Limitation discarded\./,
+    );
+  }
+});
+
+describe('our own CLI refuses with the words of docker', () => {
+  for (const [options, text] of [
+    [
+      ['--cpu-count', '1'],
+      '"--cpu-count" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux',
+    ],
+    [['--io-maxiops', '1'], '"--io-maxiops" is only supported on a Docker daemon running on windows'],
+    [['--disable-content-trust=false'], 'content trust is not supported'],
+    [['--link', 'x', '--network', 'host'], "host type networking can't be used with links"],
+    [['--dns-search', 'a_b!'], 'invalid argument "a_b!" for "--dns-search" flag: a_b! is not a valid domain'],
+    [['--sysctl', 'vm.swappiness=1'], `sysctl 'vm.swappiness=1' is not allowed`],
+    [['-l', ''], `invalid argument "" for "-l, --label" flag: invalid label '': empty name`],
+    [['-a', 'x'], 'invalid argument "x" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR'],
+    [['-m', '1x'], `invalid argument "1x" for "-m, --memory" flag: invalid suffix: 'x'`],
+    [
+      ['--cpus', '1', '--cpu-quota', '5000'],
+      'Conflicting options: Nano CPUs and CPU Quota cannot both be set',
+    ],
+    [
+      ['--device-write-bps', '/dev/null:-1'],
+      'invalid argument "/dev/null:-1" for "--device-write-bps" flag: invalid rate for device: /dev/null:-1. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb',
+    ],
+    [['--device-cgroup-rule', 'c'], `for "--device-cgroup-rule" flag: invalid device cgroup format 'c'`],
+    [['--gpus', 'all'], 'could not select device driver "" with capabilities: [[gpu]]'],
+    [
+      ['--mount', 'type=bind,src=/tmp,dst=/b,readonly,bind-recursive=readonly'],
+      "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",
+    ],
+  ] as const) {
+    test(options.join(' '), () => {
+      const said = refusal('gantry', options);
+      assert.ok(said.includes(text), said);
+    });
+  }
+});
