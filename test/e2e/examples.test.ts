@@ -79,13 +79,16 @@ test('hello: a page from busybox httpd', async () => {
   docker('rm', '-f', 'hello');
 });
 
+const baseMs = 3_600_000;
+
 describe('on a Debian base', () => {
   let builds: Promise<[Built, Built]> | undefined;
 
-  test('the base is made and imported', () => {
+  // A minute here, the better part of an hour where the processor is emulated.
+  test('the base is made and imported', { timeout: baseMs }, () => {
     mkdirSync(cache, { recursive: true });
     const tar = join(cache, 'bookworm.tar');
-    const made = runCommand('sh', [join(repository, 'scripts/debian-image.sh'), tar], { timeoutMs: 300_000 });
+    const made = runCommand('sh', [join(repository, 'scripts/debian-image.sh'), tar], { timeoutMs: baseMs });
     assert.equal(made.code, 0, made.stderr);
     const input = openSync(tar, 'r');
     const imported = runCommand('docker', ['-H', engine.host, 'import', '-', 'debian:bookworm'], {
