@@ -18,6 +18,7 @@ import type { HostFacts } from './host-facts.ts';
 import { Launcher } from './launch.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { assertDefaultLogging } from './logs/log-config.ts';
+import { LogForwarding } from './logs/forward/forwarding.ts';
 import { Logs } from './logs/logs.ts';
 import { LogRotation } from './logs/rotation.ts';
 import { Operations } from './operations.ts';
@@ -88,10 +89,13 @@ export function createContainers({ config, host, store, services, logger }: Cont
     logger,
     processOf: (container, request) => specs.exec(container, request),
   });
+  const pathOf = (id: string) => join(storage.directory, id, 'container.log');
+  const forwarding = new LogForwarding({ reader: services.logReader, pathOf, logger });
   const remover = new Remover({
     store,
     launcher,
     storage: { ...storage, images },
+    logs: forwarding,
     waiters,
     logger,
   });
@@ -102,11 +106,12 @@ export function createContainers({ config, host, store, services, logger }: Cont
   lifecycle.observe(health);
   const deafness = new DeafnessWatch(store, logger);
   lifecycle.observe(deafness);
+  const rotation = new LogRotation({ runtime, pathOf, logger });
+  lifecycle.observe(rotation);
+  lifecycle.observe(forwarding);
   const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters, deaf: config.stopDeaf });
   const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
-  const logs = new Logs({ reader: services.logReader, waiters, directory: storage.directory });
-  const rotation = new LogRotation({ runtime, pathOf: (id) => logs.path(id), logger });
-  lifecycle.observe(rotation);
+  const logs = new Logs({ reader: services.logReader, waiters, pathOf });
   const archives = new Archives({ store, storage });
   const creator = new Creator({ store, images, storage, launcher, context });
   const containers = new Operations({
@@ -131,7 +136,10 @@ export function createContainers({ config, host, store, services, logger }: Cont
   return {
     containers,
     steps: new ContainerStepRunner({ store, storage, networks, runtime, specs }, context),
-    recover: () => recover(recovery),
+    recover: async () => {
+      await recover(recovery);
+      for (const container of store.all()) forwarding.resume(container);
+    },
     applyPolicies: () => {
       reconfigurer.resume();
       applyPolicies(recovery);
@@ -144,7 +152,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
       health.close();
       deafness.close();
       execs.close();
-      await Promise.all([lifecycle.close(), rotation.close()]);
+      await Promise.all([lifecycle.close(), rotation.close(), forwarding.close()]);
       // `docker cp` left the trees of stopped containers mounted for the next one.
       const stopped = store.all().filter(({ state }) => !state.running);
       await Promise.all(stopped.map(({ record }) => snapshots.unmount(record.id)));

@@ -6,6 +6,7 @@ import type { Images } from '../image/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Launcher } from './launch.ts';
+import type { LogForwarding } from './logs/forward/forwarding.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { Waiters } from './waiters.ts';
@@ -19,6 +20,7 @@ export interface RemoverDeps {
     readonly images: Pick<Images, 'resolve' | 'collectGarbage'>;
     readonly directory: string;
   };
+  readonly logs: Pick<LogForwarding, 'release'>;
   readonly waiters: Waiters;
   readonly logger: Logger;
 }
@@ -33,7 +35,7 @@ export class Remover {
 
   /** The container does not run and the caller holds its lock. A failure leaves it `dead`, to be removed again. */
   async remove(id: string, options: { readonly volumes: boolean }): Promise<void> {
-    const { store, launcher, storage, waiters } = this.#deps;
+    const { store, launcher, storage, logs, waiters } = this.#deps;
     const { record, state } = store.transition(id, (before) => ({
       ...before,
       removing: true,
@@ -42,6 +44,7 @@ export class Remover {
     }));
     try {
       await launcher.tearDown(store.current(id));
+      await logs.release(id);
       await Promise.all([
         storage.snapshots.remove(id),
         rm(join(storage.directory, id), { recursive: true, force: true }),

@@ -15,6 +15,7 @@ const syscall = libc.func('long syscall(long number, long first, long second)');
 
 const unix = 1;
 const stream = 1;
+const datagram = 2;
 const seqpacket = 5;
 const nonBlocking = 0o4000;
 const closeOnExec = 0o2000000;
@@ -33,6 +34,17 @@ export async function connectSeqpacket(directory: string, name: string): Promise
     } finally {
       closeSync(parent);
     }
+    return adopt(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Connects to a SOCK_DGRAM socket in the file system; each write is one datagram, as with `connectSeqpacket`. */
+export async function connectDatagram(path: string): Promise<Socket> {
+  const fd = checked('socket', socketCall(unix, datagram | nonBlocking | closeOnExec, 0) as number);
+  try {
+    await connect(fd, socketAddress(path));
     return adopt(fd);
   } finally {
     closeSync(fd);

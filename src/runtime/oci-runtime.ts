@@ -139,8 +139,26 @@ export interface LogQuery {
   readonly follow?: { readonly ended: AbortSignal };
 }
 
+/** A place between two records of a log: the number of a part, which it keeps when it is rotated, and an offset. */
+export interface LogPosition {
+  readonly part: number;
+  readonly offset: number;
+}
+
+/** A record and where it begins. */
+export type PlacedRecord = LogRecord & { readonly at: LogPosition };
+
 /** Reads a container's log file as its monitor writes it. */
 export interface LogReader {
+  /**
+   * What was written from a place on, until all is read that was written before `ended` was aborted. `end` is where to
+   * go on after these records. What limits have taken away is passed over.
+   */
+  from(
+    path: string,
+    start: LogPosition,
+    options: { readonly ended: AbortSignal; readonly signal?: AbortSignal },
+  ): AsyncIterable<{ readonly records: PlacedRecord[]; readonly end: LogPosition }>;
   read(path: string, query: LogQuery, signal?: AbortSignal): AsyncIterable<LogRecord[]>;
   /** The same for callers that want bytes: Docker's stream frames (or raw with a terminal), optional time and `prefix` before each line. */
   stream(

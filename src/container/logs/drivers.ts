@@ -1,4 +1,9 @@
 import type { LogLimits } from '../../runtime/index.ts';
+import type { ContainerRecord } from '../record.ts';
+import { logAttributes, logTag } from './attributes.ts';
+import { parseFluentdOptions } from './forward/fluentd-options.ts';
+import type { LogSink } from './forward/sink.ts';
+import { parseSyslogOptions } from './forward/syslog-options.ts';
 import { parseBoolean, parseInteger, parseSize } from './values.ts';
 
 export type LogOptions = Readonly<Record<string, string>>;
@@ -16,8 +21,18 @@ export interface LogDriver {
   limits(options: LogOptions): LogLimits | undefined;
   /** Whether its clients may know the path of the file. */
   readonly showsPath: boolean;
+  /** For a driver that sends the log elsewhere. */
+  readonly remote?: RemoteLog;
 }
 
+/** Where a log goes beside its files. */
+export interface RemoteLog {
+  /** Throws an Error with Docker's words for wrong values of options. */
+  assertOptions(options: LogOptions): void;
+  connect(record: ContainerRecord): Promise<LogSink>;
+}
+
+const defaultTag = '{{.ID}}';
 const attributeOptions = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
 
 /** What is kept of a log about whose size nothing was said. */
@@ -39,9 +54,56 @@ const local: LogDriver = {
   showsPath: false,
 };
 
+const cachePrefix = 'cache-';
+
+const syslog: LogDriver = {
+  options: [
+    ...attributeOptions,
+    ...['syslog-address', 'syslog-facility', 'syslog-format'],
+    ...['syslog-tls-ca-cert', 'syslog-tls-cert', 'syslog-tls-key', 'syslog-tls-skip-verify'],
+  ],
+  unknown: (option) => `unknown log opt '${option}' for syslog log driver`,
+  limits: cacheLimits,
+  showsPath: false,
+  remote: {
+    assertOptions: parseSyslogOptions,
+    async connect(record) {
+      const { createSyslogSink } = await import('./forward/syslog.ts');
+      return createSyslogSink(logTag(record, defaultTag), record.hostConfig.LogConfig.Config);
+    },
+  },
+};
+
+const fluentd: LogDriver = {
+  options: [
+    ...attributeOptions,
+    ...['fluentd-address', 'fluentd-async', 'fluentd-async-reconnect-interval', 'fluentd-buffer-limit'],
+    ...['fluentd-max-retries', 'fluentd-request-ack', 'fluentd-retry-wait', 'fluentd-sub-second-precision'],
+    'fluentd-write-timeout',
+  ],
+  unknown: (option) => `unknown log opt '${option}' for fluentd log driver`,
+  limits: cacheLimits,
+  showsPath: false,
+  remote: {
+    assertOptions: parseFluentdOptions,
+    async connect(record) {
+      const { createFluentdSink } = await import('./forward/fluentd.ts');
+      const source = {
+        tag: logTag(record, defaultTag),
+        containerId: record.id,
+        containerName: record.name,
+        attributes: logAttributes(record),
+      };
+      return createFluentdSink(source, record.hostConfig.LogConfig.Config);
+    },
+  },
+};
+
 const drivers: ReadonlyMap<string, LogDriver> = new Map([
+  ['fluentd', fluentd],
   ['json-file', jsonFile],
   ['local', local],
+  ['syslog', syslog],
 ]);
 
 /** Names of the drivers that keep a log, as `docker info` lists them. */
@@ -65,6 +127,18 @@ function jsonFileLimits(options: LogOptions): LogLimits | undefined {
   if (size === '-1') return undefined;
   if (maxBytes === undefined) return { ...defaultLimits, ...(maxFiles === undefined ? {} : { maxFiles }) };
   return { maxBytes, maxFiles: maxFiles ?? 1, compress: compresses };
+}
+
+/**
+ * Of a log that goes elsewhere, files hold what is not sent yet and what clients read: as `local` keeps them, told by
+ * options of their own, and at least two, so that parts keep their numbers.
+ */
+function cacheLimits(options: LogOptions): LogLimits {
+  const own = Object.entries(options).flatMap(([name, value]) =>
+    name.startsWith(cachePrefix) ? [[name.slice(cachePrefix.length), value] as const] : [],
+  );
+  const limits = localFileLimits(Object.fromEntries(own));
+  return { ...limits, maxFiles: Math.max(2, limits.maxFiles) };
 }
 
 function localFileLimits(options: LogOptions): LogLimits {

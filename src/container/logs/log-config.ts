@@ -51,12 +51,20 @@ function faultOf(type: string, config: LogConfig['Config']): string | undefined 
     return `error looking up logging plugin ${type}: plugin ${JSON.stringify(type)} not found`;
   const known = [...commonOptions, ...driver.options];
   const unknown = Object.keys(config).find((option) => !known.includes(option));
-  return unknown === undefined ? undefined : driver.unknown(unknown);
+  if (unknown !== undefined) return driver.unknown(unknown);
+  return errorOf(() => driver.remote?.assertOptions(config));
 }
 
 /** How much of a log is kept, `undefined` for all of it or where there is none. Throws an Error with Docker's words. */
 export function logLimits({ Type: type, Config: config }: LogConfig): LogLimits | undefined {
   return logDriver(type)?.limits(config);
+}
+
+/** Whether clients may read the log. */
+export function isReadable({ Type: type, Config: config }: LogConfig): boolean {
+  const driver = logDriver(type);
+  if (driver?.remote === undefined) return driver !== undefined;
+  return !parseBoolean(config['cache-disabled'] || 'false');
 }
 
 /** Like Docker, it is only at a start that the values of options are looked at: `internal` with its words for a wrong one. */

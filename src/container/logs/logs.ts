@@ -1,16 +1,16 @@
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EngineError, isAbortError } from '../../errors/index.ts';
 import type { LogQuery, LogReader } from '../../runtime/index.ts';
 import type { Container } from '../record.ts';
 import { logDetails } from './attributes.ts';
+import { isReadable } from './log-config.ts';
 import type { Waiters } from '../waiters.ts';
 
 export interface LogsDeps {
   readonly reader: LogReader;
   readonly waiters: Waiters;
-  /** ROOT/containers. */
-  readonly directory: string;
+  /** The log file of a container. */
+  readonly pathOf: (id: string) => string;
 }
 
 export interface LogsQuery extends Omit<LogQuery, 'follow'> {
@@ -27,24 +27,19 @@ export class Logs {
     this.#deps = deps;
   }
 
-  /** Absolute path of the log file. */
-  path(id: string): string {
-    return join(this.#deps.directory, id, 'container.log');
-  }
-
   /** The log as the API sends it: frames, or raw bytes of a terminal. */
   stream(container: Container, query: LogsQuery, signal: AbortSignal): { tty: boolean; body: Readable } {
     const { record } = container;
     if (!query.stdout && !query.stderr) {
       throw new EngineError('invalidArgument', 'Bad parameters: you must choose at least one stream');
     }
-    if (record.hostConfig.LogConfig.Type === 'none') {
+    if (!isReadable(record.hostConfig.LogConfig)) {
       throw new EngineError('notImplemented', 'configured logging driver does not support reading');
     }
     const { follow, details, ...rest } = query;
     const tty = record.config.Tty;
     const body = this.#deps.reader.stream(
-      this.path(record.id),
+      this.#deps.pathOf(record.id),
       {
         ...rest,
         framed: !tty,
@@ -58,7 +53,7 @@ export class Logs {
 
   /** The whole log so far, for a client that attaches. */
   replay(container: Container): ReturnType<LogReader['read']> {
-    return this.#deps.reader.read(this.path(container.record.id), { stdout: true, stderr: true });
+    return this.#deps.reader.read(this.#deps.pathOf(container.record.id), { stdout: true, stderr: true });
   }
 
   /** Aborted once the container has stopped. */

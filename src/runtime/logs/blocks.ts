@@ -1,5 +1,5 @@
 import { raceAbort } from '../../lib/keyed-lock.ts';
-import type { LogQuery } from '../oci-runtime.ts';
+import type { LogPosition, LogQuery } from '../oci-runtime.ts';
 import { type Chain, openChain, openRotated } from './chain.ts';
 import { Changes } from './changes.ts';
 import type { LogFile, LogPart } from './log-file.ts';
@@ -42,44 +42,98 @@ async function* followBlocks(
   query: LogQuery & { readonly follow: { readonly ended: AbortSignal } },
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const { ended } = query.follow;
-  using changes = new Changes(path, ended);
   const chain = await openChain(path);
-  let log = chain.current;
-  /** The newest part of which all that was there is read. */
-  let read = log === undefined ? chain.number - 1 : chain.number;
+  let handedOn = false;
   try {
     yield* before(chain, path, query);
-    for (;;) {
+    handedOn = true;
+  } finally {
+    if (!handedOn) await chain.current?.[Symbol.asyncDispose]();
+  }
+  const start = { part: chain.number, offset: chain.current?.position ?? 0 };
+  const options = { ended: query.follow.ended, chain, ...(signal === undefined ? {} : { signal }) };
+  for await (const { block } of blocksFrom(path, start, options)) yield block;
+}
+
+/** A block of whole records and where it begins. */
+export interface PlacedBlock extends LogPosition {
+  readonly block: Buffer;
+}
+
+export interface FromOptions {
+  /** Aborted once no more is written. */
+  readonly ended: AbortSignal;
+  readonly signal?: AbortSignal;
+  /** The parts as they were seen last; the generator closes `current`. */
+  readonly chain?: Chain;
+}
+
+/**
+ * A log from a place on, through appends, truncation and rotation, until all is read that was written before `ended`.
+ * What is no longer there is passed over.
+ */
+export async function* blocksFrom(
+  path: string,
+  start: LogPosition,
+  options: FromOptions,
+): AsyncGenerator<PlacedBlock> {
+  const { ended, signal } = options;
+  using changes = new Changes(path, ended);
+  let at = start;
+  for (let seen = options.chain; ; seen = undefined) {
+    signal?.throwIfAborted();
+    const last = ended.aborted;
+    const chain: Chain = seen ?? (await openChain(path));
+    await using log = chain.current;
+    for (const part of chain.rotated) {
+      if (part < at.part) continue;
+      await using rotated = await openRotated(path, part);
+      if (rotated !== undefined) yield* placed(rotated, part, part === at.part ? at.offset : 0);
       signal?.throwIfAborted();
-      // Looked at before reading: whatever was written up to the end is then read.
-      const last = ended.aborted;
-      const replaced: boolean = log === undefined || (await log.isReplaced());
-      for (let block = await log?.next(); block !== undefined; block = await log?.next()) {
-        yield block;
-        signal?.throwIfAborted();
-      }
-      if (replaced) {
-        const next: Chain = await openChain(path);
-        const old: LogFile | undefined = log;
-        log = next.current;
-        await old?.[Symbol.asyncDispose]();
-        for (const number of next.rotated) {
-          if (number <= read) continue;
-          yield* rotatedBlocks(path, number, query);
-          read = number;
-        }
-        if (log !== undefined) {
-          read = next.number;
-          continue;
-        }
-      }
-      if (last) return;
+      at = { part: part + 1, offset: 0 };
+    }
+    if (log !== undefined) {
+      const { number: part } = chain;
+      yield* currentBlocks(log, part, { changes, ended, signal, offset: part === at.part ? at.offset : 0 });
+      if (!(await log.isReplaced())) return;
+      at = { part: part + 1, offset: 0 };
+    } else if (last) {
+      return;
+    } else {
       await raceAbort(changes.next(), signal);
     }
-  } finally {
-    await log?.[Symbol.asyncDispose]();
   }
+}
+
+/** The part written to, until another takes its place or the end. */
+async function* currentBlocks(
+  log: LogFile,
+  part: number,
+  options: {
+    readonly changes: Changes;
+    readonly ended: AbortSignal;
+    readonly signal: AbortSignal | undefined;
+    readonly offset: number;
+  },
+): AsyncGenerator<PlacedBlock> {
+  const { changes, ended, signal, offset } = options;
+  for (let from = offset; ; from = 0) {
+    // Looked at before reading: whatever was written up to the end is then read.
+    const last = ended.aborted;
+    const replaced = await log.isReplaced();
+    for await (const block of placed(log, part, from)) {
+      yield block;
+      signal?.throwIfAborted();
+    }
+    if (replaced || last) return;
+    await raceAbort(changes.next(), signal);
+  }
+}
+
+async function* placed(log: LogPart, part: number, offset: number): AsyncGenerator<PlacedBlock> {
+  log.seek(offset);
+  for (let block = await log.next(); block !== undefined; block = await log.next())
+    yield { part, offset: log.position - block.length, block };
 }
 
 /** What a query wants of the rotated parts; `current` is then where its reading begins. */

@@ -12,8 +12,10 @@ const blockBytes = 256 << 10;
 export class GzipFile implements LogPart {
   readonly #file: FileHandle;
   #blocks: AsyncGenerator<Buffer> | undefined;
-  /** Whole lines to leave out. */
+  /** Whole lines to leave out, and where the records begin that are wanted. */
   #skip = 0;
+  #from = 0;
+  #position = 0;
 
   constructor(file: FileHandle) {
     this.#file = file;
@@ -23,6 +25,14 @@ export class GzipFile implements LogPart {
   static async open(path: string): Promise<GzipFile | undefined> {
     const file = await openOptional(path);
     return file === undefined ? undefined : new GzipFile(file);
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  seek(offset: number): void {
+    this.#from = Math.max(this.#from, offset);
   }
 
   async modified(): Promise<bigint> {
@@ -48,7 +58,8 @@ export class GzipFile implements LogPart {
     for (;;) {
       const next = await this.#blocks.next();
       if (next.done === true) return undefined;
-      const block = this.#skipped(next.value);
+      const block = this.#skipped(next.value.subarray(Math.max(0, this.#from - this.#position)));
+      this.#position += next.value.length;
       if (block.length > 0) return block;
     }
   }

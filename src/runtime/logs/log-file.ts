@@ -12,6 +12,10 @@ export interface LogPart extends AsyncDisposable {
   next(): Promise<Buffer | undefined>;
   /** Before the first `next`: goes to where the last lines begin. False if that is before this part. */
   seekTail(tail: Tail): Promise<boolean>;
+  /** The offset of the first record that was not read; in a compressed part that of the plain file. */
+  readonly position: number;
+  /** Goes forward to an offset that `position` gave. */
+  seek(offset: number): void;
   /** Nanoseconds since 1970. */
   modified(): Promise<bigint>;
 }
@@ -48,14 +52,14 @@ export class LogFile implements LogPart {
     return this.#file.stat();
   }
 
-  /** The offset up to which it was read. */
   get position(): number {
     return this.#position - this.#rest.length;
   }
 
-  /** Goes to an offset that `position` gave. */
-  seek(position: number): void {
-    this.#position = Math.max(this.#position, position);
+  seek(offset: number): void {
+    if (offset <= this.position) return;
+    this.#position = offset;
+    this.#rest = Buffer.alloc(0);
   }
 
   /** It ends for this reader where it ends now. */

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
-import type { LogQuery, LogReader, LogRecord } from '../oci-runtime.ts';
-import { readBlocks } from './blocks.ts';
+import type { LogPosition, LogQuery, LogReader, LogRecord, PlacedRecord } from '../oci-runtime.ts';
+import { blocksFrom, readBlocks } from './blocks.ts';
 import { Filter, isPartial, isRecord, isStderr } from './filter.ts';
 import { headerBytes, timeBytes } from './format.ts';
 import { endOf, type FrameOptions, Framer } from './frames.ts';
 
 /** Reads the logs that conmon writes in its k8s-file format. */
 export function createLogReader(): LogReader {
-  return { read: readRecords, stream: streamFrames };
+  return { read: readRecords, stream: streamFrames, from: recordsFrom };
 }
 
 async function* readRecords(
@@ -25,6 +25,24 @@ async function* readRecords(
     }
     if (records.length > 0) yield records;
     if (filter.finished) return;
+  }
+}
+
+async function* recordsFrom(
+  path: string,
+  start: LogPosition,
+  options: { readonly ended: AbortSignal; readonly signal?: AbortSignal },
+): AsyncGenerator<{ readonly records: PlacedRecord[]; readonly end: LogPosition }> {
+  for await (const { part, offset, block } of blocksFrom(path, start, options)) {
+    const records: PlacedRecord[] = [];
+    for (let begin = 0; begin < block.length; ) {
+      const end = endOf(block, begin);
+      if (isRecord(block, begin)) {
+        records.push({ ...recordAt(block, begin, end), at: { part, offset: offset + begin } });
+      }
+      begin = end + 1;
+    }
+    yield { records, end: { part, offset: offset + block.length } };
   }
 }
 

@@ -1,0 +1,87 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { LogOptions } from '../drivers.ts';
+import type { SyslogFormat } from './syslog-format.ts';
+
+/** Where messages go; `unix` is a stream, `unixgram` takes datagrams. */
+export type SyslogAddress =
+  | { readonly kind: 'udp' | 'tcp' | 'tcp+tls'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix' | 'unixgram'; readonly path: string };
+
+export interface SyslogOptions {
+  readonly address: SyslogAddress;
+  readonly facility: number;
+  readonly format: SyslogFormat;
+}
+
+export interface TlsOptions {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly rejectUnauthorized: boolean;
+}
+
+const defaultPort = 514;
+const localSockets = ['/dev/log', '/var/run/syslog', '/var/run/log'];
+const formats = ['', 'rfc3164', 'rfc5424', 'rfc5424micro'] as const;
+const daemonFacility = 3;
+const facilities = [
+  ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp'],
+  ...['', '', '', '', 'local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7'],
+];
+
+/** Throws an Error with Docker's words. */
+export function parseSyslogOptions(options: LogOptions): SyslogOptions {
+  return {
+    address: parseAddress(options['syslog-address'] ?? ''),
+    facility: parseFacility(options['syslog-facility'] ?? ''),
+    format: parseFormat(options['syslog-format'] ?? ''),
+  };
+}
+
+/** Reads the files that the options name. */
+export function readTlsOptions(options: LogOptions): TlsOptions {
+  const file = (name: string) => {
+    const path = options[`syslog-tls-${name}`] ?? '';
+    return path === '' ? undefined : readFileSync(path);
+  };
+  const [ca, cert, key] = [file('ca-cert'), file('cert'), file('key')];
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    rejectUnauthorized: options['syslog-tls-skip-verify'] === undefined,
+  };
+}
+
+function parseAddress(address: string): SyslogAddress {
+  if (address === '')
+    return { kind: 'unixgram', path: localSockets.find((path) => existsSync(path)) ?? '/dev/log' };
+  const [, scheme = '', rest = address] = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\/(.*)$/.exec(address) ?? [];
+  if (scheme === 'unix' || scheme === 'unixgram') {
+    if (!existsSync(rest)) throw new Error(`stat ${rest}: no such file or directory`);
+    return { kind: scheme, path: rest };
+  }
+  if (scheme !== 'udp' && scheme !== 'tcp' && scheme !== 'tcp+tls') {
+    throw new Error(`unsupported scheme: '${scheme}'`);
+  }
+  const [authority = ''] = rest.split('/');
+  const [, bracketed, plain = '', port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(authority) ?? [];
+  if (bracketed === undefined && plain === '' && authority !== '' && !authority.startsWith(':')) {
+    throw new Error(`address ${authority}: too many colons in address`);
+  }
+  return { kind: scheme, host: bracketed ?? (plain || 'localhost'), port: Number(port ?? defaultPort) };
+}
+
+function parseFacility(text: string): number {
+  if (text === '') return daemonFacility;
+  const named = facilities.indexOf(text);
+  if (named !== -1) return named;
+  if (/^\d+$/.test(text) && Number(text) <= 23) return Number(text);
+  throw new Error('invalid syslog facility');
+}
+
+function parseFormat(text: string): SyslogFormat {
+  const format = formats.find((one) => one === text);
+  if (format === undefined) throw new Error('Invalid syslog format');
+  return format;
+}
