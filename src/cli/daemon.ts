@@ -1,8 +1,8 @@
 import { defaultSocket } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { defineCommand } from './command.ts';
-import { parseOptions } from './run/resources.ts';
 import { bool, int, list, text } from './flags.ts';
+import { parseOptions } from './run/resources.ts';
 
 /** The edge where the CLI meets the engine; imported only for `gantry daemon`. */
 export const daemonCommand = defineCommand({

@@ -1,7 +1,7 @@
 import type { ContainerConfig, ContainerCreateRequest, HostConfig } from '../../api/index.ts';
+import type { LoggingConfig } from '../../config/index.ts';
 import { shortId } from '../../lib/ids.ts';
 import type { RunConfig } from '../../oci/index.ts';
-import type { LoggingConfig } from '../../config/index.ts';
 import type { HostFacts } from '../host-facts.ts';
 import { assertLogConfig } from '../logs/log-config.ts';
 import { assertConfig } from './check-config.ts';

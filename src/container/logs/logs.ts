@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream';
 import { EngineError, isAbortError } from '../../errors/index.ts';
 import type { LogQuery, LogReader } from '../../runtime/index.ts';
 import type { Container } from '../record.ts';
+import type { Waiters } from '../waiters.ts';
 import { logDetails } from './attributes.ts';
 import { isReadable } from './log-config.ts';
-import type { Waiters } from '../waiters.ts';
 
 export interface LogsDeps {
   readonly reader: LogReader;

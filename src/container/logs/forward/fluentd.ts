@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isIPv6 } from 'node:net';
-import { raceAbort } from '../../../lib/keyed-lock.ts';
 import { EventTime, FluentClient, FluentSocketEvent } from '@fluent-org/logger';
+import { raceAbort } from '../../../lib/keyed-lock.ts';
 import type { LogOptions } from '../drivers.ts';
 import { type FluentdAddress, parseFluentdOptions } from './fluentd-options.ts';
 import type { LogLine, LogSink } from './sink.ts';

@@ -27,15 +27,18 @@ export class Lines {
       const ends = data.at(-1) === 0x0a;
       const before = this.#open.get(stream) ?? { at, time, chunks: [], bytes: 0 };
       const chunk = ends ? data.subarray(0, -1) : data;
-      const open = { ...before, chunks: [...before.chunks, chunk], bytes: before.bytes + chunk.length };
+      let open: Open = { ...before, chunks: [...before.chunks, chunk], bytes: before.bytes + chunk.length };
+      while (open.bytes > longestBytes) {
+        const all = Buffer.concat(open.chunks);
+        const piece = open.piece ?? { id: randomId(), ordinal: 1 };
+        lines.push(lineOf(stream, { ...open, chunks: [all.subarray(0, longestBytes)], piece }, false));
+        const rest = all.subarray(longestBytes);
+        const next = { id: piece.id, ordinal: piece.ordinal + 1 };
+        open = { at, time: open.time, chunks: [rest], bytes: rest.length, piece: next };
+      }
       if (ends) {
         this.#open.delete(stream);
         lines.push(lineOf(stream, open, true));
-      } else if (open.bytes >= longestBytes) {
-        const piece = { id: open.piece?.id ?? randomId(), ordinal: open.piece?.ordinal ?? 1 };
-        lines.push(lineOf(stream, { ...open, piece }, false));
-        const next = { id: piece.id, ordinal: piece.ordinal + 1 };
-        this.#open.set(stream, { at, time: open.time, chunks: [], bytes: 0, piece: next });
       } else {
         this.#open.set(stream, open);
       }
