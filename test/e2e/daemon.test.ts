@@ -128,7 +128,7 @@ test('the end of the daemon leaves no tree of a stopped container mounted', asyn
   const mounts = () =>
     readFileSync('/proc/self/mounts', 'utf8')
       .split('\n')
-      .filter((line) => line.includes(engine.root));
+      .filter((line) => line.includes(engine.root) && line.includes(' overlay '));
   assert.equal(mounts().length, 1);
   await engine.end('SIGTERM');
   assert.deepEqual(mounts(), []);
