@@ -1,8 +1,8 @@
 import type { ReconfigureChange, ReconfigureRequest } from '../../api/index.ts';
-import type { MountsRequest } from '../mount-points.ts';
 import { assertConfig, assertMounts, assertNetworking } from '../create/index.ts';
 import type { HostFacts } from '../host-facts.ts';
 import { portsOf } from '../launch.ts';
+import type { MountsRequest } from '../mount-points.ts';
 import type { Container, ContainerRecord } from '../record.ts';
 import { changesOf, needsRestart } from './changes.ts';
 import { changedWishes, destinationOf, destinationOfBind, mountTable, type Wishes } from './settings.ts';
