@@ -56,7 +56,7 @@ const lines: readonly (readonly [line: string, expected?: string])[] = [
     '--memory 512m --memory-reservation 100m --memory-swap 2g --cpus 1.5 --cpu-shares 512 --cpuset-cpus 0 --pids-limit 50 app:1',
   ],
   ['--memory 6291457 app:1'],
-  ['--cpu-period 50000 --cpu-quota 25000 --oom-score-adj=-500 app:1'],
+  ['--cpu-period 50000 --cpu-quota 25000 --oom-score-adj 500 app:1'],
   ['--ulimit nofile=1024:2048 --ulimit core=0 --shm-size 128m app:1'],
   ['--cap-add NET_ADMIN --cap-drop CHOWN --security-opt no-new-privileges --group-add 10 app:1'],
   ['--security-opt systempaths=unconfined app:1'],
