@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { busyboxTar } from '../support/rootfs.ts';
 
 // docker run and its options, as the unmodified CLI sees them.
 
@@ -352,6 +353,12 @@ describe('cp', () => {
       engine.docker(['cp', 'cp:/nope', '-']).stderr,
       /Could not find the file \/nope in container cp/,
     );
+    assert.match(
+      engine.docker(['cp', join(files, 'env'), 'cp:/nope/in']).stderr,
+      /Could not find the file \/nope in container cp/,
+    );
+    const onFile = engine.docker(['cp', '-', 'cp:/e/f'], { input: busyboxTar() });
+    assert.match(onFile.stderr, /extraction point is not a directory|destination .* must be a directory/);
     docker('rm', '-f', 'cp');
     docker('volume', 'rm', 'cpvol');
   });

@@ -55,7 +55,7 @@ export interface PlaceInRoot {
  * container's. Existing symlinks are followed inside `root` only; nothing outside it can be read or written.
  *
  * Existing files are replaced, directories merged. Rejects with `invalidArgument` and the entry's name for entries
- * that cannot be; what was unpacked before stays.
+ * that cannot be; what was unpacked before stays. With ENOENT or ENOTDIR when there is no such directory.
  */
 export async function unpackInto(
   place: PlaceInRoot,
@@ -66,6 +66,7 @@ export async function unpackInto(
   if (signal !== undefined) addAbortSignal(signal, tar);
   const { stream } = await decompress(tar);
   using unpacker = new Unpacker(place, options);
+  unpacker.assertDirectory();
   for await (const part of readTar(stream)) {
     if (part.kind === 'entry') await unpacker.entry(part.entry);
     else if (part.kind === 'data') unpacker.data(part.bytes);
@@ -90,6 +91,10 @@ class Unpacker implements Disposable {
     this.#options = options;
     this.#base = place.path.replace(/\/+$/, '');
     this.#root = openPath(place.root);
+  }
+
+  assertDirectory(): void {
+    using _directory = this.#openDirectory(byteString(''));
   }
 
   async entry(entry: TarEntry): Promise<void> {
