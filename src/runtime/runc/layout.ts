@@ -47,8 +47,8 @@ export interface MonitorMeta {
   readonly endsWithEngine?: boolean;
 }
 
-/** `undefined` where there is no monitor's directory. */
+/** `undefined` where there is no monitor's directory, or an engine was killed before it had begun one. */
 export async function readMeta(directory: string): Promise<MonitorMeta | undefined> {
   const text = await readOptional(join(directory, monitorFiles.meta));
-  return text === undefined ? undefined : (JSON.parse(text) as MonitorMeta);
+  return text === undefined || text === '' ? undefined : (JSON.parse(text) as MonitorMeta);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -18,4 +18,16 @@ test('probe() names the package of a missing program', async (t) => {
       message: `Cannot run ${program}: the program is missing: install the package "${program}"`,
     });
   }
+});
+
+test('recoverExecs() forgets an exec whose files were being written when its engine was killed', async (t) => {
+  const run = await mkdtemp(join(tmpdir(), 'runtime-'));
+  t.after(() => rm(run, { recursive: true, force: true }));
+  const exec = join(run, 'x/container/exec');
+  await mkdir(exec, { recursive: true });
+  await mkdir(join(run, 'c/container'), { recursive: true });
+  await writeFile(join(exec, 'meta.json'), '');
+  await using runtime = createRuncRuntime({ run, program: 'runc' });
+  await runtime.recoverExecs();
+  assert.deepEqual(await readdir(join(run, 'x/container')), []);
 });
