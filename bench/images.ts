@@ -95,18 +95,20 @@ function measureEngines(): void {
 
 function measureRegistries(): void {
   const context = makeContext();
+  const tar = join(directory, 'app.tar.gz');
   const image = join(directory, 'image');
-  // One layer, which skopeo makes an image of.
-  run('tar', ['-C', context, '-czf', join(directory, 'app.tar.gz'), 'app']);
-  run('skopeo', ['copy', '-q', `tarball:${join(directory, 'app.tar.gz')}`, `dir:${image}`]);
+  const back = join(directory, 'back');
+  const copy = (...args: string[]) => run('skopeo', ['copy', '-q', '--insecure-policy', ...args]);
   for (let round = 0; round < runs; round += 1) {
     for (const [index, host] of values.registry.entries()) {
-      const reference = `docker://${host}/bench/${nonce}-${round}:1`;
-      const copy = (...args: string[]) => run('skopeo', ['copy', '-q', '--insecure-policy', ...args]);
+      const reference = `docker://${host}/bench/${nonce}:${round}`;
+      // A layer that no registry has; skopeo makes an image of it.
+      writeFileSync(join(context, 'app/nonce'), reference);
+      run('tar', ['-C', context, '-czf', tar, 'app']);
+      copy(`tarball:${tar}`, `dir:${image}`);
       timed(`push registry ${index + 1}`, () => copy('--dest-tls-verify=false', `dir:${image}`, reference));
-      const back = join(directory, 'back');
       timed(`pull registry ${index + 1}`, () => copy('--src-tls-verify=false', reference, `dir:${back}`));
-      rmSync(back, { recursive: true });
+      for (const path of [tar, image, back]) rmSync(path, { recursive: true });
     }
   }
 }
