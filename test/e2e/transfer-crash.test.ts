@@ -10,7 +10,7 @@ import { startRegistry } from '../support/docker-registry.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
 
-// The engine is killed in the middle of a pull and of a push.
+// The engine is killed in the middle of a pull, a push, a load and a collection.
 
 const registry = await startRegistry({ after });
 const engine = await startDaemon({ after });
@@ -80,4 +80,69 @@ test('killed in mid-push: nothing to see in the registry, and the next push comp
   proxy.faultFor = () => undefined;
   assert.equal(await running('push', image), 0);
   assert.equal((await manifest()).status, 200);
+});
+
+const base = engine.ok(['images', '-q', '--no-trunc', 'base:1']);
+const others = () =>
+  engine
+    .ok(['images', '-q', '--no-trunc'])
+    .split('\n')
+    .filter((id) => id !== base && id !== '');
+
+function buildWhole(name: string): string {
+  const directory = join(files, name);
+  writeTree(directory, {
+    Dockerfile: 'FROM base:1\nCOPY big /big\nRUN echo x >/of\n',
+    big: randomBytes(layerBytes),
+  });
+  engine.ok(['build', '-q', '-t', `${name}:1`, directory]);
+  return engine.ok(['image', 'inspect', '-f', '{{.Id}}', `${name}:1`]);
+}
+
+/** Every image that is seen has all it is made of, and runs. */
+function allWhole(): void {
+  const checked = engine.gantry(['store', 'check', '-q']);
+  assert.equal(checked.code, 0, checked.stdout);
+  for (const id of others()) assert.equal(engine.ok(['run', '--rm', id, 'cat', '/of']), 'x');
+}
+
+async function killedWhile(...args: string[]): Promise<void> {
+  const client = running(...args);
+  await sleep(5 + Math.random() * 150);
+  await engine.end('SIGKILL');
+  await client;
+  await engine.start();
+}
+
+test('killed in mid-load: the image is there whole or not at all, and the next load completes', async () => {
+  engine.ok(['rmi', '-f', ...others()]);
+  const id = buildWhole('loaded');
+  const archive = join(files, 'loaded.tar');
+  engine.ok(['save', '-o', archive, 'loaded:1']);
+  for (let round = 0; round < 5; round += 1) {
+    engine.ok(['rmi', '-f', id]);
+    engine.ok(['builder', 'prune', '-af']);
+    await killedWhile('load', '-i', archive);
+    assert.ok([id, ''].includes(others().join()), 'it or nothing');
+    allWhole();
+    engine.ok(['load', '-i', archive]);
+    assert.deepEqual(others(), [id]);
+    allWhole();
+  }
+});
+
+test('killed while images are pruned: what is left is whole, and the next prune takes the rest', async () => {
+  engine.ok(['create', '--name', 'holds-the-base', 'base:1', 'true']);
+  const built: string[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    for (const name of ['one', 'two', 'three']) built.push(buildWhole(`${name}-${round}`));
+    engine.ok(['builder', 'prune', '-af']);
+    await killedWhile('image', 'prune', '-af');
+    for (const id of others()) assert.ok(built.includes(id));
+    allWhole();
+  }
+  engine.ok(['image', 'prune', '-af']);
+  engine.ok(['builder', 'prune', '-af']);
+  allWhole();
+  assert.deepEqual(others(), []);
 });
