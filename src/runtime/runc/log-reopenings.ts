@@ -34,15 +34,19 @@ export class LogReopenings {
     using _held = await this.#locks.acquire(id);
     if (isReplaced(log)) return;
     const fd = openFifo(fifo, missing);
+    // An end in the middle of it leaves what was written unread for ever.
+    const assertRead = () => {
+      closeSync(openFifo(fifo, missing));
+    };
     try {
       if (!this.#settled.delete(id)) {
-        await settle(fd);
+        await settle(fd, assertRead);
         if (isReplaced(log)) return;
       }
       // conmon ends, and the container with it, if it cannot create this file: on a full disk it is we who fail.
       closeSync(openSync(`${log.path}.tmp`, 'a', 0o600));
       writeSync(fd, reopenLine);
-      await until(() => isReplaced(log));
+      await until(() => isReplaced(log), assertRead);
       this.#settled.add(id);
     } catch (error) {
       if (hasErrno(error, 'EPIPE')) throw missing();
@@ -62,10 +66,10 @@ export class LogReopenings {
  * Waits until the monitor has done all that was asked of it. It reads the fifo and acts on what it read in one turn,
  * so when it has read a second time, whatever it had read before is done.
  */
-async function settle(fd: number): Promise<void> {
-  await until(() => unreadBytes(fd) === 0);
+async function settle(fd: number, assertRead: () => void): Promise<void> {
+  await until(() => unreadBytes(fd) === 0, assertRead);
   writeSync(fd, idleLine);
-  await until(() => unreadBytes(fd) === 0);
+  await until(() => unreadBytes(fd) === 0, assertRead);
 }
 
 function openFifo(path: string, missing: () => EngineError): number {
@@ -82,9 +86,10 @@ function isReplaced({ path, ino }: LogFileIdentity): boolean {
 }
 
 /** conmon answers within a millisecond, and nothing in the kernel tells when it has: a short wait, then longer ones. */
-async function until(done: () => boolean): Promise<void> {
+async function until(done: () => boolean, assertRead: () => void): Promise<void> {
   const deadline = Date.now() + patienceMs;
   for (let pauseMs = 1; !done(); pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    assertRead();
     if (Date.now() > deadline) {
       throw new EngineError(
         'unavailable',
