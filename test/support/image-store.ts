@@ -26,7 +26,10 @@ export interface ImageStore {
 /** What the database keeps for itself: its log, as much again while it is closed, and free pages. */
 const databaseBytes = 14_200 << 10;
 
-/** Images over real stores in a directory of their own, gone after the test; with `diskBytes` on a disk that has room for so much beside the database. */
+/**
+ * Images over real stores in a directory of their own, gone after the test; with `diskBytes` on a disk that has room for
+ * so much beside the database.
+ */
 export async function openImageStore(
   t: TestContext,
   { diskBytes }: { readonly diskBytes?: number } = {},
@@ -34,22 +37,20 @@ export async function openImageStore(
   const root = await mkdtemp(join(tmpdir(), 'gantry-images-'));
   if (diskBytes !== undefined)
     mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: `size=${diskBytes + databaseBytes}` });
-  const metadata = openMetadata(join(root, 'gantry.db'));
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  stack.defer(async () => {
+    if (diskBytes !== undefined) unmount(root);
+    await rm(root, { recursive: true, force: true });
+  });
+  const metadata = stack.use(openMetadata(join(root, 'gantry.db')));
   const content = await openContentStore({ directory: join(root, 'content') });
-  const opened = await openSnapshots({ root, metadata });
+  const opened = stack.use(await openSnapshots({ root, metadata }));
   const { snapshots, layers } = opened;
   const users: ImageUser[] = [];
-  const images = createImages({ metadata, content, snapshots, layers, users: () => users });
-  t.after(async () => {
-    try {
-      for (const key of snapshots.list().active) await snapshots.unmount(key);
-      await images[Symbol.asyncDispose]();
-      await opened[Symbol.asyncDispose]();
-      await metadata[Symbol.asyncDispose]();
-    } finally {
-      if (diskBytes !== undefined) unmount(root);
-      await rm(root, { recursive: true, force: true });
-    }
+  const images = stack.use(createImages({ metadata, content, snapshots, layers, users: () => users }));
+  stack.defer(async () => {
+    for (const key of snapshots.list().active) await snapshots.unmount(key);
   });
   return { root, metadata, content, snapshots, layers, images, users };
 }
