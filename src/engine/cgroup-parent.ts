@@ -2,6 +2,7 @@ import { access, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../errors/index.ts';
+import { sendSignal } from '../lib/send-signal.ts';
 
 const mountPoint = '/sys/fs/cgroup';
 const attempts = 100;
@@ -35,11 +36,7 @@ async function removeTree(path: string): Promise<void> {
 async function killAllIn(path: string): Promise<void> {
   const text = await ifThere(readFile(join(path, 'cgroup.procs'), 'utf8'));
   for (const pid of (text ?? '').split('\n').filter(Boolean).map(Number)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      if (!hasErrno(error, 'ESRCH')) throw error;
-    }
+    sendSignal(pid, 'SIGKILL');
   }
   // cgroup v1 delivers no signal to a frozen process.
   const freezer = join(path, 'freezer.state');

@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EngineError, hasErrno } from '../errors/index.ts';
+import { sendSignal } from './send-signal.ts';
 
 /** The Debian package of each program the engine spawns, to name it when it is missing. */
 const packageOf: Readonly<Record<string, string>> = {
@@ -42,12 +43,7 @@ export function missingProgram(program: string, cause?: unknown): EngineError {
 
 /** Ends a started program and everything in its process group. */
 export function killGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw error;
-  }
+  if (child.pid !== undefined) sendSignal(-child.pid, signal);
 }
 
 /** The error for a program that ended with a code nobody expected. */

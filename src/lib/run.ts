@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { EngineError, hasErrno } from '../errors/index.ts';
 import { failure } from './process.ts';
+import { sendSignal } from './send-signal.ts';
 import { spawnFast } from './spawn-fast.ts';
 
 export interface RunOptions {
@@ -65,11 +66,7 @@ export async function run(
 
 /** Kills a process and the group it leads; one that is gone already is no error. */
 export function killGroupOf(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw error;
-  }
+  sendSignal(-pid, 'SIGKILL');
 }
 
 async function collect(program: string, stream: Readable | undefined, limit: number): Promise<string> {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { EngineError, hasErrno } from '../../errors/index.ts';
+import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { reapChild } from '../../lib/reap-child.ts';
+import { sendSignal } from '../../lib/send-signal.ts';
 import { type FastChild, spawnFast } from '../../lib/spawn-fast.ts';
 import type { Exit } from '../oci-runtime.ts';
 import type { RuntimeHost } from './host.ts';
@@ -34,7 +35,7 @@ export class AdoptedExec {
 
   /** Ends it and what is left of its output. */
   async kill(): Promise<void> {
-    kill(this.pid);
+    sendSignal(this.pid, 'SIGKILL');
     await this.exit;
     this.attachment.close();
   }
@@ -88,13 +89,4 @@ function pipesOf({ stdio: [stdin, stdout, stderr] }: FastChild) {
     throw new EngineError('internal', 'Cannot start a process without pipes for its output');
   }
   return { stdin, stdout, stderr };
-}
-
-/** SIGKILL; a process that is gone already is no error. */
-export function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw error;
-  }
 }

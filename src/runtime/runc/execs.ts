@@ -5,8 +5,9 @@ import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { killGroupOf } from '../../lib/run.ts';
+import { sendSignal } from '../../lib/send-signal.ts';
 import type { Attachment, ExecOptions, Exit } from '../oci-runtime.ts';
-import { AdoptedExec, kill } from './adopted-exec.ts';
+import { AdoptedExec } from './adopted-exec.ts';
 import { attachTo } from './attachment.ts';
 import { execError, runtimeMessage } from './errors.ts';
 import { isMonitorOf, killMonitor, monitorPid, readExit, writeExit } from './exits.ts';
@@ -200,7 +201,7 @@ export class Execs {
     const pid = await pidOf(directory);
     if (pid === 0) return;
     using watch = watchProcess(pid);
-    kill(pid);
+    sendSignal(pid, 'SIGKILL');
     await watch?.ended;
     // One of ours that is not reaped would keep its container from ending.
     reapChild(pid);

@@ -4,6 +4,7 @@ import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
 import { reapChild } from '../../lib/reap-child.ts';
+import { sendSignal } from '../../lib/send-signal.ts';
 import type {
   Attachment,
   CreateOptions,
@@ -147,7 +148,7 @@ class Containers {
     if (state === undefined || !(await isAlive(state))) throw notRunning(id);
     const pids = all ? await processesOf(state) : [state.pid];
     for (const pid of pids) {
-      if (!signalProcess(pid, signalNumber) && pid === state.pid) throw notRunning(id);
+      if (!sendSignal(pid, signalNumber) && pid === state.pid) throw notRunning(id);
     }
     if (signalNumber === sigkill) await thawForKill(state);
   }
@@ -264,7 +265,7 @@ class Containers {
     const state = await readContainerState(this.#host.stateDirectory(id));
     if (state !== undefined && (await isAlive(state))) {
       using watch = watchProcess(state.pid);
-      signalProcess(state.pid, sigkill);
+      sendSignal(state.pid, sigkill);
       await thawForKill(state);
       await watch?.ended;
       if (this.#host.adopts) reapChild(state.pid);
@@ -290,15 +291,4 @@ function stdioArgs(options: CreateOptions): string[] {
     ...(options.stdin ? ['-i'] : []),
     ...(leaveOpen ? ['--leave-stdin-open'] : []),
   ];
-}
-
-/** False if the process is gone. */
-function signalProcess(pid: number, signalNumber: number): boolean {
-  try {
-    process.kill(pid, signalNumber);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'ESRCH')) return false;
-    throw error;
-  }
 }
