@@ -2,19 +2,13 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import test, { after, before } from 'node:test';
+import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { startDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
 import { RawClient } from '../support/http-server.ts';
 
-let engine: TestDaemon;
-before(async () => {
-  engine = await openDaemon();
-});
-after(async () => {
-  await engine.destroy();
-});
+const engine = await startDaemon({ after });
 
 const docker = (...args: string[]) => engine.ok(args);
 const echoing = 'echo ready; while read line; do echo "got $line"; [ "$line" = end ] && exit 5; done';

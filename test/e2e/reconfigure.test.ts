@@ -2,20 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import test, { after, afterEach, before, describe } from 'node:test';
+import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { startDaemon } from '../support/daemon.ts';
 
 // `gantry update` of ports, environment, mounts and labels, as the docker CLI sees it.
 
-let engine: TestDaemon;
-
-before(async () => {
-  engine = await openDaemon();
-});
-after(async () => {
-  await engine.destroy();
-});
+const engine = await startDaemon({ after });
 
 afterEach(() => {
   for (const id of docker('ps', '-aq').split('\n')) if (id !== '') docker('rm', '-fv', id);

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
-import test, { after, afterEach, before, describe } from 'node:test';
+import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerRun } from '../../src/api/index.ts';
-import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { startDaemon } from '../support/daemon.ts';
 
 // Why a container died, and stops that do not wait in vain.
 
-let engine: TestDaemon;
-
-before(async () => {
-  engine = await openDaemon();
-});
-after(async () => {
-  await engine.destroy();
-});
+const engine = await startDaemon({ after });
 
 afterEach(() => {
   engine.docker(['rm', '-f', 'app']);

@@ -4,20 +4,13 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import test, { after, afterEach, before, describe } from 'node:test';
+import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { startDaemon } from '../support/daemon.ts';
 
 // `gantry update` of a running container, cut off at each of its steps.
 
-let engine: TestDaemon;
-
-before(async () => {
-  engine = await openDaemon();
-});
-after(async () => {
-  await engine.destroy();
-});
+const engine = await startDaemon({ after });
 
 afterEach(() => {
   docker('rm', '-fv', 'app');

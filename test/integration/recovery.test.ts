@@ -2,21 +2,15 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { after, before } from 'node:test';
+import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineConfig } from '../../src/config/index.ts';
-import { openDaemon, runCommand, type TestDaemon } from '../support/daemon.ts';
+import { runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
 
 // What a start of the daemon finds when the one before was killed in the middle of something.
 
-let engine: TestDaemon;
-before(async () => {
-  engine = await openDaemon();
-});
-after(async () => {
-  await engine.destroy();
-});
+const engine = await startDaemon({ after });
 
 const docker = (...args: string[]) => engine.ok(args);
 const run = (name: string, ...options: string[]) =>
