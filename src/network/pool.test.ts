@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from './pool.ts';
 
 function counting(size: number, fails = false) {
@@ -37,6 +38,32 @@ test('close() gives back what nobody took', async () => {
   await pool.take();
   await pool.close();
   assert.ok(seen.destroyed.includes(1) && seen.destroyed.includes(2));
+});
+
+test('what is taken while it fills is made up for', async () => {
+  const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const built: number[] = [];
+  const pool = new Pool<number>({
+    size: 4,
+    build: async (count) => {
+      built.push(count);
+      if (built.length === 2) {
+        begun.resolve();
+        await gate.promise;
+      }
+      return Array.from({ length: count }, () => 0);
+    },
+    destroy: async () => undefined,
+    onError: assert.fail,
+  });
+  await pool.fill();
+  await pool.take();
+  await begun.promise;
+  await pool.take();
+  gate.resolve();
+  for (const deadline = Date.now() + 5000; built.length < 3 && Date.now() < deadline; ) await sleep(10);
+  assert.deepEqual(built, [4, 1, 1]);
+  await pool.close();
 });
 
 test('a build that fails is told to the taker', async () => {

@@ -41,8 +41,10 @@ export class Pool<T> {
   async fill(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#refill ??= this.#build().finally(() => {
+    this.#refill ??= this.#build().then((succeeded) => {
       this.#refill = undefined;
+      // What was taken meanwhile is missing again. After a failure only the next taker tries again.
+      if (succeeded && this.#missing > 0) this.#refillSoon();
     });
     await this.#refill;
   }
@@ -57,23 +59,27 @@ export class Pool<T> {
 
   /** The taker's own work goes first while there are some left. */
   #refillSoon(): void {
-    if (this.#closed || this.#timer !== undefined || this.#refill !== undefined) return;
+    if (this.#closed || this.#refill !== undefined) return;
     if (this.#ready.length <= 2) {
       void this.fill();
       return;
     }
-    this.#timer = setTimeout(() => void this.fill(), 250);
-    this.#timer.unref();
+    this.#timer ??= setTimeout(() => void this.fill(), 250).unref();
   }
 
-  async #build(): Promise<void> {
-    const missing = this.#options.size - this.#ready.length;
-    if (this.#closed || missing <= 0) return;
+  get #missing(): number {
+    return this.#options.size - this.#ready.length;
+  }
+
+  async #build(): Promise<boolean> {
+    if (this.#closed || this.#missing <= 0) return true;
     try {
-      const items = await this.#options.build(missing);
+      const items = await this.#options.build(this.#missing);
       this.#ready.push(...items);
+      return true;
     } catch (error) {
       this.#options.onError(error);
+      return false;
     }
   }
 }
