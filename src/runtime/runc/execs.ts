@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
@@ -14,7 +14,7 @@ import { isMonitorOf, killMonitor, monitorPid, readExit, writeExit } from './exi
 import { notRunning, type RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { type Monitor, startMonitor } from './monitor.ts';
-import { exists, namesIn, readOptional } from './state.ts';
+import { exists, namesIn, readOptional, removeTree } from './state.ts';
 import type { Size, Terminals } from './terminals.ts';
 
 export interface StartedExec {
@@ -146,13 +146,13 @@ export class Execs {
     const directory = this.#host.layout.exec(id, execId);
     this.#adopted.delete(directory);
     if (this.#host.adopts) this.#host.orphans.note();
-    await rm(directory, { recursive: true, force: true });
+    await removeTree(directory);
   }
 
   async recover(): Promise<void> {
     for (const id of await namesIn(this.#host.layout.allExecs)) {
       if (!(await exists(this.#host.layout.container(id)))) {
-        await rm(this.#host.layout.execs(id), { recursive: true, force: true });
+        await removeTree(this.#host.layout.execs(id));
         continue;
       }
       for (const execId of await namesIn(this.#host.layout.execs(id))) await this.#recover(id, execId);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,4 +32,19 @@ test('recoverExecs() forgets an exec whose files were being written when its eng
   await using runtime = createRuncRuntime({ run, program: 'runc' });
   await runtime.recoverExecs();
   assert.deepEqual(await readdir(join(run, 'x/container')), []);
+});
+
+test('delete() takes along the files of an exec whose monitor still writes', async (t) => {
+  const run = await mkdtemp(join(tmpdir(), 'runtime-'));
+  t.after(() => rm(run, { recursive: true, force: true }));
+  const exec = join(run, 'x/container/exec');
+  await mkdir(exec, { recursive: true });
+  await using runtime = createRuncRuntime({ run, program: 'runc' });
+  const script = 'i=0; while [ $i -lt 3000 ] && : >"$0/$i"; do i=$((i+1)); done';
+  const writer = spawn('sh', ['-c', script, exec], { stdio: 'ignore' });
+  const ended = once(writer, 'exit');
+  while ((await readdir(exec)).length < 100);
+  await runtime.delete('container');
+  await ended;
+  assert.deepEqual(await readdir(join(run, 'x')), []);
 });

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
@@ -25,7 +25,15 @@ import { LogReopenings } from './log-reopenings.ts';
 import { startMonitor } from './monitor.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
-import { type ContainerState, exists, isAlive, namesIn, readContainerState, statusOf } from './state.ts';
+import {
+  type ContainerState,
+  exists,
+  isAlive,
+  namesIn,
+  readContainerState,
+  removeTree,
+  statusOf,
+} from './state.ts';
 import { type Size, Terminals } from './terminals.ts';
 
 export interface RuncRuntimeOptions {
@@ -100,7 +108,7 @@ class Containers {
     const directory = this.#host.layout.container(id);
     const meta: MonitorMeta = { sockets: bundle, stdin: options.stdin, terminal: options.terminal };
     // What an earlier run of the same container left.
-    await rm(directory, { recursive: true, force: true });
+    await removeTree(directory);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const [args] = await Promise.all([
       this.#host.monitorArgs({ id, uuid: id, directory }),
@@ -174,10 +182,7 @@ class Containers {
     if (await exists(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
     if (this.#host.adopts) this.#host.orphans.note();
     this.#reopenings.forget(id);
-    await Promise.all([
-      rm(directory, { recursive: true, force: true }),
-      rm(this.#host.layout.execs(id), { recursive: true, force: true }),
-    ]);
+    await Promise.all([removeTree(directory), removeTree(this.#host.layout.execs(id))]);
   }
 
   async state(id: string): Promise<{ readonly status: RuntimeStatus; readonly pid: number } | undefined> {
@@ -245,7 +250,7 @@ class Containers {
     const state = await readContainerState(directory);
     if (state === undefined || state.hasHooks || (await isAlive(state))) return false;
     if (!(await removeCgroups(state))) return false;
-    await rm(directory, { recursive: true, force: true });
+    await removeTree(directory);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
 import type { RuntimeStatus } from '../oci-runtime.ts';
@@ -73,6 +73,11 @@ export async function isFrozen(state: ContainerState): Promise<boolean> {
   }
   if (unified === undefined) return false;
   return /^frozen 1$/m.test((await readOptional(join(unified, 'cgroup.events'))) ?? '');
+}
+
+/** Also when a monitor, on its way out, still writes into it. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 10 });
 }
 
 export async function exists(path: string): Promise<boolean> {
