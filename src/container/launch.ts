@@ -102,13 +102,16 @@ export class Launcher {
     const { id } = record;
     const connection = this.#connections.get(id) ?? state.connection;
     this.#connections.delete(id);
-    await runtime.delete(id, { force: true });
-    if (record.hostConfig.IpcMode === 'shareable') unmountShm(join(storage.directory, id));
-    await Promise.all([
+    const [deleted] = await Promise.allSettled([runtime.delete(id, { force: true })]);
+    const rest = await Promise.allSettled([
+      (async () => {
+        if (record.hostConfig.IpcMode === 'shareable') unmountShm(join(storage.directory, id));
+      })(),
       connection === undefined ? undefined : networks.release(id, connection),
       storage.snapshots.unmount(id),
       ...record.mounts.map((mount) => this.#unmount(mount, id)),
     ]);
+    for (const result of [deleted, ...rest]) if (result.status === 'rejected') throw result.reason;
   }
 
   async #connect(record: ContainerRecord): Promise<Connection | undefined> {

@@ -142,13 +142,18 @@ export class Lifecycle {
 
   /** What follows the end of a run; the caller holds the container's lock. */
   async ended(id: string, exit: Exit): Promise<void> {
-    const { store, launcher, waiters, pending, remover } = this.#deps;
+    const { store, launcher, waiters, pending, remover, logger } = this.#deps;
     const container = store.get(id);
     if (container === undefined) return;
     const { hostConfig } = container.record;
     const held = this.#held.has(id) || isReconfigured(container);
     const remove = hostConfig.AutoRemove && !held;
-    await launcher.tearDown(container);
+    try {
+      await launcher.tearDown(container);
+    } catch (error) {
+      // It has ended all the same. Its next start or its removal takes the rest away.
+      logger.error({ container: id, err: error }, 'cannot take down all of an ended container');
+    }
     const delayMs = held ? undefined : this.#restarts?.delayAfter(container, exit);
     const after = store.finish(
       id,

@@ -182,3 +182,19 @@ test('a stop that was cut off leaves the restart policy at work', async () => {
   );
   docker('rm', '-f', 'lasting');
 });
+
+test('a container whose files cannot be taken away has ended all the same', async (t) => {
+  const id = run('stuck');
+  const blocked = join(engineConfig({ root: engine.root }).run, 'x', id, 'blocked');
+  mkdirSync(blocked, { recursive: true });
+  ok('mount', '-t', 'tmpfs', 'blocked', blocked);
+  t.after(() => runCommand('umount', [blocked]));
+  docker('kill', 'stuck');
+  await eventually(() => show('stuck', '{{.State.Status}} {{.State.ExitCode}}') === 'exited 137', 'it ended');
+  assert.match(engine.log(), /cannot take down all of an ended container/);
+  ok('umount', blocked);
+  docker('start', 'stuck');
+  assert.equal(docker('exec', 'stuck', 'hostname'), id.slice(0, 12));
+  docker('rm', '-f', 'stuck');
+  assert.equal(existsSync(blocked), false);
+});

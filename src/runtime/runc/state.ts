@@ -77,7 +77,7 @@ export async function isFrozen(state: ContainerState): Promise<boolean> {
 
 /** Also when a monitor, on its way out, still writes into it. */
 export async function removeTree(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 10 });
+  await rm(path, { recursive: true, force: true, maxRetries: 4, retryDelay: 25 });
 }
 
 export async function exists(path: string): Promise<boolean> {
