@@ -44,10 +44,11 @@ if [ -n "$missing" ]; then
   rm -f "$log"
 fi
 
-# npm ci, unless node_modules is already what the lock file says.
+# npm ci, which also builds, unless node_modules is already what the lock file says.
 stamp=node_modules/.gantry-lock
 if ! [ -x node_modules/node/bin/node ] || ! cmp -s package-lock.json "$stamp"; then
   echo 'Installing Node 24 and the libraries (npm ci)'
   npm ci --no-audit --no-fund --loglevel=error
   cp package-lock.json "$stamp"
 fi
+sh scripts/build.sh
