@@ -12,7 +12,7 @@ const idleMs = 500;
 /** By then what the work left behind, closing files and ended streams, is garbage too. */
 const settledMs = 3000;
 /** Growth worth a collection, pages of 4 KiB. */
-const growth = (16 << 20) / 4096;
+const growth = (8 << 20) / 4096;
 
 /**
  * Gives back to the system, when there is nothing to do, what starting, a build or a load needed for a moment: Node
