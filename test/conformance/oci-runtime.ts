@@ -293,6 +293,15 @@ export function testOciRuntime(suite: OciRuntimeSuite): void {
       assert.equal((await runtime.wait(id, AbortSignal.timeout(60_000))).exitCode, 137);
     });
 
+    test('a client that stopped reading holds up nobody, and misses nothing', async (t) => {
+      const { id } = await create(t, { args: ['seq', '1500000'] });
+      await using attachment = await runtime.attach(id);
+      await runtime.start(id);
+      assert.equal((await runtime.wait(id, AbortSignal.timeout(60_000))).exitCode, 0);
+      const { stdout } = await collect(attachment);
+      assert.equal(stdout, Array.from({ length: 1_500_000 }, (_, index) => `${index + 1}\n`).join(''));
+    });
+
     test('disposing an attachment leaves the process alone', async (t) => {
       const { id } = await started(t, { args: ['sh', '-c', 'while sleep 0.05; do echo x; done'] });
       const attachment = await runtime.attach(id);

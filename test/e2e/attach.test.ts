@@ -76,6 +76,29 @@ test('several clients see all output, and each may send', async () => {
   docker('rm', 'shared');
 });
 
+test('a client whose terminal hangs does not hold up the container, and gets all in the end', async () => {
+  const client = spawn('docker', ['-H', engine.host, 'run', '--name', 'chatty', 'base:1', 'seq', '1500000'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = once(client, 'close');
+  for (const deadline = Date.now() + waitMs; ; await sleep(200)) {
+    const { code, stdout } = engine.docker(['wait', 'chatty']);
+    if (code === 0 && stdout === '0\n') break;
+    assert.ok(Date.now() < deadline, 'it waits for the client');
+  }
+  assert.equal(client.exitCode, null, 'nobody has read its output yet');
+  let bytes = 0;
+  let last = '';
+  for await (const chunk of client.stdout as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    last = (last + chunk.toString()).slice(-20);
+  }
+  await closed;
+  assert.equal(bytes, 10_888_896);
+  assert.match(last, /\n1500000\n$/);
+  docker('rm', 'chatty');
+});
+
 test('attach --no-stdin sends nothing and ends with the container', async () => {
   docker('run', '-di', '--name', 'deaf', 'base:1', 'sh', '-c', `sleep 1; ${echoing}`);
   const silent = new Client(['attach', '--no-stdin', 'deaf']);

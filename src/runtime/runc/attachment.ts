@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { connectSeqpacket } from '../../lib/fd-socket.ts';
 import type { Attachment } from '../oci-runtime.ts';
+import { Backlog } from './backlog.ts';
 import { discard } from './discard.ts';
 import { type OutputChunk, OutputQueue } from './output-queue.ts';
 
@@ -10,6 +11,8 @@ export interface AttachTarget {
   /** The directory of conmon's `attach` socket. */
   readonly directory: string;
   readonly stdin: boolean;
+  /** Where to keep what a client leaves unread, on a disk; without it the process waits. */
+  readonly backlog?: string;
   /** For the error. */
   readonly what: string;
   /** False once the process has ended, when only what is left in its pipes can still come. */
@@ -23,9 +26,10 @@ const stallCheckMs = 2000;
 /**
  * Connects to a monitor's attach socket.
  *
- * A client that reads slowly makes the process wait, as Docker does, so that `run … | slow` loses nothing. When the
- * process has ended, a client that does not read cannot hold up its monitor: what is left (its pipes' content, some
- * 100 KiB) is taken into memory.
+ * A client that reads slowly makes the process wait, as Docker does, so that `run … | slow` loses nothing. One that has
+ * stopped reading (a terminal left in Ctrl-S) does not: what comes is kept for it in a file, up to 1 GiB, and only then
+ * the process waits. When the process has ended, a client that does not read cannot hold up its monitor: what is left
+ * (its pipes' content, some 100 KiB) is taken into memory.
  */
 export async function attachTo(target: AttachTarget): Promise<Attachment> {
   let socket: Socket;
@@ -35,12 +39,12 @@ export async function attachTo(target: AttachTarget): Promise<Attachment> {
     if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'ECONNREFUSED')) throw error;
     throw new EngineError('conflict', `${target.what} is not running`, { cause: error });
   }
-  const output = new Output(socket, target.alive);
+  const output = new Output(socket, target);
   return {
     output,
     input: target.stdin ? inputTo(socket) : discard(),
     [Symbol.asyncDispose]: async () => {
-      output.close();
+      output.discard();
     },
   };
 }
@@ -48,14 +52,14 @@ export async function attachTo(target: AttachTarget): Promise<Attachment> {
 /** The packets of one socket, each a byte that names the stream (2 stdout, 3 stderr) and data. */
 class Output implements AsyncIterable<OutputChunk> {
   readonly #socket: Socket;
-  readonly #alive: () => Promise<boolean>;
+  readonly #target: AttachTarget;
   readonly #queue: OutputQueue;
   #stall: NodeJS.Timeout | undefined;
   #unbounded = false;
 
-  constructor(socket: Socket, alive: () => Promise<boolean>) {
+  constructor(socket: Socket, target: AttachTarget) {
     this.#socket = socket;
-    this.#alive = alive;
+    this.#target = target;
     this.#queue = new OutputQueue({ pause: () => this.#pause(), resume: () => this.#resume() });
     socket.on('data', (packet: Buffer) => {
       this.#queue.push({ stream: packet[0] === 3 ? 'stderr' : 'stdout', data: packet.subarray(1) });
@@ -73,6 +77,11 @@ class Output implements AsyncIterable<OutputChunk> {
     this.#queue.end();
   }
 
+  discard(): void {
+    this.close();
+    this.#queue.discard();
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
     return this.#queue[Symbol.asyncIterator]();
   }
@@ -80,21 +89,36 @@ class Output implements AsyncIterable<OutputChunk> {
   #pause(): void {
     if (this.#unbounded || this.#socket.isPaused()) return;
     this.#socket.pause();
+    this.#checkLater();
+  }
+
+  #checkLater(): void {
+    const { taken } = this.#queue;
     this.#stall = setTimeout(() => {
-      void this.#whileStalled();
+      void this.#whileStalled(taken);
     }, stallCheckMs);
   }
 
-  async #whileStalled(): Promise<void> {
+  /** `taken` is what the client had read at the last look. */
+  async #whileStalled(taken: number): Promise<void> {
     if (!this.#socket.isPaused() || this.#queue.ended) return;
-    if (await this.#alive()) {
-      this.#stall = setTimeout(() => {
-        void this.#whileStalled();
-      }, stallCheckMs);
+    if (!(await this.#target.alive())) {
+      this.#unbounded = true;
+      this.#socket.resume();
       return;
     }
-    this.#unbounded = true;
-    this.#socket.resume();
+    const { backlog } = this.#target;
+    if (backlog !== undefined && this.#queue.taken === taken && !this.#queue.hasBacklog)
+      this.#divert(backlog);
+    if (this.#socket.isPaused()) this.#checkLater();
+  }
+
+  #divert(directory: string): void {
+    try {
+      this.#queue.divert(new Backlog(directory));
+    } catch {
+      // The disk is full: the process waits, as it would for a slow client.
+    }
   }
 
   #resume(): void {

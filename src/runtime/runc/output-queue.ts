@@ -1,3 +1,5 @@
+import type { Backlog } from './backlog.ts';
+
 export interface OutputChunk {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Buffer;
@@ -10,7 +12,11 @@ const highWater = 1 << 20;
 export class OutputQueue implements AsyncIterable<OutputChunk> {
   readonly #flow: { readonly pause: () => void; readonly resume: () => void };
   readonly #chunks: OutputChunk[] = [];
+  /** What came after these, and what came when it took no more. */
+  #backlog: Backlog | undefined;
+  readonly #late: OutputChunk[] = [];
   #bytes = 0;
+  #taken = 0;
   #ended = false;
   #wake: (() => void) | undefined;
 
@@ -22,12 +28,41 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
     return this.#ended;
   }
 
+  /** Chunks that were read so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get hasBacklog(): boolean {
+    return this.#backlog !== undefined;
+  }
+
   push(chunk: OutputChunk): void {
     if (this.#ended) return;
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.data.length;
-    if (this.#bytes > highWater) this.#flow.pause();
+    if (this.#backlog === undefined) {
+      this.#chunks.push(chunk);
+      this.#bytes += chunk.data.length;
+      if (this.#bytes > highWater) this.#flow.pause();
+    } else if (this.#late.length > 0 || !this.#backlog.append(chunk)) {
+      this.#late.push(chunk);
+      this.#flow.pause();
+    }
     this.#wake?.();
+  }
+
+  /** From here on what comes waits in `backlog`, now this queue's own, until the client has caught up. */
+  divert(backlog: Backlog): void {
+    this.#backlog = backlog;
+    this.#flow.resume();
+  }
+
+  /** Nobody reads any more. */
+  discard(): void {
+    this.#chunks.length = 0;
+    this.#late.length = 0;
+    this.#backlog?.[Symbol.dispose]();
+    this.#backlog = undefined;
+    this.end();
   }
 
   /** What was pushed before is still read. */
@@ -38,10 +73,9 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<OutputChunk> {
     for (;;) {
-      const chunk = this.#chunks.shift();
+      const chunk = this.#shift();
       if (chunk !== undefined) {
-        this.#bytes -= chunk.data.length;
-        if (this.#bytes < highWater / 2) this.#flow.resume();
+        this.#taken += 1;
         yield chunk;
       } else if (this.#ended) {
         return;
@@ -52,5 +86,23 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
         this.#wake = undefined;
       }
     }
+  }
+
+  #shift(): OutputChunk | undefined {
+    const held = this.#chunks.shift();
+    if (held !== undefined) {
+      this.#bytes -= held.data.length;
+      if (this.#bytes < highWater / 2 && this.#late.length === 0) this.#flow.resume();
+      return held;
+    }
+    if (this.#backlog === undefined) return undefined;
+    const stored = this.#backlog.shift();
+    if (stored !== undefined) return stored;
+    this.#backlog[Symbol.dispose]();
+    this.#backlog = undefined;
+    const late = this.#late.splice(0);
+    this.#chunks.push(...late);
+    this.#bytes = late.reduce((sum, { data }) => sum + data.length, 0);
+    return this.#shift();
   }
 }

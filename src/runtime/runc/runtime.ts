@@ -219,6 +219,7 @@ class Containers {
     if (meta === undefined) throw notRunning(id);
     return attachTo({
       directory: meta.sockets,
+      backlog: meta.sockets,
       stdin: meta.stdin,
       what: `container ${id}`,
       alive: async () => {
