@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import bcrypt from 'bcryptjs';
-import { runCommand, startDaemon } from '../support/daemon.ts';
+import { makeAuthority } from '../support/certificates.ts';
+import { startDaemon } from '../support/daemon.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { startRegistry } from '../support/registry.ts';
@@ -12,9 +13,13 @@ import { startRegistry } from '../support/registry.ts';
 // are known to a proxy only, so that all of it stays on loopback.
 
 const files = temporaryDirectory({ after });
+const authority = makeAuthority(join(files, 'tls'));
 const tlsHost = `tls-${process.pid}.test`;
 const plain = await startRegistry({ after });
-const secure = await startRegistry({ after }, { scheme: 'https', config: { tls: certificateFor(tlsHost) } });
+const secure = await startRegistry(
+  { after },
+  { scheme: 'https', config: { tls: authority.certificateFor(tlsHost, `DNS:${tlsHost}`) } },
+);
 const proxy = await startForwardProxy(
   { after },
   {
@@ -45,30 +50,6 @@ function fails(args: readonly string[], text: RegExp): void {
   assert.match(result.stderr + result.stdout, text);
 }
 
-/** A server's certificate for one name, signed by an authority that nobody knows. */
-function certificateFor(name: string): { cert: string; key: string } {
-  const path = (file: string) => join(files, file);
-  const openssl = (...args: string[]) => assert.equal(runCommand('openssl', args).code, 0);
-  mkdirSync(files, { recursive: true });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-keyout',
-    path('ca.key'),
-    '-out',
-    path('ca.crt'),
-    '-subj',
-    '/CN=test authority',
-  );
-  openssl('req', ...key, '-keyout', path('key.pem'), '-out', path('csr.pem'), '-subj', `/CN=${name}`);
-  writeFileSync(path('san'), `subjectAltName=DNS:${name}`);
-  const by = ['-CA', path('ca.crt'), '-CAkey', path('ca.key'), '-CAcreateserial', '-extfile', path('san')];
-  openssl('x509', '-req', '-in', path('csr.pem'), ...by, '-out', path('cert.pem'));
-  return { cert: path('cert.pem'), key: path('key.pem') };
-}
-
 test('a registry that the configuration calls insecure needs no TLS, another one does', () => {
   docker('tag', 'base:1', 'plain.test:5000/app:1');
   assert.match(docker('push', 'plain.test:5000/app:1'), /^1: digest: sha256:/m);
@@ -91,7 +72,7 @@ test('a certificate is good for its name once its authority is in certs.d', () =
     const directory = join('/etc/gantry/certs.d', host);
     after(() => rmSync(directory, { recursive: true, force: true }));
     mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, 'ca.crt'), readFileSync(join(files, 'ca.crt')));
+    writeFileSync(join(directory, 'ca.crt'), readFileSync(authority.ca));
   }
   docker('push', reference);
   docker('rmi', reference);
