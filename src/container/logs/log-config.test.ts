@@ -55,6 +55,43 @@ test('logLimits() refuses wrong values in Docker’s words', () => {
   }
 });
 
+test('assertLogConfig() takes and refuses addresses of log servers as Docker does', () => {
+  const missing = 'no such file or directory';
+  const cases: [string, string, string | undefined][] = [
+    ['syslog', '', undefined],
+    ['syslog', 'tcp://', undefined],
+    ['syslog', 'udp://[::1]:514', undefined],
+    ['syslog', 'TCP+TLS://user@log.test:6514/path?query', undefined],
+    ['syslog', 'tcp://h:bad', 'parse "tcp://h:bad": invalid port ":bad" after host'],
+    ['syslog', 'tcp://[::1', `parse "tcp://[::1": missing ']' in host`],
+    ['syslog', 'tcp://::1:514', 'address ::1:514: too many colons in address'],
+    ['syslog', '127.0.0.1:514', 'parse "127.0.0.1:514": first path segment in URL cannot contain colon'],
+    ['syslog', 'log.test:514', "unsupported scheme: 'log.test'"],
+    ['syslog', '/dev/log', "unsupported scheme: ''"],
+    ['syslog', 'unix:///nonexistent', `stat /nonexistent: ${missing}`],
+    ['syslog', 'unixgram:///nonexistent', `stat /nonexistent: ${missing}`],
+    ['fluentd', '', undefined],
+    ['fluentd', ':24225', undefined],
+    ['fluentd', 'tls://[::1]', undefined],
+    ['fluentd', 'unix:///nonexistent', undefined],
+    ['fluentd', 'unix:///', 'path is empty'],
+    ['fluentd', 'udp://h', "unsupported scheme: 'udp'"],
+    ['fluentd', 'h:24224/path', 'should not contain a path element'],
+    ['fluentd', 'h:99999', 'invalid port: strconv.ParseUint: parsing "99999": value out of range'],
+    ['fluentd', 'h:x', 'parse "tcp://h:x": invalid port ":x" after host'],
+  ];
+  for (const [Type, address, words] of cases) {
+    const check = () => {
+      assertLogConfig({ Type, Config: { [`${Type}-address`]: address } });
+    };
+    if (words === undefined) check();
+    else
+      assert.throws(check, {
+        message: Type === 'fluentd' ? `invalid fluentd-address (${address}): ${words}` : words,
+      });
+  }
+});
+
 test('assertLogConfig() refuses unknown drivers, modes and options', () => {
   const cases: [string, Record<string, string>, string][] = [
     ['journald', {}, 'error looking up logging plugin journald: plugin "journald" not found'],

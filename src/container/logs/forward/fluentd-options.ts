@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { parseDuration } from '../../../lib/duration.ts';
+import { hostAndPort, parseGoUrl } from '../../../lib/go-url.ts';
 import type { LogOptions } from '../drivers.ts';
 import { parseBoolean, parseSize } from '../values.ts';
 
@@ -56,23 +56,19 @@ function assertWriteTimeout(text: string | undefined): void {
 
 function parseAddress(address: string): FluentdAddress {
   if (address === '') return { kind: 'tcp', host: defaultHost, port: defaultPort };
-  const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/.exec(address) ?? [null, 'tcp', address];
+  const url = parseGoUrl(address.includes('://') ? address : `tcp://${address}`);
+  const { scheme, path } = url;
   if (scheme === 'unix') {
-    const path = rest.startsWith('/') ? rest : rest.slice(rest.indexOf('/'));
-    if (path.replaceAll('/', '') === '' || !rest.includes('/')) throw new Error('path is empty');
+    if (path.replaceAll('/', '') === '') throw new Error('path is empty');
     return { kind: 'unix', path };
   }
   if (scheme !== 'tcp' && scheme !== 'tls') throw new Error(`unsupported scheme: '${scheme}'`);
-  if (rest.includes('/')) throw new Error('should not contain a path element');
-  const [, bracketed, plain = '', port = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(rest) ?? [];
-  if (port !== '' && !(/^\d+$/.test(port) && Number(port) <= 65_535)) {
-    throw new Error(`invalid port: strconv.ParseUint: parsing ${JSON.stringify(port)}: invalid syntax`);
+  if (path !== '') throw new Error('should not contain a path element');
+  const { host, port } = hostAndPort(url);
+  if (Number(port) > 65_535) {
+    throw new Error(`invalid port: strconv.ParseUint: parsing ${JSON.stringify(port)}: value out of range`);
   }
-  return {
-    kind: scheme,
-    host: bracketed !== undefined && isIP(bracketed) !== 0 ? bracketed : plain || defaultHost,
-    port: port === '' ? defaultPort : Number(port),
-  };
+  return { kind: scheme, host: host || defaultHost, port: port === '' ? defaultPort : Number(port) };
 }
 
 function worded<T>(parse: () => T, words: string): T {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { hostAndPort, parseGoUrl } from '../../../lib/go-url.ts';
 import type { LogOptions } from '../drivers.ts';
 import type { SyslogFormat } from './syslog-format.ts';
 
@@ -56,27 +57,27 @@ export function readTlsOptions(options: LogOptions): TlsOptions {
 function parseAddress(address: string): SyslogAddress {
   if (address === '')
     return { kind: 'unixgram', path: localSockets.find((path) => existsSync(path)) ?? '/dev/log' };
-  const [, scheme = '', rest = address] = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\/(.*)$/.exec(address) ?? [];
+  const url = parseGoUrl(address);
+  const { scheme, path } = url;
   if (scheme === 'unix' || scheme === 'unixgram') {
-    if (!existsSync(rest)) throw new Error(`stat ${rest}: no such file or directory`);
-    return { kind: scheme, path: rest };
+    if (!existsSync(path)) throw new Error(`stat ${path}: no such file or directory`);
+    return { kind: scheme, path };
   }
   if (scheme !== 'udp' && scheme !== 'tcp' && scheme !== 'tcp+tls') {
     throw new Error(`unsupported scheme: '${scheme}'`);
   }
-  const [authority = ''] = rest.split('/');
-  const [, bracketed, plain = '', port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(authority) ?? [];
-  if (bracketed === undefined && plain === '' && authority !== '' && !authority.startsWith(':')) {
-    throw new Error(`address ${authority}: too many colons in address`);
+  const { host, port } = hostAndPort(url);
+  if (host.includes(':') && !url.host.startsWith('[')) {
+    throw new Error(`address ${url.host}: too many colons in address`);
   }
-  return { kind: scheme, host: bracketed ?? (plain || 'localhost'), port: Number(port ?? defaultPort) };
+  return { kind: scheme, host: host || 'localhost', port: Number(port || defaultPort) };
 }
 
 function parseFacility(text: string): number {
   if (text === '') return daemonFacility;
   const named = facilities.indexOf(text);
   if (named !== -1) return named;
-  if (/^\d+$/.test(text) && Number(text) <= 23) return Number(text);
+  if (/^\+?\d+$/.test(text) && Number(text) <= 23) return Number(text);
   throw new Error('invalid syslog facility');
 }
 
