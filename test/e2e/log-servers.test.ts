@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FluentServer } from '@fluent-org/logger';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { serveStream, until } from '../support/syslog-server.ts';
 
 let daemon: TestDaemon;
 before(async () => {
@@ -15,37 +15,6 @@ afterEach(() => {
   for (const id of daemon.ok(['ps', '-aq']).split('\n')) if (id !== '') daemon.docker(['rm', '-f', id]);
 });
 after(() => daemon.destroy());
-
-async function until(done: () => boolean, what: () => string): Promise<void> {
-  for (let tries = 0; !done(); tries += 1) {
-    assert.ok(tries < 600, what());
-    await delay(100);
-  }
-}
-
-/** A syslog server on a TCP port of its own, or the port it had before. */
-async function listen(lines: string[], port = 0): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    let rest = '';
-    socket.setEncoding('latin1').on('data', (text: string) => {
-      const parts = `${rest}${text}`.split('\n');
-      rest = parts.pop() ?? '';
-      lines.push(...parts);
-    });
-    socket.on('error', () => undefined);
-  }).listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
 
 test('syslog over UDP gets each line as a message, and clients still read the log', async () => {
   const server = createSocket('udp4');
@@ -102,42 +71,43 @@ test('syslog over UDP gets each line as a message, and clients still read the lo
 });
 
 test('nothing is lost while the server or the daemon is away', async () => {
-  const lines: string[] = [];
-  let server = await listen(lines);
-  const { port } = server;
+  const first = await serveStream({ port: 0 });
+  const { port } = first;
+  const servers = [first];
+  const lines = () => servers.flatMap((server) => server.text().split('\n').slice(0, -1));
   const flags = ['--log-driver', 'syslog', '--log-opt', `syslog-address=tcp://127.0.0.1:${port}`];
   const script = 'i=0; while [ ! -e /stop ]; do echo "<$i>"; i=$((i+1)); sleep 0.02; done; echo "<end>"';
   daemon.ok(['run', '-d', '--name', 'app', ...flags, 'base:1', 'sh', '-c', script]);
   await until(
-    () => lines.length > 20,
-    () => `${lines.length} lines`,
+    () => lines().length > 20,
+    () => `${lines().length} lines`,
   );
   await daemon.end('SIGKILL');
   await delay(300);
   await daemon.start();
-  const before = lines.length;
+  const before = lines().length;
   await until(
-    () => lines.length > before + 20,
-    () => `${lines.length} lines`,
+    () => lines().length > before + 20,
+    () => `${lines().length} lines`,
   );
   await daemon.end('SIGTERM');
-  await server.close();
+  await first.close();
   await daemon.start();
   // The container does not wait for it.
   await delay(500);
   daemon.ok(['exec', 'app', 'touch', '/stop']);
   daemon.ok(['wait', 'app']);
   await daemon.end('SIGKILL');
-  server = await listen(lines, port);
+  servers.push(await serveStream({ port }));
   await daemon.start();
-  const contents = () => lines.map((line) => /<(\w+)>$/.exec(line)?.[1] ?? '');
+  const contents = () => lines().map((line) => /<(\w+)>$/.exec(line)?.[1] ?? '');
   await until(
     () => contents().includes('end'),
-    () => lines.slice(-3).join('\n'),
+    () => lines().slice(-3).join('\n'),
   );
   const expected = daemon.ok(['logs', 'app']).replace(/[<>]/g, '').split('\n');
   assert.deepEqual([...new Set(contents())], expected);
-  await server.close();
+  await servers.at(-1)?.close();
 });
 
 test('fluentd gets records with the container, its attributes and any bytes', async () => {
@@ -189,5 +159,58 @@ test('fluentd gets records with the container, its attributes and any bytes', as
       ['true', '2', 'true'],
     ],
   );
+  await server.close();
+});
+
+test('fluentd: a server that goes away and comes back, the daemon too, and logs all the while', async () => {
+  const lines: string[] = [];
+  const open = async (port: number) => {
+    const server = new FluentServer({ listenOptions: { port, host: '127.0.0.1' } });
+    server.on('entry', (_tag: string, _time: unknown, record: Record<string, unknown>) => {
+      lines.push(String(record['log']));
+    });
+    await server.listen();
+    return server;
+  };
+  let server = await open(0);
+  const port = server.port ?? 0;
+  const options = [`fluentd-address=127.0.0.1:${port}`, 'fluentd-request-ack=true'];
+  const script =
+    'for n in 1 2 3 4; do while [ ! -e /$n ]; do sleep 0.05; done; echo line $n; done; sleep 100';
+  daemon.ok(
+    ['run', '-d', '--name', 'app', '--log-driver', 'fluentd'].concat(
+      options.flatMap((option) => ['--log-opt', option]),
+      ['base:1', 'sh', '-c', script],
+    ),
+  );
+  const say = async (number: number) => {
+    daemon.ok(['exec', 'app', 'touch', `/${number}`]);
+    await until(
+      () => daemon.ok(['logs', 'app']).endsWith(`line ${number}`),
+      () => daemon.ok(['logs', 'app']),
+    );
+  };
+  const arrived = (number: number) =>
+    until(
+      () => lines.includes(`line ${number}`),
+      () => `${lines.join(', ')}\n${daemon.log()}`,
+    );
+  await say(1);
+  await arrived(1);
+  await server.close();
+  await say(2);
+  server = await open(port);
+  await arrived(2);
+  await daemon.end('SIGKILL');
+  await server.close();
+  await daemon.start();
+  await say(3);
+  server = await open(port);
+  await arrived(3);
+  await say(4);
+  await arrived(4);
+  assert.deepEqual([...new Set(lines)], ['line 1', 'line 2', 'line 3', 'line 4']);
+  assert.equal(daemon.ok(['logs', '--tail', '2', 'app']), 'line 3\nline 4');
+  daemon.ok(['rm', '-f', 'app']);
   await server.close();
 });

@@ -3,7 +3,7 @@ import type { ContainerRecord } from '../record.ts';
 import { logAttributes, logTag } from './attributes.ts';
 import { parseFluentdOptions } from './forward/fluentd-options.ts';
 import type { LogSink } from './forward/sink.ts';
-import { parseSyslogOptions } from './forward/syslog-options.ts';
+import { assertSyslogStart, parseSyslogOptions } from './forward/syslog-options.ts';
 import { parseBoolean, parseInteger, parseSize } from './values.ts';
 
 export type LogOptions = Readonly<Record<string, string>>;
@@ -29,6 +29,8 @@ export interface LogDriver {
 export interface RemoteLog {
   /** Throws an Error with Docker's words for wrong values of options. */
   assertOptions(options: LogOptions): void;
+  /** The same at a start, for what options name: files, for one. */
+  assertStart?(options: LogOptions): void;
   connect(record: ContainerRecord): Promise<LogSink>;
 }
 
@@ -67,6 +69,7 @@ const syslog: LogDriver = {
   showsPath: false,
   remote: {
     assertOptions: parseSyslogOptions,
+    assertStart: assertSyslogStart,
     async connect(record) {
       const { createSyslogSink } = await import('./forward/syslog.ts');
       return createSyslogSink(logTag(record, defaultTag), record.hostConfig.LogConfig.Config);

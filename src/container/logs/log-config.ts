@@ -73,6 +73,8 @@ export function assertLogValues(record: ContainerRecord): void {
     logLimits(record.hostConfig.LogConfig);
     logTag(record, '');
     logAttributes(record);
+    const { Type: type, Config: config } = record.hostConfig.LogConfig;
+    logDriver(type)?.remote?.assertStart?.(config);
   } catch (error) {
     throw new EngineError(
       'internal',

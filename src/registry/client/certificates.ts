@@ -50,8 +50,8 @@ async function listing(path: string): Promise<string[] | undefined> {
   }
 }
 
-/** What the system trusts counts as well as what Node brings along. */
+/** Loaded with the first registry that is asked. */
 async function trusted(own: readonly string[]): Promise<HostTls> {
-  const { getCACertificates } = await import('node:tls');
-  return { ca: [...getCACertificates('default'), ...getCACertificates('system'), ...own] };
+  const { tlsAuthorities } = await import('../../lib/tls-authorities.ts');
+  return { ca: tlsAuthorities(own) };
 }

@@ -1,12 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { EventTime, FluentClient, FluentSocketEvent } from '@fluent-org/logger';
 import { raceAbort } from '../../../lib/keyed-lock.ts';
+import { tlsAuthorities } from '../../../lib/tls-authorities.ts';
 import type { LogOptions } from '../drivers.ts';
 import { type FluentdAddress, parseFluentdOptions } from './fluentd-options.ts';
 import type { LogLine, LogSink } from './sink.ts';
 
+const connectMs = 10_000;
 const ackMs = 30_000;
+/** For a polite end. */
+const endMs = 500;
 
 /** Of a container, with every line. */
 export interface FluentdSource {
@@ -38,15 +43,24 @@ export function createFluentdSink(source: FluentdSource, options: LogOptions): L
   return {
     async send(lines, signal) {
       connected ??= client.connect();
-      await raceAbort(Promise.race([connected, closed.promise]), signal);
+      const soon = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+      await raceAbort(Promise.race([connected, closed.promise]), soon);
       const sent = lines.map((line) => client.emit(recordOf(line, source), timeOf(line, subSecondPrecision)));
       await raceAbort(Promise.race([Promise.all(sent), closed.promise]), signal);
     },
     [Symbol.asyncDispose]: async () => {
       // What was not sent is rejected, of which `send` has told.
-      await client.shutdown().catch(() => undefined);
+      const ended = client.shutdown().catch(() => undefined);
+      await Promise.race([ended, delay(endMs, undefined, { ref: false })]);
+      breakOff(client);
     },
   };
+}
+
+/** The library offers a polite end only, which a server that takes nothing holds up for ever. */
+function breakOff(client: FluentClient): void {
+  const fatal = 0;
+  (client['socket'] as { close(state: number): void }).close(fatal);
 }
 
 function recordOf({ stream, data, piece }: LogLine, source: FluentdSource): Record<string, unknown> {
@@ -78,5 +92,6 @@ function socketOptions(address: FluentdAddress) {
   if (address.kind === 'unix') return { path: address.path };
   const { host, port } = address;
   if (address.kind === 'tcp') return { host, port };
-  return { host, port, tls: isIPv6(host) ? {} : { servername: host } };
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  return { host, port, tls: { ca: tlsAuthorities(), ...name } };
 }

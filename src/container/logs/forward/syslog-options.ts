@@ -1,12 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { hostAndPort, parseGoUrl } from '../../../lib/go-url.ts';
 import type { LogOptions } from '../drivers.ts';
 import type { SyslogFormat } from './syslog-format.ts';
+import { readTlsFiles } from './syslog-tls.ts';
 
 /** Where messages go; `unix` is a stream, `unixgram` takes datagrams. */
 export type SyslogAddress =
   | { readonly kind: 'udp' | 'tcp' | 'tcp+tls'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix' | 'unixgram'; readonly path: string };
+  | { readonly kind: 'unix' | 'unixgram'; readonly path: string }
+  /** The machine's own syslog, at one of the usual places. */
+  | { readonly kind: 'local' };
 
 export interface SyslogOptions {
   readonly address: SyslogAddress;
@@ -14,15 +17,8 @@ export interface SyslogOptions {
   readonly format: SyslogFormat;
 }
 
-export interface TlsOptions {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  readonly rejectUnauthorized: boolean;
-}
-
 const defaultPort = 514;
-const localSockets = ['/dev/log', '/var/run/syslog', '/var/run/log'];
+const highestPort = 65_535;
 const formats = ['', 'rfc3164', 'rfc5424', 'rfc5424micro'] as const;
 const daemonFacility = 3;
 const facilities = [
@@ -39,24 +35,17 @@ export function parseSyslogOptions(options: LogOptions): SyslogOptions {
   };
 }
 
-/** Reads the files that the options name. */
-export function readTlsOptions(options: LogOptions): TlsOptions {
-  const file = (name: string) => {
-    const path = options[`syslog-tls-${name}`] ?? '';
-    return path === '' ? undefined : readFileSync(path);
-  };
-  const [ca, cert, key] = [file('ca-cert'), file('cert'), file('key')];
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    rejectUnauthorized: options['syslog-tls-skip-verify'] === undefined,
-  };
+/** What a connection would fail for, whatever the server. Throws an Error with Docker's words. */
+export function assertSyslogStart(options: LogOptions): void {
+  const { address } = parseSyslogOptions(options);
+  if ('port' in address && address.port > highestPort) {
+    throw new Error(`dial ${address.kind === 'udp' ? 'udp' : 'tcp'}: address ${address.port}: invalid port`);
+  }
+  if (address.kind === 'tcp+tls') readTlsFiles(options);
 }
 
 function parseAddress(address: string): SyslogAddress {
-  if (address === '')
-    return { kind: 'unixgram', path: localSockets.find((path) => existsSync(path)) ?? '/dev/log' };
+  if (address === '') return { kind: 'local' };
   const url = parseGoUrl(address);
   const { scheme, path } = url;
   if (scheme === 'unix' || scheme === 'unixgram') {
