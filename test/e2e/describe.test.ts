@@ -130,6 +130,28 @@ describe('inspect --as-run', () => {
     assert.match(told.stderr, /No such container: nosuch/);
   });
 
+  test('goes by the log driver that the daemon gives', async () => {
+    await engine.end('SIGTERM');
+    await engine.start(['--log-driver', 'local', '--log-opt', 'max-file=3']);
+    const cases = [
+      ['', '--log-opt max-file=3'],
+      ['--log-driver local --log-opt max-size=1m', '--log-opt max-file=3 --log-opt max-size=1m'],
+      ['--log-driver json-file', '--log-driver json-file'],
+    ] as const;
+    for (const [options, expected] of cases) {
+      assert.equal(shell(`${gantry} create --name it ${options} app:1`).code, 0);
+      const before = inspect();
+      const told = engine.gantry(['inspect', '--as-run', 'it']).stdout;
+      engine.ok(['rm', '-v', 'it']);
+      assert.deepEqual(sorted(told), sorted(`gantry run --name it ${expected} app:1\n`));
+      assert.equal(shell(told.replace('gantry run', `${gantry} create`)).code, 0);
+      assert.deepEqual(inspect().HostConfig.LogConfig, before.HostConfig.LogConfig);
+      engine.ok(['rm', '-v', 'it']);
+    }
+    await engine.end('SIGTERM');
+    await engine.start();
+  });
+
   test('cannot be had together with another form', () => {
     for (const other of ['--as-compose', '--format={{.Id}}']) {
       const told = engine.gantry(['inspect', '--as-run', other, 'it']);

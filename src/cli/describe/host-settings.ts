@@ -4,7 +4,7 @@ import { each, number, on, one, pairs, type Setting, type Subject, size } from '
 const defaultShmSize = 64 * 2 ** 20;
 
 /** What `HostConfig` says beyond the engine's defaults, but for mounts and networks. */
-export function hostSettings({ container, cgroupns }: Subject): Setting[] {
+export function hostSettings({ container, cgroupns, logDriver }: Subject): Setting[] {
   const config = container.HostConfig;
   return [
     ...on('rm', config.AutoRemove),
@@ -30,7 +30,7 @@ export function hostSettings({ container, cgroupns }: Subject): Setting[] {
       config.Ulimits?.map(({ Name, Soft, Hard }) => `${Name}=${Soft === Hard ? Soft : `${Soft}:${Hard}`}`),
     ),
     ...resources(config),
-    ...one('log-driver', config.LogConfig.Type === 'json-file' ? '' : config.LogConfig.Type),
+    ...one('log-driver', config.LogConfig.Type === logDriver ? '' : config.LogConfig.Type),
     ...pairs('log-opt', config.LogConfig.Config),
     ...one('runtime', config.Runtime === 'runc' ? '' : config.Runtime),
     ...pairs('annotation', config.Annotations),

@@ -14,7 +14,7 @@ export async function describeContainer(
   name: string,
   form: DescriptionForm,
 ): Promise<string> {
-  const [container, { CgroupVersion }] = await Promise.all([
+  const [container, { CgroupVersion, LoggingDriver }] = await Promise.all([
     client.containers.inspect(name, { size: false }),
     client.system.info(),
   ]);
@@ -22,6 +22,7 @@ export async function describeContainer(
     container,
     image: await imageConfig(client, container.Image),
     cgroupns: CgroupVersion === '2' ? 'private' : 'host',
+    logDriver: typeof LoggingDriver === 'string' ? LoggingDriver : '',
   });
   return form === 'run' ? asRun(description) : composeText(description);
 }

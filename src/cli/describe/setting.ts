@@ -21,6 +21,8 @@ export interface Subject {
   readonly image: RunConfig;
   /** What this engine takes for a `--cgroupns` that is not given. */
   readonly cgroupns: string;
+  /** The same for `--log-driver`. */
+  readonly logDriver: string;
 }
 
 /** The flag once, unless the value is empty. */
