@@ -25,6 +25,16 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
   [['run'], 1, /'gantry run' requires at least 1 argument/],
   [['run', '--foo', 'x'], 125, /^unknown flag: --foo\n\nUsage: {2}gantry run \[OPTIONS\]/],
   [['run', '-p', 'x', 'y'], 125, /^gantry: invalid containerPort: x\n\nRun 'gantry run --help'/],
+  [
+    ['exec', '-e', '=x', 'y', 'z'],
+    125,
+    /^invalid argument "=x" for "-e, --env" flag: invalid environment variable: =x\n/,
+  ],
+  [
+    ['run', '-e', '', 'y'],
+    125,
+    /^invalid argument "" for "-e, --env" flag: invalid environment variable: \n/,
+  ],
   [['run', '--env-file', '/nonexistent', 'y'], 125, /open \/nonexistent: no such file or directory/],
   [
     ['-H', 'unix:///nonexistent.sock', 'ps'],

@@ -67,9 +67,9 @@ function testOf(key: string, values: readonly string[], context: Context): Test 
         Object.entries(endpointsView(container)).some(([name, e]) => name === value || e.NetworkID === value),
       );
     case 'publish':
-      return any((container, value) => hasPort(value, publishedKeys(container)));
+      return portTest(key, values, publishedKeys);
     case 'expose':
-      return any(({ record }, value) => hasPort(value, Object.keys(record.config.ExposedPorts ?? {})));
+      return portTest(key, values, ({ record }) => Object.keys(record.config.ExposedPorts ?? {}));
     case 'is-task':
       return any((_container, value) => value === 'false' || value === '0');
     default:
@@ -139,14 +139,35 @@ function publishedKeys({ record, state }: Container): string[] {
   });
 }
 
-/** `80`, `80/udp` or `80-90/tcp` against keys like `80/tcp`. */
-function hasPort(wanted: string, keys: readonly string[]): boolean {
-  const [range = '', type = 'tcp'] = wanted.split('/');
-  const [first, last] = range.split('-').map(Number);
-  return keys.some((key) => {
-    const [port, keyType] = key.split('/');
-    return keyType === type && Number(port) >= (first ?? 0) && Number(port) <= (last ?? first ?? 0);
+/** A container with one of the ports. */
+function portTest(key: string, values: readonly string[], keysOf: (container: Container) => string[]): Test {
+  const ranges = values.map((value) => portRange(key, value));
+  return (container) => {
+    const ports = keysOf(container).map((name) => name.split('/'));
+    return ranges.some(({ first, last, type }) =>
+      ports.some(([port, own]) => own === type && Number(port) >= first && Number(port) <= last),
+    );
+  };
+}
+
+/** Of `80`, `80/udp` or `80-90/tcp`. Throws with Docker's words. */
+function portRange(
+  key: string,
+  value: string,
+): { readonly first: number; readonly last: number; readonly type: string } {
+  const fail = (reason: string) => new EngineError('invalidArgument', reason);
+  if (value.includes(':')) throw fail(`filter for '${key}' should not contain ':': ${value}`);
+  const wrong = (reason: string) => fail(`error while looking up for ${key} ${value}: ${reason}`);
+  const [range = '', type] = value.split('/');
+  if (range === '') throw wrong('empty string specified for ports');
+  const [first = 0, last = first] = range.split('-').map((port) => {
+    const parsing = `strconv.ParseUint: parsing ${JSON.stringify(port)}`;
+    if (!/^\d+$/.test(port)) throw wrong(`${parsing}: invalid syntax`);
+    if (Number(port) > 65_535) throw wrong(`${parsing}: value out of range`);
+    return Number(port);
   });
+  if (last < first) throw wrong(`invalid range specified for port: ${range}`);
+  return { first, last, type: type || 'tcp' };
 }
 
 function assertKnown(filters: Filters, key: string, known: readonly string[]): void {

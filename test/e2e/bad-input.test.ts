@@ -128,6 +128,19 @@ describe('containers', () => {
   refuses('kill of a stopped one', ['kill', 'taken'], { code: 1, text: /is not running/ });
   refuses('exec in a stopped one', ['exec', 'taken', 'true'], { code: 1, text: /is not running/ });
   refuses('unknown filter', ['ps', '--filter', 'nope=1'], { code: 1, text: /invalid filter 'nope'/ });
+  for (const [value, reason] of [
+    ['bad', 'strconv.ParseUint: parsing "bad": invalid syntax'],
+    ['99999/tcp', 'strconv.ParseUint: parsing "99999": value out of range'],
+    ['/udp', 'empty string specified for ports'],
+    ['80-70', 'invalid range specified for port: 80-70'],
+  ] as const) {
+    for (const key of ['publish', 'expose']) {
+      refuses(`filter ${key}=${value}`, ['ps', '--filter', `${key}=${value}`], {
+        code: 1,
+        text: new RegExp(`error while looking up for ${key} ${value}: ${reason.replaceAll('.', '\\.')}`),
+      });
+    }
+  }
   refuses('rename to a taken name', ['rename', 'taken', 'taken'], {
     code: 1,
     text: /Renaming a container with the same name/,

@@ -3,13 +3,14 @@ import { EngineError } from '../../errors/index.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { bool, list, text, type ValuesOf } from '../flags.ts';
 import { resolveEnv } from '../run/env-file.ts';
+import { envFlag } from '../run/env-flag.ts';
 import { terminalSize } from '../terminal/resize.ts';
 import { joinStdio } from '../terminal/stdio.ts';
 
 const execFlags = {
   detach: bool('Detached mode: run command in the background', { short: 'd' }),
   'detach-keys': text('Override the key sequence for detaching a container'),
-  env: list('Set environment variables', { short: 'e' }),
+  env: envFlag,
   'env-file': list('Read in a file of environment variables'),
   interactive: bool('Keep STDIN open even if not attached', { short: 'i' }),
   privileged: bool('Give extended privileges to the command'),

@@ -2,17 +2,11 @@ import type { MountSpec } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { bytes, checkedList, duration, map, swapBytes, ulimits } from '../flag-kinds.ts';
 import { bool, int, list, parsed, text, type ValuesOf } from '../flags.ts';
+import { envFlag } from './env-flag.ts';
 import { parseMount } from './mounts.ts';
 import { type NetworkAttachment, parseNetwork } from './network-option.ts';
 import { parseAddress, parseExtraHost, parseThrottle, parseWeightDevice } from './resources.ts';
 import { parseCpus } from './sizes.ts';
-
-function checkEnv(entry: string): string {
-  if (entry.startsWith('=')) {
-    throw new EngineError('invalidArgument', `invalid environment variable: ${entry}`);
-  }
-  return entry;
-}
 
 function checkLink(text: string): string {
   if (text === '' || text.split(':').length > 2) {
@@ -124,7 +118,7 @@ export const containerFlags = {
   'dns-search': checkedList('list', 'Set custom DNS search domains', { check: checkDomain }),
   domainname: text('Container NIS domain name'),
   entrypoint: text('Overwrite the default ENTRYPOINT of the image'),
-  env: checkedList('list', 'Set environment variables', { short: 'e', check: checkEnv }),
+  env: envFlag,
   'env-file': list('Read in a file of environment variables'),
   expose: list('Expose a port or a range of ports'),
   gpus: text("GPU devices to add to the container ('all' to pass all GPUs)", { kind: 'gpu-request' }),
