@@ -35,6 +35,11 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
     125,
     /^invalid argument "" for "-e, --env" flag: invalid environment variable: \n/,
   ],
+  [
+    ['run', '-d', '-a', 'stdout', 'y'],
+    1,
+    /^conflicting options: cannot specify both --attach and --detach\n$/,
+  ],
   [['run', '--env-file', '/nonexistent', 'y'], 125, /open \/nonexistent: no such file or directory/],
   [
     ['-H', 'unix:///nonexistent.sock', 'ps'],

@@ -7,6 +7,7 @@ import { parseSize, parseSwapSize } from './run/sizes.ts';
 
 interface Options {
   readonly short?: string;
+  readonly hidden?: boolean;
 }
 
 const formatHelp = `Format output using a custom template:

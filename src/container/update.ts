@@ -1,7 +1,7 @@
 import type { HostConfig, Resources, RestartPolicy } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { OciRuntime } from '../runtime/index.ts';
-import { assertResources, assertRestartPolicy } from './create/index.ts';
+import { assertResources, assertRestartPolicy, kernelMemoryWarnings } from './create/index.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Container } from './record.ts';
 import { createResources } from './spec/index.ts';
@@ -51,11 +51,12 @@ export async function updateContainer(
     ...(restart === undefined ? {} : { RestartPolicy: restart }),
   };
   assertResources(hostConfig, host);
+  const Warnings = kernelMemoryWarnings(change);
   const live = state.running && !state.restarting && Object.keys(limits).length > 0;
   const changed = { ...record, hostConfig };
   if (!live) {
     store.save({ record: changed, state }, { action: 'update' });
-    return { Warnings: [] };
+    return { Warnings };
   }
   // The record first, so that a start of the engine can finish an update that was cut off.
   const updating = store.save({ record: changed, state: { ...state, updating: true } });
@@ -67,7 +68,7 @@ export async function updateContainer(
     throw error;
   }
   store.note(store.current(record.id), { action: 'update' });
-  return { Warnings: [] };
+  return { Warnings };
 }
 
 /** Gives a running container the limits of its record. */

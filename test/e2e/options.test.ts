@@ -184,6 +184,18 @@ test('a kernel memory limit is discarded with a warning', () => {
   }
 });
 
+test('so it is when limits change', () => {
+  engine.ok(['create', '--name', 'limited', 'base:1', 'true']);
+  for (const cli of both) {
+    const { code, stdout, stderr } = engine[cli](['update', '--kernel-memory', '50m', 'limited']);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^limited\n/);
+    // Docker prints it to standard output.
+    assert.match(stdout + stderr, /does not support kernel memory limit .* Limitation discarded\./);
+  }
+  engine.ok(['rm', 'limited']);
+});
+
 describe('our own CLI refuses with the words of docker', () => {
   for (const [options, text] of [
     [

@@ -31,7 +31,7 @@ export const runCommand = defineCommand({
   async run({ context, values, given, args }) {
     if (values.detach && values.attach.length > 0) {
       context.stderr.write('conflicting options: cannot specify both --attach and --detach\n');
-      return 125;
+      return 1;
     }
     const streams = attachedStreams(values, values.detach);
     if (values.tty && streams.stdin && !context.stdin.isTTY) {

@@ -3,7 +3,7 @@ import type { HostFacts } from '../host-facts.ts';
 
 /** Leaves out the limits this host's kernel cannot set, with a warning for each. [moby daemon/daemon_unix.go] */
 export function dropUnsupported(
-  { KernelMemory: kernelMemory = 0, KernelMemoryTCP: kernelMemoryTcp = 0, ...given }: HostConfig,
+  { KernelMemory = 0, KernelMemoryTCP = 0, ...given }: HostConfig,
   host: HostFacts,
 ): { readonly hostConfig: HostConfig; readonly warnings: string[] } {
   let hostConfig: HostConfig = given;
@@ -18,15 +18,7 @@ export function dropUnsupported(
       { MemorySwap: -1 },
     );
   }
-  for (const [limit, words] of [
-    [kernelMemory, 'kernel memory limit'],
-    [kernelMemoryTcp, 'kernel memory TCP limit'],
-  ] as const) {
-    if (limit <= 0) continue;
-    warnings.push(
-      `Your kernel does not support ${words} capabilities or the cgroup is not mounted. Limitation discarded.`,
-    );
-  }
+  warnings.push(...kernelMemoryWarnings({ KernelMemory, KernelMemoryTCP }));
   if (given.MemorySwappiness !== null && !host.swappiness) {
     drop(
       'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
@@ -56,4 +48,22 @@ export function dropUnsupported(
     warnings.push('Published ports are discarded when using host network mode');
   }
   return { hostConfig, warnings };
+}
+
+/** No kernel has these limits any more. */
+export function kernelMemoryWarnings({
+  KernelMemory = 0,
+  KernelMemoryTCP = 0,
+}: Pick<HostConfig, 'KernelMemory' | 'KernelMemoryTCP'>): string[] {
+  const limits = [
+    [KernelMemory, 'kernel memory limit'],
+    [KernelMemoryTCP, 'kernel memory TCP limit'],
+  ] as const;
+  return limits.flatMap(([limit, words]) =>
+    limit <= 0
+      ? []
+      : [
+          `Your kernel does not support ${words} capabilities or the cgroup is not mounted. Limitation discarded.`,
+        ],
+  );
 }
