@@ -132,7 +132,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     directory: storage.directory,
   });
 
-  const recovery = { store, lifecycle, remover, runtime, networks, storage, logger };
+  const recovery = { store, lifecycle, launcher, remover, runtime, networks, storage, logger };
   return {
     containers,
     steps: new ContainerStepRunner({ store, storage, networks, runtime, specs }, context),

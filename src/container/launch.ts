@@ -195,7 +195,7 @@ export class Launcher {
     return files;
   }
 
-  /** Brings the files of a running container in line with a network it joined or left, as it may have changed them. */
+  /** After a network was joined or left: the container may have changed its files. May be repeated. */
   async updateFiles(record: ContainerRecord, before: Connection, after: Connection): Promise<void> {
     const directory = join(this.#deps.storage.directory, record.id);
     const hosts = join(directory, 'hosts');
@@ -205,7 +205,11 @@ export class Launcher {
     for (const address of old.filter((each) => !now.includes(each)))
       text = withoutOwnAddress(text, { hostname, address });
     for (const address of now.filter((each) => !old.includes(each)))
-      text = withOwnAddress(text, { hostname, domainname, address });
+      text = withOwnAddress(withoutOwnAddress(text, { hostname, address }), {
+        hostname,
+        domainname,
+        address,
+      });
     // In place: the container sees this very file.
     await writeFile(hosts, text);
     if (before.resolver === undefined && after.resolver !== undefined)

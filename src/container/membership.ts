@@ -62,11 +62,25 @@ async function change(
     deps.store.save({ record: { ...record, endpoints }, state });
     return;
   }
+  const before = state.filesOf ?? state.connection;
   const connection = await live(state.connection);
   // Its name or health may have changed meanwhile.
   const now = deps.store.current(record.id);
-  deps.store.save({ record: { ...now.record, endpoints }, state: { ...now.state, connection } });
-  await deps.launcher.updateFiles(record, state.connection, connection);
+  const joined = {
+    record: { ...now.record, endpoints },
+    state: { ...now.state, connection, filesOf: before },
+  };
+  await mendFiles(deps.store.save(joined), deps);
+}
+
+/** Brings the files of a running container in line with the networks it has joined or left. */
+export async function mendFiles(
+  { record, state: { connection, filesOf } }: Container,
+  { store, launcher }: Pick<MembershipDeps, 'store' | 'launcher'>,
+): Promise<void> {
+  if (connection === undefined || filesOf === undefined) return;
+  await launcher.updateFiles(record, filesOf, connection);
+  store.transition(record.id, ({ filesOf: _done, ...rest }) => rest);
 }
 
 function requestOf({ record }: Container, network: string): LeaveRequest {

@@ -64,6 +64,8 @@ export interface RunState {
   /** The record names limits that the running container may not have yet. */
   readonly updating?: boolean;
   readonly connection?: Connection;
+  /** Its files may still tell of this connection, which it had before. */
+  readonly filesOf?: Connection;
   readonly health?: Health;
   /** What was asked of this run last. */
   readonly ending?: Ending;

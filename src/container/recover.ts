@@ -5,7 +5,9 @@ import type { Networks } from '../network/index.ts';
 import type { Exit, OciRuntime, RuntimeStatus } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import type { Launcher } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { mendFiles } from './membership.ts';
 import { type Container, neededVolumes, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import { startsWithDaemon } from './restart.ts';
@@ -17,6 +19,7 @@ import { applyLimits } from './update.ts';
 export interface RecoverDeps {
   readonly store: ContainerStore;
   readonly lifecycle: Lifecycle;
+  readonly launcher: Launcher;
   readonly remover: Remover;
   readonly runtime: OciRuntime;
   readonly networks: Networks;
@@ -66,6 +69,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   await runtime.recoverExecs();
   for (const { container, status } of alive) {
     await resumeUpdate(container, deps);
+    await resumeFiles(container, deps);
     deps.lifecycle.follow(adopt(container, status, store));
   }
 }
@@ -87,6 +91,17 @@ async function resumeUpdate(container: Container, deps: RecoverDeps): Promise<vo
     await applyLimits(container, deps);
   } catch (error) {
     deps.logger.error({ container: container.record.id, err: error }, 'cannot finish the update');
+  }
+}
+
+async function resumeFiles(container: Container, deps: RecoverDeps): Promise<void> {
+  try {
+    await mendFiles(container, deps);
+  } catch (error) {
+    deps.logger.error(
+      { container: container.record.id, err: error },
+      'cannot mend the files of the container',
+    );
   }
 }
 

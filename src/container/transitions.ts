@@ -113,6 +113,7 @@ export interface NewRun {
 export function started(state: RunState, run: NewRun): RunState {
   const {
     connection: _old,
+    filesOf: _older,
     health: _before,
     ending: _past,
     updating: _done,
@@ -136,7 +137,7 @@ export function started(state: RunState, run: NewRun): RunState {
 }
 
 export function exited(state: RunState, exit: Exit, restarting: boolean): RunState {
-  const { connection: _gone, ...rest } = state;
+  const { connection: _gone, filesOf: _older, ...rest } = state;
   return {
     ...rest,
     running: restarting,
@@ -152,7 +153,7 @@ export function exited(state: RunState, exit: Exit, restarting: boolean): RunSta
 
 /** A start that failed: Docker leaves the state it had, with the reason and the code a shell would give. */
 export function startFailed(state: RunState, error: { message: string; exitCode: number }): RunState {
-  const { connection: _gone, ...rest } = state;
+  const { connection: _gone, filesOf: _older, ...rest } = state;
   return {
     ...rest,
     running: false,

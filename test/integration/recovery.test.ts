@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -110,6 +111,39 @@ test('an interface that a cut-off disconnect took is there again, and the way ou
   docker('network', 'disconnect', 'second', 'joined');
   docker('rm', '-f', 'joined');
   docker('network', 'rm', 'first', 'second');
+});
+
+test('the names of a network that was joined or left are in the file of hosts, though it was cut off before', async () => {
+  docker('network', 'create', 'late');
+  const id = run('joins', '--hostname', 'web');
+  const hosts = join(engine.root, 'containers', id, 'hosts');
+  const addresses = () =>
+    show('joins', '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}').split(' ').sort();
+  const inFile = () => {
+    const lines = docker('exec', 'joins', 'cat', '/etc/hosts').split('\n');
+    return lines.filter((line) => line.endsWith('\tweb')).map((line) => line.split('\t')[0] ?? '');
+  };
+  for (const [verb, count] of [
+    ['connect', 2],
+    ['disconnect', 1],
+  ] as const) {
+    // Whoever reads the file waits until somebody writes it.
+    renameSync(hosts, `${hosts}.kept`);
+    ok('mkfifo', hosts);
+    const change = spawn('docker', ['-H', engine.host, 'network', verb, 'late', 'joins'], {
+      stdio: 'ignore',
+    });
+    await eventually(() => addresses().length === count, `no ${verb}`);
+    await crash(() => {
+      renameSync(`${hosts}.kept`, hosts);
+    });
+    if (change.exitCode === null) await once(change, 'exit');
+    assert.deepEqual(inFile().sort(), addresses(), verb);
+    await crash();
+    assert.deepEqual(inFile().sort(), addresses(), `${verb}, and a further start`);
+  }
+  docker('rm', '-f', 'joins');
+  docker('network', 'rm', 'late');
 });
 
 test('a cgroup that a cut-off start left goes, with what is in it, frozen or not', async () => {
