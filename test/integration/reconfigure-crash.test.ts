@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { after, afterEach, describe } from 'node:test';
@@ -69,6 +69,32 @@ describe('an engine killed in the middle of an update', () => {
   });
 });
 
+test('an engine that ends and stops its containers in the middle of an update leaves none running, and none half changed', async (t) => {
+  await engine.end('SIGTERM');
+  await engine.start(['--shutdown', 'stop']);
+  const marker = `marker${process.pid}`;
+  const script = `trap "sleep 0.5; exit" TERM; : ${marker}; while :; do sleep 0.1; done`;
+  const ends: string[] = [];
+  for (const [round, event] of ['kill', 'die', 'stop', 'update', 'start'].entries()) {
+    docker('run', '-d', '--name', 'app', '-e', 'A=old', 'base:1', 'sh', '-c', script);
+    inside('sh', '-c', 'echo kept > /layer');
+    await endedAt({ event, nth: 1, waitMs: 0 }, ['-e', `A=new${round}`], async () => {
+      await engine.end('SIGTERM');
+      assert.equal(isRunning(marker), false, event);
+      await engine.start(['--shutdown', 'stop']);
+    });
+    await settled();
+    ends.push(`${event}: ${show('{{.State.Status}}')}`);
+    assert.ok(show('{{json .Config.Env}}').includes(`"A=new${round}"`), event);
+    if (show('{{.State.Running}}') === 'false') docker('start', 'app');
+    assert.equal(inside('sh', '-c', 'echo $A; cat /layer'), `new${round}\nkept`, event);
+    docker('rm', '-fv', 'app');
+  }
+  t.diagnostic(ends.join(', '));
+  await engine.end('SIGTERM');
+  await engine.start();
+});
+
 function begin(): void {
   const options = ['--rm', '--name', 'app', '-v', '/data', '-e', 'A=0', '--stop-signal', 'KILL'];
   docker('run', '-d', ...options, 'base:1', 'sh', '-c', 'mkdir /data/directory; exec sleep 1000');
@@ -76,9 +102,26 @@ function begin(): void {
 }
 
 /** Updates, kills the engine a moment after an event, starts it again, and waits until it is done. */
-async function killedAt(
-  { event, nth, waitMs }: { event: string; nth: number; waitMs: number },
-  ...args: string[]
+async function killedAt(moment: Moment, ...args: string[]): Promise<void> {
+  await endedAt(moment, args, async () => {
+    await engine.end('SIGKILL');
+    await engine.start();
+  });
+  await settled();
+  assert.equal(show('{{.State.Running}}'), 'true');
+}
+
+interface Moment {
+  readonly event: string;
+  /** The how manieth of them. */
+  readonly nth: number;
+  readonly waitMs: number;
+}
+
+async function endedAt(
+  { event, nth, waitMs }: Moment,
+  args: readonly string[],
+  restart: () => Promise<void>,
 ): Promise<void> {
   const filters = ['--filter', 'container=app', '--filter', `event=${event}`];
   const events = spawn('docker', ['-H', engine.host, 'events', ...filters, '--format', '{{.Action}}']);
@@ -95,18 +138,25 @@ async function killedAt(
   const over = once(call, 'exit');
   await Promise.race([happened, over]);
   await sleep(waitMs);
-  await engine.end('SIGKILL');
+  await restart();
   events.kill();
   await over;
-  await engine.start();
-  const deadline = Date.now() + 30_000;
-  while (!isSettled() && Date.now() < deadline) await sleep(50);
+}
+
+function isRunning(marker: string): boolean {
+  return readdirSync('/proc').some((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`: ${marker};`);
+    } catch {
+      return false; // It ended while we looked.
+    }
+  });
 }
 
 /** Another update is refused while one is under way. */
-function isSettled(): boolean {
-  const { code } = engine.gantry(['update', '--dry-run', '-l', 'x=y', 'app']);
-  return code === 0 && show('{{.State.Running}}') === 'true';
+async function settled(): Promise<void> {
+  const isSettled = () => engine.gantry(['update', '--dry-run', '-l', 'x=y', 'app']).code === 0;
+  for (const deadline = Date.now() + 30_000; !isSettled(); await sleep(50)) assert.ok(Date.now() < deadline);
 }
 
 /** The steps at which later starts of the engine went on. */
