@@ -24,7 +24,8 @@ import { type Layout, openLayout, reserved } from './layout.ts';
 import { makeRoot } from './make-root.ts';
 import { mountOverlay } from './mount-overlay.ts';
 import { isolate, openView, type View, withMounted } from './private-mounts.ts';
-import { dropTorn, recover } from './recover.ts';
+import { recover } from './recover.ts';
+import { SnapshotRows } from './rows.ts';
 import { openTable, type SnapshotRow, type SnapshotTable } from './table.ts';
 import { Trash } from './trash.ts';
 
@@ -40,12 +41,11 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   readonly #layout: Layout;
   readonly #metadata: Metadata;
   readonly #table: SnapshotTable;
+  readonly #rows: SnapshotRows;
   readonly #trash: Trash;
   readonly #durability: Durability;
   readonly #boot = currentBoot();
   readonly #locks = new KeyedLock();
-  /** Directory by name of committed snapshots that a power loss may have torn, but which something stands on. */
-  readonly #torn: Map<string, string>;
   /** Root by key. */
   readonly #mounted = new Map<string, string>();
   readonly #viewed = new ViewedLayers();
@@ -59,7 +59,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     this.#table = openTable(metadata.db);
     this.#trash = new Trash(this.#layout.trash);
     this.#durability = new Durability({ root, metadata, table: this.#table, boot: this.#boot });
-    this.#torn = dropTorn(metadata, this.#table);
+    this.#rows = new SnapshotRows({ metadata, table: this.#table, layout: this.#layout, trash: this.#trash });
     if (this.#table.unsynced().length > 0) this.#durability.later();
     const mounted = recover(this.#layout, this.#table, this.#trash);
     for (const row of this.#table.all()) {
@@ -78,12 +78,12 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     if (this.#table.get(key) !== undefined) {
       throw new EngineError('conflict', `Snapshot ${JSON.stringify(key)} already exists`);
     }
-    const lowers = this.#lowers(parent);
+    const lowers = this.#rows.lowers(parent);
     const init = options.initLayer === true ? await this.#initLayers.make(parent, lowers) : undefined;
     const directory = this.#layout.create();
     try {
       this.#fillDirectory(directory, init ?? this.#topOf(lowers));
-      this.#insert({
+      this.#rows.insert({
         name: key,
         kind: 'active',
         directory,
@@ -103,10 +103,10 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     using _held = await this.#locks.acquire(key);
     const present = this.#mounted.get(key);
     if (present !== undefined) return present;
-    const row = this.#active(key);
+    const row = this.#rows.active(key);
     const layout = this.#layout;
     const target = layout.merged(row.directory);
-    const lowers = this.#lowers(row.parent ?? undefined);
+    const lowers = this.#rows.lowers(row.parent ?? undefined);
     const init =
       row.init_layer === 1 ? await this.#initLayers.make(row.parent ?? undefined, lowers) : undefined;
     const upper = { upper: layout.upper(row.directory), work: layout.work(row.directory) };
@@ -126,13 +126,13 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   async view(name: ChainId, signal?: AbortSignal): Promise<View> {
     signal?.throwIfAborted();
-    const lowers = this.#lowers(name);
+    const lowers = this.#rows.lowers(name);
     return this.#viewed.track(lowers, openView(this.#layout, { lowers }));
   }
 
   paths(key: string): SnapshotPaths {
-    const row = this.#active(key);
-    const lowers = this.#chain(row.parent ?? undefined).map((id) => this.#layout.fs(id));
+    const row = this.#rows.active(key);
+    const lowers = this.#rows.chain(row.parent ?? undefined).map((id) => this.#layout.fs(id));
     if (row.init_layer === 1) lowers.unshift(this.#initLayers.path(row.parent ?? undefined));
     return {
       ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(':') }),
@@ -144,7 +144,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   async commit(key: string, name: ChainId, options: { readonly usage?: Usage } = {}): Promise<void> {
     using _held = await this.#locks.acquire(key);
-    const row = this.#active(key);
+    const row = this.#rows.active(key);
     this.#unmount(key);
     if (this.stat(name) !== undefined) {
       this.#removeRow(row);
@@ -154,24 +154,20 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const { bytes, inodes } = options.usage ?? (await treeUsage(upper));
     renameSync(upper, this.#layout.fs(row.directory));
     this.#layout.link(row.directory);
-    this.#metadata.transact(() => {
-      this.#table.delete(key);
-      const committed = { ...row, name, kind: 'committed', init_layer: 0, bytes, inodes } as const;
-      this.#put({ ...committed, unsynced_boot: this.#boot });
-    });
-    this.#dropTorn(name);
+    const committed = { ...row, name, kind: 'committed', init_layer: 0, bytes, inodes } as const;
+    this.#rows.commit(key, { ...committed, unsynced_boot: this.#boot });
     this.#durability.later();
     rmSync(this.#layout.work(row.directory), { recursive: true, force: true });
     rmdirSync(this.#layout.merged(row.directory));
   }
 
   stat(name: ChainId): CommittedSnapshot | undefined {
-    const row = this.#table.get(name);
-    return row?.kind === 'committed' && !this.#torn.has(name) ? committed(row) : undefined;
+    const row = this.#rows.whole(name);
+    return row === undefined ? undefined : committed(row);
   }
 
   async usage(key: string): Promise<Usage> {
-    const { bytes, inodes } = await treeUsage(this.#layout.upper(this.#active(key).directory));
+    const { bytes, inodes } = await treeUsage(this.#layout.upper(this.#rows.active(key).directory));
     return { bytes, inodes };
   }
 
@@ -189,7 +185,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   }
 
   async changes(key: string, signal?: AbortSignal): Promise<FilesystemChange[]> {
-    const row = this.#active(key);
+    const row = this.#rows.active(key);
     await using lower = await this.lowerView(key);
     return await listChanges(this.#layout.upper(row.directory), lower?.root, signal);
   }
@@ -217,9 +213,9 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   /** What an active snapshot stands on, read-only, init layer included; `undefined` if it stands on nothing. */
   async lowerView(key: string): Promise<View | undefined> {
-    const row = this.#active(key);
+    const row = this.#rows.active(key);
     const parent = row.parent ?? undefined;
-    const lowers = this.#lowers(parent);
+    const lowers = this.#rows.lowers(parent);
     if (row.init_layer === 1) {
       const init = await this.#initLayers.make(parent, lowers);
       return this.#viewed.track(lowers, openView(this.#layout, { lowers, init }));
@@ -237,7 +233,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   /** Gives a tree's root directory the mode and owner of the layer it is going to stand on. */
   resemble(tree: LayerTree, parent: ChainId): void {
-    makeRoot(tree.root, this.#topOf(this.#lowers(parent)));
+    makeRoot(tree.root, this.#topOf(this.#rows.lowers(parent)));
   }
 
   /** Runs `change` in the tree mounted writable on top of `parent`, so that the kernel copies up what it touches. */
@@ -247,7 +243,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     change: (root: string) => Promise<void>,
   ): Promise<void> {
     const upper = { upper: tree.root, work: this.#layout.work(tree.id) };
-    await withMounted(this.#layout, { lowers: this.#lowers(parent), upper }, change);
+    await withMounted(this.#layout, { lowers: this.#rows.lowers(parent), upper }, change);
   }
 
   async commitTree(tree: LayerTree, snapshot: CommittedSnapshot): Promise<void> {
@@ -258,7 +254,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
       return;
     }
     this.#layout.link(tree.id);
-    this.#insert({
+    this.#rows.insert({
       name,
       kind: 'committed',
       directory: tree.id,
@@ -267,24 +263,21 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
       ...usage,
       unsynced_boot: this.#boot,
     });
-    this.#dropTorn(name);
     this.#durability.later();
   }
 
   /** The tree of a committed layer, and what it stands on. `notFound` if it is not there. */
   layerTree(name: ChainId): { readonly root: string; readonly parent: ChainId | undefined } {
-    const row = this.#table.get(name);
-    if (row?.kind !== 'committed') throw new EngineError('notFound', `No such snapshot: ${name}`);
+    const row = this.#rows.committed(name);
     return { root: this.#layout.fs(row.directory), parent: row.parent ?? undefined };
   }
 
   /** Puts a new tree in the place of a committed layer's. `conflict` while something stands on the old one. */
   async replaceTree(tree: LayerTree, name: ChainId, usage: Usage): Promise<void> {
     using _held = await this.#locks.acquire(name);
-    const row = this.#table.get(name);
-    if (row?.kind !== 'committed') throw new EngineError('notFound', `No such snapshot: ${name}`);
+    const row = this.#rows.committed(name);
     const mounted = [...this.#mounted.keys()].find((key) =>
-      this.#chain(this.#table.get(key)?.parent ?? undefined).includes(row.directory),
+      this.#rows.chain(this.#table.get(key)?.parent ?? undefined).includes(row.directory),
     );
     if (mounted !== undefined || this.#viewed.has(row.directory)) {
       const who = mounted === undefined ? 'an operation' : `container ${mounted.slice(0, 12)}`;
@@ -320,33 +313,6 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     this.#ownMount = false;
   }
 
-  #active(key: string): SnapshotRow {
-    const row = this.#table.get(key);
-    if (row?.kind !== 'active') throw new EngineError('notFound', `No such snapshot: ${key}`);
-    return row;
-  }
-
-  /** Directories of `name` and what is below it, top first, all of them whole. */
-  #lowers(name: ChainId | undefined): string[] {
-    const directories = this.#chain(name);
-    for (const [torn, directory] of this.#torn) {
-      if (directories.includes(directory)) {
-        throw new EngineError(
-          'internal',
-          `layer ${torn} was lost when the machine lost power: load or build its image again`,
-        );
-      }
-    }
-    return directories;
-  }
-
-  #chain(name: ChainId | undefined): string[] {
-    if (name === undefined) return [];
-    const directories = this.#table.chain(name);
-    if (directories.length === 0) throw new EngineError('notFound', `No such snapshot: ${name}`);
-    return directories;
-  }
-
   #topOf(lowers: readonly string[]): string | undefined {
     return lowers[0] === undefined ? undefined : this.#layout.fs(lowers[0]);
   }
@@ -356,7 +322,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const layout = this.#layout;
     const parts = [layout.upper(directory), layout.work(directory), layout.merged(directory)];
     if (parts.every((path) => existsSync(path))) return;
-    const below = parent === null ? undefined : this.#topOf(this.#chain(parent));
+    const below = parent === null ? undefined : this.#topOf(this.#rows.chain(parent));
     this.#fillDirectory(directory, below !== undefined && existsSync(below) ? below : undefined);
   }
 
@@ -368,37 +334,6 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     mkdirSync(layout.merged(directory), { recursive: true, mode: 0o700 });
   }
 
-  /** Inserts a row, or gives a torn snapshot its new tree. Only inside a transaction; then `#dropTorn`. */
-  #put(row: SnapshotRow): void {
-    if (this.#torn.has(row.name)) this.#table.replace(row);
-    else this.#table.insert(row);
-  }
-
-  #dropTorn(name: string): void {
-    const directory = this.#torn.get(name);
-    if (directory === undefined) return;
-    this.#torn.delete(name);
-    unlinkSync(join(this.#layout.links, directory));
-    this.#trash.discard(this.#layout.directory(directory));
-  }
-
-  #insert(row: SnapshotRow): void {
-    try {
-      // Whatever is going to use it writes a row of its own, which makes this one durable.
-      this.#metadata.transact(
-        () => {
-          this.#put(row);
-        },
-        { durable: false },
-      );
-    } catch (error) {
-      if (row.parent !== null && this.#table.get(row.parent) === undefined) {
-        throw new EngineError('notFound', `No such snapshot: ${row.parent}`, { cause: error });
-      }
-      throw error;
-    }
-  }
-
   #unmount(key: string): void {
     const target = this.#mounted.get(key);
     if (target === undefined) return;
@@ -407,14 +342,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   }
 
   #removeRow(row: SnapshotRow, check?: () => void): void {
-    // An active tree whose row came back after a power cut has no owner any more, and goes again.
-    this.#metadata.transact(
-      () => {
-        check?.();
-        this.#table.delete(row.name);
-      },
-      { durable: row.kind === 'committed' },
-    );
+    this.#rows.delete(row, check);
     if (row.kind === 'committed') {
       unlinkSync(join(this.#layout.links, row.directory));
       this.#trash.discard(this.#initLayers.directory(row.name as ChainId));
