@@ -1,9 +1,9 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoreCheckMessage, StoreProblem } from '../api/index.ts';
 import type { ContainerStore } from '../container/index.ts';
-import { EngineError, hasErrno } from '../errors/index.ts';
+import { EngineError } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
+import { namesIn } from '../lib/missing-files.ts';
 import type { Metadata } from '../metadata/index.ts';
 import type { Volumes } from '../volume/index.ts';
 
@@ -85,24 +85,15 @@ function* databaseProblems({ db }: Metadata): Generator<StoreProblem, void, unde
 /** Containers and volumes whose directory is gone. A start of the engine makes it again. */
 async function* directoryProblems(parts: StoreCheckParts): AsyncGenerator<StoreProblem, void, undefined> {
   const restart = 'it is made again, empty, when the engine starts';
-  const containers = await namesIn(join(parts.root, 'containers'));
+  const containers = new Set(await namesIn(join(parts.root, 'containers')));
   for (const { record } of parts.store.all()) {
     if (containers.has(record.id) || parts.store.get(record.id) === undefined) continue;
     const problem = { Object: 'container', ID: record.id, Problem: 'has lost its directory' } as const;
     yield { ...problem, Mended: false, Note: restart };
   }
-  const volumes = await namesIn(join(parts.root, 'volumes'));
+  const volumes = new Set(await namesIn(join(parts.root, 'volumes')));
   for (const { Name } of parts.volumes.list(noFilters).Volumes) {
     if (volumes.has(Name)) continue;
     yield { Object: 'volume', ID: Name, Problem: 'has lost its directory', Mended: false, Note: restart };
-  }
-}
-
-async function namesIn(directory: string): Promise<Set<string>> {
-  try {
-    return new Set(await readdir(directory));
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return new Set();
-    throw error;
   }
 }

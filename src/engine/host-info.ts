@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostFacts } from '../container/index.ts';
-import { hasErrno } from '../errors/index.ts';
+import { readOptional } from '../lib/missing-files.ts';
 
 /** What `docker info` shows of the host beyond the facts that containers are made with. */
 export interface HostInfo {
@@ -28,7 +28,7 @@ const filesystemNames: Readonly<Record<number, string>> = {
 
 export async function readHostInfo(host: HostFacts, root: string): Promise<HostInfo> {
   const unified = host.cgroupPaths['unified'];
-  const [release, filesystem, controllers, forwarding, files] = await Promise.all([
+  const [release = '', filesystem, controllers = '', forwarding = '', files] = await Promise.all([
     readOptional('/etc/os-release'),
     statfs(root),
     host.cgroupVersion === 2 && unified !== undefined
@@ -51,13 +51,4 @@ export async function readHostInfo(host: HostFacts, root: string): Promise<HostI
 function releaseField(text: string, name: string): string {
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${name}=`));
   return line?.slice(name.length + 1).replace(/^"(.*)"$/, '$1') ?? '';
-}
-
-async function readOptional(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return '';
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import { EngineError, hasErrno } from '../errors/index.ts';
+import { EngineError } from '../errors/index.ts';
+import { ignoreClosed } from './ignore-closed.ts';
 import { failure } from './process.ts';
 import { sendSignal } from './send-signal.ts';
 import { spawnFast } from './spawn-fast.ts';
@@ -45,7 +46,7 @@ export async function run(
   };
   options.signal?.addEventListener('abort', kill, { once: true });
   try {
-    stdin?.on('error', ignoreEpipe);
+    stdin?.on('error', ignoreClosed);
     if (options.input !== undefined) stdin?.end(options.input);
     const limit = options.maxBytes ?? 16 << 20;
     const [exitCode, output, errors] = await Promise.all([
@@ -79,9 +80,4 @@ async function collect(program: string, stream: Readable | undefined, limit: num
     chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function ignoreEpipe(error: Error): void {
-  // The program ended without reading all its input; its exit code tells why.
-  if (!hasErrno(error, 'EPIPE')) throw error;
 }

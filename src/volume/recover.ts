@@ -1,6 +1,7 @@
-import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
+import { exists, namesIn } from '../lib/missing-files.ts';
 
 /** Directories of volumes whose removal has begun, by name; no volume's name begins with a dot. */
 export function graveyardOf(root: string): string {
@@ -54,24 +55,5 @@ async function removeEmpty(path: string): Promise<void> {
   } catch (error) {
     const kept = ['ENOENT', 'ENOTEMPTY', 'ENOTDIR'].some((code) => hasErrno(error, code));
     if (!kept) throw error;
-  }
-}
-
-async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return [];
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false;
-    throw error;
   }
 }

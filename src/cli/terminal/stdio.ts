@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { StdioChunk, StdioConnection } from '../../client/index.ts';
-import { hasErrno } from '../../errors/index.ts';
+import { ignoreClosed } from '../../lib/ignore-closed.ts';
 import type { Context } from '../command.ts';
 import { createDetachFilter, parseDetachKeys } from './detach-keys.ts';
 
@@ -95,9 +95,4 @@ function sendInput(
     // A pipe that never ends would keep this command alive.
     stdin.destroy();
   };
-}
-
-function ignoreClosed(error: Error): void {
-  // The process ended without reading all its input; its exit code tells the rest.
-  if (!hasErrno(error, 'EPIPE') && !hasErrno(error, 'ECONNRESET')) throw error;
 }

@@ -16,6 +16,7 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
+import { exists } from '../../lib/missing-files.ts';
 import { replaceFile, syncDirectory } from '../../lib/replace-file.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { type Digest, digestOf, hexOf, type Index, isDigest } from '../../oci/index.ts';
@@ -236,15 +237,5 @@ async function stop(writable: BlobWritable): Promise<void> {
     const closed = new Promise((resolve) => writable.once('close', resolve));
     writable.destroy();
     await closed;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false;
-    throw error;
   }
 }

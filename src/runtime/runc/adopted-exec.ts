@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
+import { readOptional } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
 import { type FastChild, spawnFast } from '../../lib/spawn-fast.ts';
@@ -8,7 +9,6 @@ import type { Exit } from '../oci-runtime.ts';
 import type { RuntimeHost } from './host.ts';
 import { monitorFiles } from './layout.ts';
 import { PipeAttachment } from './pipe-attachment.ts';
-import { readOptional } from './state.ts';
 
 export interface AdoptedTarget {
   /** The container. */

@@ -1,7 +1,8 @@
 import { readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
-import { type ContainerState, readOptional } from './state.ts';
+import { readOptional } from '../../lib/missing-files.ts';
+import type { ContainerState } from './state.ts';
 
 /** Every process in the container, nested cgroups included. */
 export async function processesOf(state: ContainerState): Promise<number[]> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
+import { exists, namesIn, readOptional } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { killGroupOf } from '../../lib/run.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
@@ -14,7 +15,7 @@ import { isMonitorOf, killMonitor, monitorPid, readExit, writeExit } from './exi
 import { notRunning, type RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { type Monitor, startMonitor } from './monitor.ts';
-import { exists, namesIn, readOptional, removeTree } from './state.ts';
+import { removeTree } from './state.ts';
 import type { Size, Terminals } from './terminals.ts';
 
 export interface StartedExec {

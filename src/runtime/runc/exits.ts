@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { type ProcessWatch, watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
+import { exists, readOptional } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import type { Exit } from '../oci-runtime.ts';
 import { monitorFiles } from './layout.ts';
-import { exists, readOptional } from './state.ts';
 
 /** The exit that a monitor recorded in its directory, `undefined` before it did. */
 export async function readExit(directory: string): Promise<Exit | undefined> {

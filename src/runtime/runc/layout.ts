@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readOptional } from './state.ts';
+import { readOptional } from '../../lib/missing-files.ts';
 
 /** The names of everything the runtime keeps below its directory, which is on a tmpfs. */
 export interface Layout {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import { EngineError, hasErrno } from '../../errors/index.ts';
+import { EngineError } from '../../errors/index.ts';
+import { ignoreClosed } from '../../lib/ignore-closed.ts';
 import { spawnFast } from '../../lib/spawn-fast.ts';
 
 /** What conmon says on its sync pipe, one JSON object a line. [conmon src/parent_pipe_fd.c] */
@@ -58,7 +59,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
   const failure = failureOf([stdout, stderr], child.exited);
   const reports = new Lines(sync);
   const attachable = ready === undefined ? undefined : new Lines(ready);
-  release?.on('error', ignoreEpipe);
+  release?.on('error', ignoreClosed);
   // conmon reads this pipe twice: before it does anything, and before it runs the command (end of file will do).
   release?.write('\n');
   return {
@@ -134,9 +135,4 @@ class Lines {
       this.#waiting.shift()?.(this.#lines.shift());
     }
   }
-}
-
-function ignoreEpipe(error: Error): void {
-  // The monitor ended; its report, or the lack of one, says why.
-  if (!hasErrno(error, 'EPIPE') && !hasErrno(error, 'ECONNRESET')) throw error;
 }

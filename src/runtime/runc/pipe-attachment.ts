@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
-import { hasErrno } from '../../errors/index.ts';
+import { ignoreClosed } from '../../lib/ignore-closed.ts';
 import type { Attachment } from '../oci-runtime.ts';
 import { discard } from './discard.ts';
 import { type OutputChunk, OutputQueue } from './output-queue.ts';
@@ -82,9 +82,7 @@ export class PipeAttachment implements Attachment {
 
 /** What a process that ended or closed its stdin did not read is nobody's error: it is dropped. */
 function inputTo(pipe: Socket): Writable {
-  pipe.on('error', (error) => {
-    if (!hasErrno(error, 'EPIPE')) throw error;
-  });
+  pipe.on('error', ignoreClosed);
   return new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       if (pipe.destroyed) done();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
+import { exists, namesIn } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
 import type {
@@ -25,15 +26,7 @@ import { LogReopenings } from './log-reopenings.ts';
 import { startMonitor } from './monitor.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
-import {
-  type ContainerState,
-  exists,
-  isAlive,
-  namesIn,
-  readContainerState,
-  removeTree,
-  statusOf,
-} from './state.ts';
+import { type ContainerState, isAlive, readContainerState, removeTree, statusOf } from './state.ts';
 import { type Size, Terminals } from './terminals.ts';
 
 export interface RuncRuntimeOptions {

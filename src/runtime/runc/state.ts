@@ -1,6 +1,6 @@
-import { access, readdir, readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasErrno } from '../../errors/index.ts';
+import { exists, readOptional } from '../../lib/missing-files.ts';
 import type { RuntimeStatus } from '../oci-runtime.ts';
 
 /** The part of the runtime's own state file we use. Reading it takes 0.1 ms where `runc state` takes 10. */
@@ -78,34 +78,4 @@ export async function isFrozen(state: ContainerState): Promise<boolean> {
 /** Also when a monitor, on its way out, still writes into it. */
 export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 4, retryDelay: 25 });
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
-
-/** What is in a directory, nothing if it is not there. */
-export async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
-/** The file's text, `undefined` if it is not there (or its process ended while it was read). */
-export async function readOptional(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH') || hasErrno(error, 'ENODEV')) return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrno } from '../../../../errors/index.ts';
 import { syncDirectory } from '../../../../lib/replace-file.ts';
@@ -68,11 +68,6 @@ export async function removeFile(path: string): Promise<boolean> {
 /** The file's times, size and links; undefined if it is missing. */
 export async function statFile(path: string) {
   return orMissing(stat(path));
-}
-
-/** Names in a directory; none if it is missing. */
-export async function namesIn(path: string): Promise<string[]> {
-  return (await orMissing(readdir(path))) ?? [];
 }
 
 /** Names in a directory that may be huge, in no order. */

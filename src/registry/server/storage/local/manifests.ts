@@ -1,8 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../../../lib/missing-files.ts';
 import { algorithmOf, type ContentDigest, encodedOf, isContentDigest } from '../../content-digest.ts';
 import type { ContentInfo, DeleteCondition, ManifestStorage, NewManifest, Quota } from '../storage.ts';
-import { namesIn, orMissing, placeFile, writeTemporary } from './durable.ts';
+import { orMissing, placeFile, writeTemporary } from './durable.ts';
 import type { Paths } from './paths.ts';
 import type { ContentShelf, Quotas } from './shelf.ts';
 

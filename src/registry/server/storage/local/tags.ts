@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../../../lib/missing-files.ts';
 import { type ContentDigest, isContentDigest } from '../../content-digest.ts';
 import type { DeleteCondition, Tag, TagStorage } from '../storage.ts';
-import { namesIn, orMissing, placeFile, removeFile, statFile } from './durable.ts';
+import { orMissing, placeFile, removeFile, statFile } from './durable.ts';
 import type { FileLocks } from './file-locks.ts';
 import type { Paths } from './paths.ts';
 import { guardLock } from './shelf.ts';

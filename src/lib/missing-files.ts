@@ -1,0 +1,34 @@
+import { access, readdir, readFile } from 'node:fs/promises';
+import { hasErrno } from '../errors/index.ts';
+
+/** Files and directories that may not be there. */
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** What is in a directory, nothing if it is not there. */
+export async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return [];
+    throw error;
+  }
+}
+
+/** The file's text, `undefined` if it is not there (or its process ended while it was read). */
+export async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH') || hasErrno(error, 'ENODEV')) return undefined;
+    throw error;
+  }
+}
