@@ -1,23 +1,14 @@
 import { EngineError } from '../../errors/index.ts';
+import { parseBytes } from '../../lib/bytes.ts';
 import { parseDuration } from '../../lib/duration.ts';
 
 function invalid(message: string): EngineError {
   return new EngineError('invalidArgument', message);
 }
 
-const exponentOf: Readonly<Record<string, number>> = { '': 0, b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
-
-/** Bytes of `512m`, `1.5g`, `64k`, `100`: powers of 1024, as go-units' RAMInBytes. Throws `invalid size: 'x'`. */
+/** Bytes of `512m`, `1.5g`, `64k`, `100`: powers of 1024. */
 export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?([kKmMgGtTpP])?(?:i?[bB])?$/.exec(text);
-  const exponent = exponentOf[(match?.[2] ?? '').toLowerCase()];
-  if (match === null || exponent === undefined) {
-    const suffix = /^\d+(?:\.\d+)? ?([a-z]+)$/i.exec(text)?.[1];
-    throw invalid(
-      suffix === undefined ? `invalid size: '${text}'` : `invalid suffix: '${suffix.toLowerCase()}'`,
-    );
-  }
-  return Math.floor(Number(match[1]) * 1024 ** exponent);
+  return parseBytes(text, 1024);
 }
 
 /** Like `parseSize`, and -1 for unlimited. */

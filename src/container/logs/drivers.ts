@@ -1,10 +1,11 @@
+import { parseBytes } from '../../lib/bytes.ts';
 import type { LogLimits } from '../../runtime/index.ts';
 import type { ContainerRecord } from '../record.ts';
 import { logAttributes, logTag } from './attributes.ts';
 import { parseFluentdOptions } from './forward/fluentd-options.ts';
 import type { LogSink } from './forward/sink.ts';
 import { assertSyslogStart, parseSyslogOptions } from './forward/syslog-options.ts';
-import { parseBoolean, parseInteger, parseSize } from './values.ts';
+import { parseBoolean, parseInteger } from './values.ts';
 
 export type LogOptions = Readonly<Record<string, string>>;
 
@@ -119,7 +120,7 @@ export function logDriver(name: string): LogDriver | undefined {
 /** A size is 100 MB in 5 files unless one of them is given: then it is Docker's, without end and one file. */
 function jsonFileLimits(options: LogOptions): LogLimits | undefined {
   const { 'max-size': size, 'max-file': files, compress } = options;
-  const maxBytes = size === undefined || size === '-1' ? undefined : parseSize(size, 1000);
+  const maxBytes = size === undefined || size === '-1' ? undefined : parseBytes(size, 1000);
   if (maxBytes !== undefined && maxBytes <= 0) throw new Error('max-size must be a positive number');
   const maxFiles = files === undefined ? undefined : parseInteger(files);
   if (maxFiles !== undefined && maxFiles < 1) throw new Error('max-file cannot be less than 1');
@@ -146,7 +147,7 @@ function cacheLimits(options: LogOptions): LogLimits {
 
 function localFileLimits(options: LogOptions): LogLimits {
   const { 'max-size': size, 'max-file': files, compress } = options;
-  const maxBytes = named('invalid value for max-size', size, (text) => parseSize(text, 1000));
+  const maxBytes = named('invalid value for max-size', size, (text) => parseBytes(text, 1000));
   const maxFiles = named('invalid value for max-file', files, parseInteger);
   const compresses =
     compress === undefined

@@ -1,10 +1,11 @@
 import type { HostConfig } from '../../api/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
+import { parseBytes } from '../../lib/bytes.ts';
 import type { LogLimits } from '../../runtime/index.ts';
 import type { ContainerRecord } from '../record.ts';
 import { logAttributes, logTag } from './attributes.ts';
 import { logDriver } from './drivers.ts';
-import { parseBoolean, parseSize } from './values.ts';
+import { parseBoolean } from './values.ts';
 
 type LogConfig = HostConfig['LogConfig'];
 
@@ -40,7 +41,7 @@ function faultOf(type: string, config: LogConfig['Config']): string | undefined 
   if (buffer !== undefined) {
     if (mode !== 'non-blocking')
       return "logger: max-buffer-size option is only supported with 'mode=non-blocking'";
-    const wrong = errorOf(() => parseSize(buffer, 1024));
+    const wrong = errorOf(() => parseBytes(buffer, 1024));
     if (wrong !== undefined) return `error parsing option max-buffer-size: ${wrong}`;
   }
   if (uncached !== '' && errorOf(() => parseBoolean(uncached)) !== undefined) {

@@ -1,7 +1,8 @@
+import { parseBytes } from '../../../lib/bytes.ts';
 import { parseDuration } from '../../../lib/duration.ts';
 import { hostAndPort, parseGoUrl } from '../../../lib/go-url.ts';
 import type { LogOptions } from '../drivers.ts';
-import { parseBoolean, parseSize } from '../values.ts';
+import { parseBoolean } from '../values.ts';
 
 export type FluentdAddress =
   | { readonly kind: 'tcp' | 'tls'; readonly host: string; readonly port: number }
@@ -23,7 +24,7 @@ export function parseFluentdOptions(options: LogOptions): FluentdOptions {
   const found = worded(() => parseAddress(address), `invalid fluentd-address (${address})`);
   const given = (name: string) => options[`fluentd-${name}`] || undefined;
   const flag = (name: string) => parseBoolean(given(name) ?? 'false');
-  parseSize(given('buffer-limit') ?? '0', 1024);
+  parseBytes(given('buffer-limit') ?? '0', 1024);
   parseDuration(given('retry-wait') ?? '0');
   const retries = given('max-retries') ?? '0';
   if (!/^\d+$/.test(retries)) {
