@@ -4,34 +4,55 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { ContainerInspect, ContainerSummary } from '../../src/api/index.ts';
 import { type EngineConfig, engineConfig } from '../../src/config/index.ts';
+import { callEngine, getJson } from '../support/engine-call.ts';
 import { readDisk, readKernel } from '../support/engine-state.ts';
 import { addressesOf, publishedPorts } from '../support/network-kernel.ts';
-import type { Known, Tracked, World } from './crash-world.ts';
+import type { Known, Told, Tracked } from './crash-told.ts';
 
 const poolSize = 8;
 const nothing = { strays: [], problems: [], temporary: [], leases: 0 };
 
-/** Compares what the world was told, `ps`, the rows, the kernel and the disk; then takes what it sees for known. */
-export async function checkNow(world: World, root: string, when: string): Promise<void> {
-  const config = engineConfig({ root });
-  const listed = await world.json<ContainerSummary[]>('/containers/json?all=1');
-  const inspected: ContainerInspect[] = [];
-  for (const { Id } of listed) inspected.push(await world.json<ContainerInspect>(`/containers/${Id}/json`));
-  const byId = new Map(inspected.map((one) => [one.Id, one]));
-  checkAcknowledged(world, byId, when);
-  checkRows(config, listed, when);
-  checkKernel(config, inspected, when);
-  await checkNetworks(world, config, when);
-  checkDisk(config, new Set(byId.keys()), when);
-  await checkVolumes(world, config, when);
-  for (const name of world.images) await world.json(`/images/${name}/json`);
-  adopt(world, inspected);
+export interface Checked {
+  readonly told: Told;
+  readonly host: string;
+  readonly root: string;
+  /** What ended the engine. After a power cut no container runs on. */
+  readonly after: 'kill' | 'power cut';
+  /** Begins the message of what fails. */
+  readonly when: string;
 }
 
-function checkAcknowledged(world: World, now: ReadonlyMap<string, ContainerInspect>, when: string): void {
-  for (const id of world.removed) assert.ok(!now.has(id), `${when}: ${id} is back`);
-  for (const { id, known, asked } of world.containers.values()) {
-    const states = new Set([known.state, ...(asked?.states ?? [])].flatMap((s) => afterStart(s, known)));
+/** Compares what a client was told, `ps`, the rows, the kernel and the disk. Returns the containers as they are. */
+export async function checkNow({ told, host, root, after, when }: Checked): Promise<Tracked[]> {
+  const config = engineConfig({ root });
+  const get = <T>(path: string) => getJson<T>(host, path);
+  const listed = await get<ContainerSummary[]>('/containers/json?all=1');
+  const inspected: ContainerInspect[] = [];
+  for (const { Id } of listed) inspected.push(await get(`/containers/${Id}/json`));
+  const byId = new Map(inspected.map((one) => [one.Id, one]));
+  checkAcknowledged(told, byId, after, when);
+  checkRows(config, listed, when);
+  checkKernel(config, inspected, when);
+  await checkNetworks(told, get, config, when);
+  checkDisk(config, new Set(byId.keys()), when);
+  await checkVolumes(told, get, config, when);
+  await checkImages(told, host, when);
+  return inspected.map(trackedOf);
+}
+
+type Get = <T>(path: string) => Promise<T>;
+
+function checkAcknowledged(
+  told: Told,
+  now: ReadonlyMap<string, ContainerInspect>,
+  after: Checked['after'],
+  when: string,
+): void {
+  for (const id of told.removed) assert.ok(!now.has(id), `${when}: ${id} is back`);
+  for (const { id, known, asked } of told.containers.values()) {
+    const states = new Set(
+      [known.state, ...(asked?.states ?? [])].flatMap((s) => afterStart(s, known, after)),
+    );
     const seen = now.get(id);
     const what = `${when}: ${known.name} ${id.slice(0, 12)} (${JSON.stringify({ known, asked })})`;
     if (seen === undefined) {
@@ -40,6 +61,9 @@ function checkAcknowledged(world: World, now: ReadonlyMap<string, ContainerInspe
     }
     const is = knownOf(seen);
     assert.ok(states.has(is.state), `${what} is ${seen.State.Status}`);
+    if (asked === undefined && known.exitCode !== undefined && is.exitCode !== undefined) {
+      assert.equal(is.exitCode, known.exitCode, `${what} ended with ${is.exitCode}`);
+    }
     assert.ok([known.name, asked?.name].includes(is.name), `${what} is called ${is.name}`);
     assert.ok([known.memory, asked?.memory].includes(is.memory), `${what} may have ${is.memory} bytes`);
     const networks = [known.networks, asked?.networks].map(String);
@@ -47,7 +71,7 @@ function checkAcknowledged(world: World, now: ReadonlyMap<string, ContainerInspe
   }
   for (const [id, seen] of now) {
     const name = knownOf(seen).name;
-    assert.ok(world.containers.has(id) || world.askedNames.has(name), `${when}: nobody made ${name}`);
+    assert.ok(told.containers.has(id) || told.askedNames.has(name), `${when}: nobody made ${name}`);
   }
 }
 
@@ -55,7 +79,12 @@ function checkAcknowledged(world: World, now: ReadonlyMap<string, ContainerInspe
 function afterStart(
   state: Known['state'] | 'gone',
   { policy, autoRemove }: Known,
+  after: Checked['after'],
 ): (Known['state'] | 'gone')[] {
+  if (after === 'power cut' && (state === 'running' || state === 'paused')) {
+    if (autoRemove) return ['gone'];
+    return [policy === '' ? 'stopped' : 'running'];
+  }
   if ((state === 'stopped' || state === 'created') && autoRemove) return ['gone'];
   if (state === 'stopped' && policy === 'always') return ['running'];
   return [state];
@@ -74,6 +103,7 @@ function knownOf({ Name, State, HostConfig, NetworkSettings }: ContainerInspect)
   return {
     name: Name.slice(1),
     state,
+    exitCode: state === 'stopped' ? State.ExitCode : undefined,
     memory: HostConfig.Memory,
     networks: Object.keys(NetworkSettings.Networks).sort(),
     policy: HostConfig.RestartPolicy.Name.replace(/^no$/, ''),
@@ -166,10 +196,11 @@ function memoryLimit({ memory, unified }: ReturnType<typeof cgroupsOf>): number 
   return Number(readFileSync(join(memory, unified ? 'memory.max' : 'memory.limit_in_bytes'), 'utf8'));
 }
 
-async function checkNetworks(world: World, config: EngineConfig, when: string): Promise<void> {
-  const networks = await world.json<{ Name: string; Driver: string }[]>('/networks');
+async function checkNetworks(told: Told, get: Get, config: EngineConfig, when: string): Promise<void> {
+  const networks = await get<{ Name: string; Driver: string }[]>('/networks');
   const names = new Set(networks.map(({ Name }) => Name));
-  assert.deepEqual(lost(world.networks, names), [], `${when}: networks lost`);
+  assert.deepEqual(lost(told.networks, names), [], `${when}: networks lost`);
+  assert.equal(lost(names, told.removedNetworks).length, names.size, `${when}: removed networks are back`);
   const bridges = networks.filter(({ Driver }) => Driver === 'bridge');
   assert.equal(readKernel(config).bridges.length, bridges.length, `${when}: bridges`);
 }
@@ -188,15 +219,15 @@ function checkDisk(config: EngineConfig, ids: ReadonlySet<string>, when: string)
   assert.deepEqual({ strays, problems, temporary, leases }, nothing, when);
 }
 
-async function checkVolumes(world: World, { root }: EngineConfig, when: string): Promise<void> {
+async function checkVolumes(told: Told, get: Get, { root }: EngineConfig, when: string): Promise<void> {
   const list = async (filters: object) => {
     const query = encodeURIComponent(JSON.stringify(filters));
-    const { Volumes } = await world.json<{ Volumes: { Name: string }[] }>(`/volumes?filters=${query}`);
+    const { Volumes } = await get<{ Volumes: { Name: string }[] }>(`/volumes?filters=${query}`);
     return Volumes.map(({ Name }) => Name).sort();
   };
   const names = new Set(await list({}));
-  assert.deepEqual(lost(world.volumes, names), [], `${when}: volumes lost`);
-  assert.deepEqual(lost(names, world.removedVolumes).length, names.size, `${when}: removed volumes are back`);
+  assert.deepEqual(lost(told.volumes, names), [], `${when}: volumes lost`);
+  assert.equal(lost(names, told.removedVolumes).length, names.size, `${when}: removed volumes are back`);
   const present = namesIn(join(root, 'volumes')).filter((name) => !name.startsWith('.'));
   assert.deepEqual(present.sort(), [...names].sort(), `${when}: directories of volumes`);
   for (const name of names) assert.ok(existsSync(join(root, 'volumes', name, '_data')), `${when}: ${name}`);
@@ -204,15 +235,17 @@ async function checkVolumes(world: World, { root }: EngineConfig, when: string):
   assert.deepEqual(await list(unused), [], `${when}: anonymous volumes that nobody uses`);
 }
 
-/** What was done but not acknowledged counts from now on. */
-function adopt(world: World, inspected: readonly ContainerInspect[]): void {
-  world.containers.clear();
-  world.askedNames.clear();
-  for (const one of inspected) {
-    const tracked: Tracked = { id: one.Id, known: knownOf(one), asked: undefined, busy: false };
-    if (one.State.Pid > 0) tracked.pid = one.State.Pid;
-    world.containers.set(one.Id, tracked);
-  }
+async function checkImages(told: Told, host: string, when: string): Promise<void> {
+  const statusOf = async (name: string) =>
+    (await callEngine(host, { method: 'GET', path: `/images/${name}/json` })).status;
+  for (const name of told.images.keys()) assert.equal(await statusOf(name), 200, `${when}: ${name} is lost`);
+  for (const name of told.removedImages) assert.equal(await statusOf(name), 404, `${when}: ${name} is back`);
+}
+
+function trackedOf(one: ContainerInspect): Tracked {
+  const tracked: Tracked = { id: one.Id, known: knownOf(one), asked: undefined, busy: false };
+  if (one.State.Pid > 0) tracked.pid = one.State.Pid;
+  return tracked;
 }
 
 function lost(wanted: Iterable<string>, there: ReadonlySet<string>): string[] {

@@ -1,35 +1,7 @@
 import assert from 'node:assert/strict';
-import { type Answer, callEngine, Gone } from '../support/engine-call.ts';
-
-/** What a client knows of a container that it was told of. */
-export interface Known {
-  readonly name: string;
-  readonly state: 'created' | 'running' | 'paused' | 'stopped';
-  readonly memory: number;
-  /** Names, in order. */
-  readonly networks: readonly string[];
-  /** Empty when it is never started again. */
-  readonly policy: string;
-  readonly autoRemove: boolean;
-}
-
-/** What was asked of it and not answered: each field may have the old value or one of these. */
-export interface Asked {
-  readonly states?: readonly (Known['state'] | 'gone')[];
-  readonly name?: string;
-  readonly memory?: number;
-  readonly networks?: readonly string[];
-}
-
-export interface Tracked {
-  readonly id: string;
-  /** Its first process, if nothing was asked of it since it was looked at. */
-  pid?: number;
-  known: Known;
-  asked: Asked | undefined;
-  /** Somebody works on it. */
-  busy: boolean;
-}
+import type { ContainerInspect } from '../../src/api/index.ts';
+import { type Answer, callEngine, Gone, getJson } from '../support/engine-call.ts';
+import { type Known, Told, type Tracked } from './crash-told.ts';
 
 export interface WorldOptions {
   readonly host: string;
@@ -38,26 +10,23 @@ export interface WorldOptions {
   readonly networks: readonly string[];
   readonly archives: readonly Buffer[];
   readonly context: Buffer;
+  /** Kills a process of the machine; without it no container dies of itself. */
+  readonly kill?: (pid: number) => void;
+  /** Called when something that changes the engine was answered. */
+  readonly onAnswer?: () => void;
 }
 
 const mostContainers = 18;
 
 /** A user of a daemon, who remembers what the daemon acknowledged. */
-export class World {
-  readonly containers = new Map<string, Tracked>();
-  readonly removed = new Set<string>();
-  /** Of containers whose making was not answered. */
-  readonly askedNames = new Set<string>();
-  readonly images = new Set<string>();
-  readonly volumes = new Set<string>();
-  readonly removedVolumes = new Set<string>();
-  readonly networks = new Set<string>();
+export class World extends Told {
   readonly #options: WorldOptions;
   readonly #random: () => number;
   readonly #counts = new Map<string, number>();
   #count = 0;
 
   constructor(options: WorldOptions) {
+    super();
     this.#options = options;
     this.#random = options.random;
     for (const name of options.networks) this.networks.add(name);
@@ -76,12 +45,6 @@ export class World {
   someRunning(): Tracked[] {
     const all = [...this.containers.values()];
     return all.filter(({ known, pid }) => known.state === 'running' && pid !== undefined).slice(0, 2);
-  }
-
-  async json<T>(path: string): Promise<T> {
-    const { status, body } = await this.#call('GET', path);
-    assert.equal(status, 200, `${path}: ${body}`);
-    return JSON.parse(body) as T;
   }
 
   /** How often each call was answered. */
@@ -103,10 +66,12 @@ export class World {
       [5, () => this.#rename()],
       [7, () => this.#update()],
       [9, () => this.#network()],
-      [3, () => this.#die()],
+      [this.#options.kill === undefined ? 0 : 3, () => this.#die()],
       [10, () => this.#remove()],
       [4, () => this.#build()],
       [2, () => this.#load()],
+      [2, () => this.#commit()],
+      [2, () => this.#tag()],
       [1, () => this.#removeImage()],
       [4, () => this.#volume()],
       [3, () => this.#makeNetwork()],
@@ -146,7 +111,16 @@ export class World {
     assert.equal(status, 201, body);
     this.askedNames.delete(name);
     const { Id: id } = JSON.parse(body) as { Id: string };
-    const known: Known = { name, state: 'created', memory, networks: [network], policy, autoRemove };
+    const exitCode = undefined;
+    const known: Known = {
+      name,
+      state: 'created',
+      exitCode,
+      memory,
+      networks: [network],
+      policy,
+      autoRemove,
+    };
     this.containers.set(id, { id, known, asked: undefined, busy: false });
     if (volume !== undefined) this.volumes.add(volume);
   }
@@ -155,7 +129,7 @@ export class World {
     await this.#with(['created', 'stopped'], async (one) => {
       one.asked = { states: ['running'] };
       await this.#answered(204, 'POST', `/containers/${one.id}/start`);
-      one.known = { ...one.known, state: 'running' };
+      one.known = { ...one.known, state: 'running', exitCode: undefined };
     });
   }
 
@@ -171,7 +145,7 @@ export class World {
     await this.#with(['running', 'paused'], async (one) => {
       one.asked = { states: ['running', 'stopped'] };
       await this.#answered(204, 'POST', `/containers/${one.id}/stop?t=0`);
-      this.#ended(one);
+      await this.#ended(one);
     });
   }
 
@@ -179,7 +153,7 @@ export class World {
     await this.#with(['running', 'stopped'], async (one) => {
       one.asked = { states: ['running', 'stopped'] };
       await this.#answered(204, 'POST', `/containers/${one.id}/restart?t=0`);
-      one.known = { ...one.known, state: 'running' };
+      one.known = { ...one.known, state: 'running', exitCode: undefined };
     });
   }
 
@@ -228,11 +202,9 @@ export class World {
   /** Its process dies of itself; what its policy makes of that is waited for. */
   async #die(): Promise<void> {
     await this.#with(['running'], async (one) => {
-      const before = await this.json<{ State: { Pid: number }; RestartCount: number }>(
-        `/containers/${one.id}/json`,
-      );
+      const before = await this.#inspect(one);
       one.asked = { states: ['running', 'stopped'] };
-      process.kill(before.State.Pid, 'SIGKILL');
+      this.#options.kill?.(before.State.Pid);
       for (let attempt = 0; attempt < 200; attempt += 1) {
         const { status, body } = await this.#call('GET', `/containers/${one.id}/json`);
         if (status === 404) break;
@@ -241,7 +213,7 @@ export class World {
         if (now.State.Status === 'running' && now.RestartCount > before.RestartCount) return;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-      this.#ended(one);
+      await this.#ended(one);
     });
   }
 
@@ -254,9 +226,13 @@ export class World {
     });
   }
 
-  #ended(one: Tracked): void {
-    if (one.known.autoRemove) this.containers.delete(one.id);
-    else one.known = { ...one.known, state: 'stopped' };
+  async #ended(one: Tracked): Promise<void> {
+    if (one.known.autoRemove) {
+      this.containers.delete(one.id);
+      return;
+    }
+    const { State } = await this.#inspect(one);
+    one.known = { ...one.known, state: 'stopped', exitCode: State.ExitCode };
   }
 
   async #build(): Promise<void> {
@@ -264,20 +240,44 @@ export class World {
     const buildArgs = encodeURIComponent(JSON.stringify({ N: tag }));
     const path = `/build?t=${tag}&buildargs=${buildArgs}`;
     assert.match(await this.#answered(200, 'POST', path, this.#options.context), /Successfully tagged/);
-    this.images.add(tag);
+    this.images.set(tag, ['grep', '-qx', tag, '/made']);
   }
 
   async #load(): Promise<void> {
     const index = Math.floor(this.#random() * this.#options.archives.length);
+    this.removedImages.delete(`loaded:${index}`);
     await this.#answered(200, 'POST', '/images/load', this.#options.archives[index]);
-    this.images.add(`loaded:${index}`);
+    this.images.set(`loaded:${index}`, ['test', '-s', `/loaded-${index}/file`]);
   }
 
   async #removeImage(): Promise<void> {
-    const name = this.#oneOf([...this.images]);
+    const name = this.#oneOf([...this.images.keys()]);
     if (name === undefined) return;
     this.images.delete(name);
-    await this.#call('DELETE', `/images/${name}`);
+    const { status } = await this.#call('DELETE', `/images/${name}`);
+    if (status === 200) this.removedImages.add(name);
+  }
+
+  async #commit(): Promise<void> {
+    await this.#with(['running'], async ({ id }) => {
+      const tag = `committed:${(this.#count += 1)}`;
+      const Cmd = ['sh', '-c', `echo ${tag} > /committed`];
+      const body = await this.#answered(201, 'POST', `/containers/${id}/exec`, { Cmd, AttachStdout: true });
+      const { Id: exec } = JSON.parse(body) as { Id: string };
+      await this.#answered(200, 'POST', `/exec/${exec}/start`, { Detach: false });
+      const [repo, version] = tag.split(':');
+      await this.#answered(201, 'POST', `/commit?container=${id}&repo=${repo}&tag=${version}`, {});
+      this.images.set(tag, ['grep', '-qx', tag, '/committed']);
+    });
+  }
+
+  async #tag(): Promise<void> {
+    const [name, command] = this.#oneOf([...this.images]) ?? [];
+    if (name === undefined || command === undefined) return;
+    const version = (this.#count += 1);
+    const { status } = await this.#call('POST', `/images/${name}/tag?repo=tagged&tag=${version}`);
+    // Another client may have removed it meanwhile.
+    if (status === 201) this.images.set(`tagged:${version}`, command);
   }
 
   async #volume(): Promise<void> {
@@ -300,11 +300,16 @@ export class World {
     if (doomed !== undefined) {
       this.networks.delete(doomed);
       await this.#answered(204, 'DELETE', `/networks/${doomed}`);
+      this.removedNetworks.add(doomed);
       return;
     }
     const name = `n${(this.#count += 1)}`;
     await this.#answered(201, 'POST', '/networks/create', { Name: name });
     this.networks.add(name);
+  }
+
+  #inspect({ id }: Tracked): Promise<ContainerInspect> {
+    return getJson<ContainerInspect>(this.#options.host, `/containers/${id}/json`);
   }
 
   /** Works on a container in one of these states, alone. What was asked is forgotten once it is answered. */
@@ -336,6 +341,7 @@ export class World {
     const answer = await callEngine(this.#options.host, call);
     const what = `${method} ${path.replaceAll(/[0-9a-f]{64}/g, 'ID').split('?')[0]}`;
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+    if (method !== 'GET' && answer.status < 300) this.#options.onAnswer?.();
     return answer;
   }
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +7,9 @@ import { engineConfig } from '../../src/config/index.ts';
 import { size } from '../stress/size.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { readDisk } from '../support/engine-state.ts';
+import { randomFrom } from '../support/random.ts';
 import { checkNow } from './crash-check.ts';
+import { contextTar } from './crash-context.ts';
 import { World } from './crash-world.ts';
 
 // GANTRY_TEST_SEED repeats a run's choices (not its timing); GANTRY_STRESS_KILLS and _KILL_SECONDS its length.
@@ -27,7 +28,8 @@ test('a daemon killed at any moment starts again with all it acknowledged and no
   for (const name of networks) daemon.ok(['network', 'create', name]);
   const context = contextTar(join(daemon.directory, 'context'));
   const archives = loadableArchives(daemon);
-  const world = new World({ host: daemon.host, random, networks, archives, context });
+  const kill = (pid: number) => process.kill(pid, 'SIGKILL');
+  const world = new World({ host: daemon.host, random, networks, archives, context, kill });
   const starts: number[] = [];
   const deadline = performance.now() + size.killSeconds * 1000;
   for (let round = 1; round <= size.kills && performance.now() < deadline; round += 1) {
@@ -56,7 +58,7 @@ function killSome(world: World): void {
   for (const one of world.someRunning()) {
     if (one.pid === undefined) continue;
     process.kill(one.pid, 'SIGKILL');
-    if (one.known.policy === '') one.known = { ...one.known, state: 'stopped' };
+    if (one.known.policy === '') one.known = { ...one.known, state: 'stopped', exitCode: undefined };
   }
 }
 
@@ -72,7 +74,9 @@ async function check(world: World, daemon: TestDaemon, when: string): Promise<vo
   const deadline = performance.now() + settleMs;
   for (;;) {
     try {
-      return await checkNow(world, daemon.root, when);
+      const { host, root } = daemon;
+      world.adopt(await checkNow({ told: world, host, root, after: 'kill', when }));
+      return;
     } catch (error) {
       if (!(error instanceof assert.AssertionError) || performance.now() > deadline) throw error;
       await sleep(100);
@@ -82,7 +86,7 @@ async function check(world: World, daemon: TestDaemon, when: string): Promise<vo
 
 /** Every image runs, every container starts and goes, and then nothing is left. */
 function checkUsable(world: World, daemon: TestDaemon): void {
-  for (const name of world.images) daemon.ok(['run', '--rm', name, 'true']);
+  for (const [name, command] of world.images) daemon.ok(['run', '--rm', name, ...command]);
   for (const { id, known } of world.containers.values()) {
     if (known.state === 'paused') daemon.ok(['unpause', id]);
     daemon.ok(['start', id]);
@@ -108,29 +112,4 @@ function loadableArchives(daemon: TestDaemon): Buffer[] {
     daemon.ok(['rmi', `loaded:${index}`]);
     return readFileSync(file);
   });
-}
-
-function contextTar(directory: string): Buffer {
-  mkdirSync(directory);
-  const lines = [
-    'FROM base:1',
-    'ARG N',
-    'RUN echo "$N" > /made',
-    'COPY file /copied',
-    'CMD ["cat", "/made"]',
-  ];
-  writeFileSync(join(directory, 'Dockerfile'), `${lines.join('\n')}\n`);
-  writeFileSync(join(directory, 'file'), 'x'.repeat(100_000));
-  return execFileSync('tar', ['-c', '-C', directory, '.']);
-}
-
-/** mulberry32: the same numbers in [0, 1) for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

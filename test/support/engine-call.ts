@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { request } from 'node:http';
 
 export interface Answer {
@@ -44,4 +45,10 @@ export interface EngineCall {
   readonly method: string;
   readonly path: string;
   readonly body?: object;
+}
+
+export async function getJson<T>(host: string, path: string): Promise<T> {
+  const { status, body } = await callEngine(host, { method: 'GET', path });
+  assert.equal(status, 200, `${path}: ${body}`);
+  return JSON.parse(body) as T;
 }
