@@ -149,6 +149,7 @@ export class Launcher {
         const Source = await this.#deps.storage.volumes.mount(mount.Name, record.id, {
           ...(mount.noCopy === true ? {} : { seedFrom: resolveInRoot(rootfs, mount.Destination) }),
           ...(mount.subpath === undefined ? {} : { subpath: mount.subpath }),
+          temporary: mount.anonymous === true && record.hostConfig.AutoRemove,
         });
         return { ...mount, Source };
       }),

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import koffi from 'koffi';
 import { EngineError } from '../errors/index.ts';
 import { systemError } from './native.ts';
@@ -60,10 +61,11 @@ export function setTimesOf(fd: number, nanoseconds: bigint): void {
   if ((futimensCall(fd, timesOf(nanoseconds)) as number) !== 0) throw systemError('futimens', String(fd));
 }
 
-/** Writes everything of the file system that holds an open file to the disk, on another thread. */
-export async function syncFileSystem(fd: number): Promise<void> {
+/** Writes everything of the file system that holds `directory` to the disk, on another thread. */
+export async function syncFileSystem(directory: string): Promise<void> {
+  await using opened = await open(directory, 'r');
   const done = Promise.withResolvers<void>();
-  syncfsCall.async(fd, (error: Error | null, result: number) => {
+  syncfsCall.async(opened.fd, (error: Error | null, result: number) => {
     if (error !== null) done.reject(error);
     else if (result === 0) done.resolve();
     else done.reject(new EngineError('internal', 'Cannot write the file system to the disk'));

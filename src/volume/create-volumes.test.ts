@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, open, readdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { volumesConformance } from '../../test/conformance/volumes.ts';
+import { temporaryDirectory } from '../../test/support/files.ts';
+import { SmallDisk } from '../../test/support/small-disk.ts';
 import { engineConfig } from '../config/index.ts';
 import { setXattrOf } from '../lib/file-calls.ts';
 import { readMounts } from '../lib/mount-info.ts';
@@ -13,8 +15,8 @@ import { getXattr } from '../lib/xattr.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { createVolumes } from './index.ts';
 
-function fixture(t: TestContext) {
-  const scratch = mkdtempSync(join(tmpdir(), 'gantry-volume-'));
+function fixture(t: TestContext, directory?: string) {
+  const scratch = directory ?? mkdtempSync(join(tmpdir(), 'gantry-volume-'));
   const root = join(scratch, 'root');
   mkdirSync(root);
   const metadata = openMetadata(join(root, 'gantry.db'));
@@ -66,6 +68,20 @@ test('mount() fills a volume whose first filling a crash cut short', async (t) =
   const { Mountpoint } = await volumes.create({ Name: 'data' });
   rmSync(Mountpoint, { recursive: true });
   assert.deepEqual(await readdir(await volumes.mount('data', 'c1', { seedFrom: image })), ['file']);
+});
+
+test('what mount() fills a volume with outlives a power cut', async (t) => {
+  const scratch = temporaryDirectory({ after: (cleanUp) => process.once('exit', cleanUp) });
+  const disk = new SmallDisk(scratch, 64);
+  const { volumes } = fixture(t, disk.mountPoint);
+  const image = join(scratch, 'image');
+  await mkdir(image);
+  await writeFile(join(image, 'file'), 'x'.repeat(10_000));
+  await volumes.create({ Name: 'data' });
+  await volumes.mount('data', 'c1', { seedFrom: image });
+  const after = disk.afterPowerCut();
+  const file = join(after, 'root/volumes/data/_data/file');
+  assert.equal(await readFile(file, 'utf8'), 'x'.repeat(10_000));
 });
 
 test('a volume with driver options is mounted while a container uses it', async (t) => {

@@ -14,7 +14,7 @@ import { matches } from './filters.ts';
 import { bury, recoverDirectories } from './recover.ts';
 import { type VolumeRow, VolumeRows } from './rows.ts';
 import { seedVolume } from './seed.ts';
-import type { CreateVolume, RemoveVolume, Volumes } from './volumes.ts';
+import type { CreateVolume, MountVolume, RemoveVolume, Volumes } from './volumes.ts';
 
 export interface VolumesOptions {
   readonly config: EngineConfig;
@@ -188,14 +188,14 @@ class LocalVolumes implements Volumes {
   async mount(
     name: string,
     containerId: string,
-    { seedFrom, subpath }: { readonly seedFrom?: string; readonly subpath?: string },
+    { seedFrom, subpath, temporary = false }: MountVolume,
   ): Promise<string> {
     using _held = await this.#locks.acquire(name);
     const row = this.#find(name);
     const path = this.#pathOf(name);
     if (hasMount(row)) await mountOptions(path, row.options);
     if (seedFrom !== undefined && !row.seeded) {
-      await seedVolume(seedFrom, path, { inPlace: hasMount(row) });
+      await seedVolume(seedFrom, path, { inPlace: hasMount(row), sync: !temporary });
       this.#rows.setSeeded(name);
     }
     const target = subpath === undefined || subpath === '' ? path : await inside(path, subpath);

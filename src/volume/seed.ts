@@ -1,6 +1,7 @@
 import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
+import { syncFileSystem } from '../lib/file-calls.ts';
 import { run } from '../lib/run.ts';
 
 /**
@@ -8,12 +9,13 @@ import { run } from '../lib/run.ts';
  * directory itself. A volume that holds something already, or a source that is no directory, changes nothing.
  *
  * The copy is made beside and renamed, so a crash leaves an empty volume or a full one; `inPlace` is for a volume
- * that is itself a mount and cannot be renamed.
+ * that is itself a mount and cannot be renamed. With `sync` a power cut does no more: it is on the disk before it has
+ * its name.
  */
 export async function seedVolume(
   source: string,
   target: string,
-  options: { readonly inPlace: boolean },
+  options: { readonly inPlace: boolean; readonly sync: boolean },
 ): Promise<void> {
   const from = await statDirectory(source);
   if (from === undefined) return;
@@ -21,6 +23,7 @@ export async function seedVolume(
   if ((await readdir(target)).length > 0) return;
   if (options.inPlace) {
     await copyTree(source, target);
+    if (options.sync) await syncFileSystem(target);
     return;
   }
   if ((await readdir(source)).length === 0) {
@@ -31,6 +34,7 @@ export async function seedVolume(
   const copy = await mkdtemp(join(dirname(target), 'seed-'));
   try {
     await copyTree(source, copy);
+    if (options.sync) await syncFileSystem(copy);
     await rmdir(target);
     await rename(copy, target);
   } catch (error) {

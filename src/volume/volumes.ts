@@ -44,11 +44,14 @@ export interface Volumes {
   /**
    * The host path to bind, mounted if the driver's options ask for it. With `seedFrom` (a directory in the image's tree)
    * an empty volume is filled from it first, with owner, mode and xattrs, exactly once.
+   * That is on the disk when this is done, unless the volume goes with its container anyway (`temporary`).
    */
-  mount(
-    name: string,
-    containerId: string,
-    options: { readonly seedFrom?: string; readonly subpath?: string },
-  ): Promise<string>;
+  mount(name: string, containerId: string, options: MountVolume): Promise<string>;
   unmount(name: string, containerId: string): Promise<void>;
+}
+
+export interface MountVolume {
+  readonly seedFrom?: string;
+  readonly subpath?: string;
+  readonly temporary?: boolean;
 }

@@ -230,7 +230,14 @@ async function checkVolumes(told: Told, get: Get, { root }: EngineConfig, when: 
   assert.equal(lost(names, told.removedVolumes).length, names.size, `${when}: removed volumes are back`);
   const present = namesIn(join(root, 'volumes')).filter((name) => !name.startsWith('.'));
   assert.deepEqual(present.sort(), [...names].sort(), `${when}: directories of volumes`);
-  for (const name of names) assert.ok(existsSync(join(root, 'volumes', name, '_data')), `${when}: ${name}`);
+  for (const name of names) {
+    const data = join(root, 'volumes', name, '_data');
+    assert.ok(existsSync(data), `${when}: ${name}`);
+    // Volumes of containers are filled from the image's /etc when they are first mounted, whole or not at all.
+    const passwd = join(data, 'passwd');
+    if (existsSync(passwd))
+      assert.match(readFileSync(passwd, 'utf8'), /^root:/, `${when}: ${name} was cut short`);
+  }
   const unused = { dangling: ['true'], label: ['com.docker.volume.anonymous'] };
   assert.deepEqual(await list(unused), [], `${when}: anonymous volumes that nobody uses`);
 }

@@ -97,7 +97,8 @@ export class World extends Told {
       Volumes: this.#random() < 0.4 ? { '/anonymous': {} } : {},
       ...(this.#random() < 0.2 ? { Healthcheck: { Test: ['CMD', 'true'], Interval: 1e9 } } : {}),
       HostConfig: {
-        Binds: volume === undefined ? [] : [`${volume}:/named`],
+        // Filled with what the image has there.
+        Binds: volume === undefined ? [] : [`${volume}:/etc`],
         Memory: memory,
         MemorySwap: -1,
         NetworkMode: network,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   closeSync,
+  copyFileSync,
   mkdirSync,
   openSync,
   rmSync,
@@ -15,9 +16,11 @@ import { runCommand } from './daemon.ts';
 /** A small ext4 file system of its own, in a file of `directory`; unmounted when the process exits. */
 export class SmallDisk {
   readonly mountPoint: string;
+  readonly #file: string;
 
   constructor(directory: string, mebibytes: number) {
     const file = join(directory, 'disk');
+    this.#file = file;
     this.mountPoint = join(directory, 'mounted');
     writeFileSync(file, '');
     truncateSync(file, mebibytes << 20);
@@ -28,6 +31,19 @@ export class SmallDisk {
     process.prependOnceListener('exit', () => {
       runCommand('umount', [this.mountPoint]);
     });
+  }
+
+  /** Mounts a copy as it is without what is in memory only: what a power cut now would leave. */
+  afterPowerCut(): string {
+    const copy = `${this.#file}-cut`;
+    const mountPoint = `${this.mountPoint}-cut`;
+    copyFileSync(this.#file, copy);
+    mkdirSync(mountPoint);
+    ok('mount', '-o', 'loop', copy, mountPoint);
+    process.prependOnceListener('exit', () => {
+      runCommand('umount', [mountPoint]);
+    });
+    return mountPoint;
   }
 
   usedKiB(): number {

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { syncFileSystem } from '../../lib/file-calls.ts';
 import type { Metadata } from '../../metadata/index.ts';
 import type { SnapshotTable } from './table.ts';
@@ -57,12 +56,7 @@ export class Durability implements AsyncDisposable {
     if (!metadata.db.isOpen || !existsSync(root)) return;
     const names = table.unsynced().flatMap((row) => (row.unsynced_boot === boot ? [row.name] : []));
     if (names.length === 0) return;
-    const directory = await open(root, 'r');
-    try {
-      await syncFileSystem(directory.fd);
-    } finally {
-      await directory.close();
-    }
+    await syncFileSystem(root);
     if (!metadata.db.isOpen) return;
     metadata.transact(() => {
       for (const name of names) table.markSynced(name);
