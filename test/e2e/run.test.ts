@@ -351,11 +351,11 @@ describe('cp', () => {
     assert.equal(docker('exec', 'cp', 'cat', '/e/l'), 'x');
     assert.match(
       engine.docker(['cp', 'cp:/nope', '-']).stderr,
-      /Could not find the file \/nope in container cp/,
+      /Could not find the file \/nope in container cp|No such container:path: cp:\/nope/,
     );
     assert.match(
       engine.docker(['cp', join(files, 'env'), 'cp:/nope/in']).stderr,
-      /Could not find the file \/nope in container cp/,
+      /Could not find the file \/nope in container cp|No such container:path: cp:\/nope/,
     );
     const onFile = engine.docker(['cp', '-', 'cp:/e/f'], { input: busyboxTar() });
     assert.match(onFile.stderr, /extraction point is not a directory|destination .* must be a directory/);
