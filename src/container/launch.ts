@@ -104,9 +104,9 @@ export class Launcher {
     this.#connections.delete(id);
     const [deleted] = await Promise.allSettled([runtime.delete(id, { force: true })]);
     const rest = await Promise.allSettled([
-      (async () => {
+      Promise.try(() => {
         if (record.hostConfig.IpcMode === 'shareable') unmountShm(join(storage.directory, id));
-      })(),
+      }),
       connection === undefined ? undefined : networks.release(id, connection),
       storage.snapshots.unmount(id),
       ...record.mounts.map((mount) => this.#unmount(mount, id)),

@@ -22,8 +22,7 @@ export async function seedVolume(
   await mkdir(target, { recursive: true });
   if ((await readdir(target)).length > 0) return;
   if (options.inPlace) {
-    await copyTree(source, target);
-    if (options.sync) await syncFileSystem(target);
+    await copyTree(source, target, options);
     return;
   }
   if ((await readdir(source)).length === 0) {
@@ -33,8 +32,7 @@ export async function seedVolume(
   }
   const copy = await mkdtemp(join(dirname(target), 'seed-'));
   try {
-    await copyTree(source, copy);
-    if (options.sync) await syncFileSystem(copy);
+    await copyTree(source, copy, options);
     await rmdir(target);
     await rename(copy, target);
   } catch (error) {
@@ -43,8 +41,9 @@ export async function seedVolume(
   }
 }
 
-async function copyTree(source: string, target: string): Promise<void> {
+async function copyTree(source: string, target: string, { sync }: { readonly sync: boolean }): Promise<void> {
   await run('cp', ['-a', '--reflink=auto', '--', `${source}/.`, target]);
+  if (sync) await syncFileSystem(target);
 }
 
 async function statDirectory(path: string) {
