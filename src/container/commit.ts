@@ -28,8 +28,10 @@ export async function commitContainer(
   { store, images, runtime }: CommitDeps,
 ): Promise<{ readonly Id: ImageId }> {
   const { id } = record;
-  const frozen =
-    options.pause && state.running && !state.paused && (await whileRunning(() => runtime.pause(id)));
+  const freezes = options.pause && state.running && !state.paused;
+  // The row first: a start of the engine thaws what a commit that was cut off left frozen.
+  if (freezes) store.transition(id, (before) => ({ ...before, committing: true }));
+  const frozen = freezes && (await whileRunning(() => runtime.pause(id)));
   try {
     const image = await images.commit({
       containerId: id,
@@ -46,6 +48,8 @@ export async function commitContainer(
     return { Id: image.id };
   } finally {
     if (frozen) await whileRunning(() => runtime.resume(id));
+    if (freezes && store.get(id) !== undefined)
+      store.transition(id, ({ committing: _done, ...rest }) => rest);
   }
 }
 

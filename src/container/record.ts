@@ -63,6 +63,8 @@ export interface RunState {
   readonly stoppedByUser: boolean;
   /** The record names limits that the running container may not have yet. */
   readonly updating?: boolean;
+  /** A commit has it frozen, or is about to: that is no pause. */
+  readonly committing?: boolean;
   readonly connection?: Connection;
   /** Its files may still tell of this connection, which it had before. */
   readonly filesOf?: Connection;

@@ -70,7 +70,24 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   for (const { container, status } of alive) {
     await resumeUpdate(container, deps);
     await resumeFiles(container, deps);
-    deps.lifecycle.follow(adopt(container, status, store));
+    deps.lifecycle.follow(adopt(container, await thawed(container, status, deps), store));
+  }
+}
+
+/** Lets one go on that a commit had frozen when the engine was killed. Returns how it is then. */
+async function thawed(
+  { record: { id }, state }: Container,
+  status: RuntimeStatus,
+  { store, runtime, logger }: RecoverDeps,
+): Promise<RuntimeStatus> {
+  if (state.committing !== true) return status;
+  try {
+    if (status === 'paused' && !state.paused) await runtime.resume(id);
+    store.transition(id, ({ committing: _done, ...rest }) => rest);
+    return state.paused ? status : 'running';
+  } catch (error) {
+    logger.error({ container: id, err: error }, 'cannot thaw a container that a commit had frozen');
+    return status;
   }
 }
 

@@ -117,6 +117,7 @@ export function started(state: RunState, run: NewRun): RunState {
     health: _before,
     ending: _past,
     updating: _done,
+    committing: _frozen,
     reconfiguration: _change,
     ...rest
   } = state;
@@ -137,7 +138,7 @@ export function started(state: RunState, run: NewRun): RunState {
 }
 
 export function exited(state: RunState, exit: Exit, restarting: boolean): RunState {
-  const { connection: _gone, filesOf: _older, ...rest } = state;
+  const { connection: _gone, filesOf: _older, committing: _frozen, ...rest } = state;
   return {
     ...rest,
     running: restarting,
@@ -153,7 +154,7 @@ export function exited(state: RunState, exit: Exit, restarting: boolean): RunSta
 
 /** A start that failed: Docker leaves the state it had, with the reason and the code a shell would give. */
 export function startFailed(state: RunState, error: { message: string; exitCode: number }): RunState {
-  const { connection: _gone, filesOf: _older, ...rest } = state;
+  const { connection: _gone, filesOf: _older, committing: _frozen, ...rest } = state;
   return {
     ...rest,
     running: false,

@@ -79,7 +79,7 @@ describe('settings', () => {
     ['-u by ids', ['-u', '12:34'], 'id -u; id -g', '12\n34'],
     ['-h', ['-h', 'box'], 'hostname; cat /etc/hostname', 'box\nbox'],
     ['--entrypoint', ['--entrypoint', '/bin/echo'], '', 'sh -c'],
-    ['--add-host', ['--add-host', 'db:10.1.2.3'], 'grep db /etc/hosts', '10.1.2.3\tdb'],
+    ['--add-host', ['--add-host', 'db:10.1.2.3'], 'grep -w db /etc/hosts', '10.1.2.3\tdb'],
     [
       '--dns',
       ['--dns', '9.9.9.9', '--dns-search', 'example.org'],

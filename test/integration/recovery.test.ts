@@ -232,3 +232,18 @@ test('a container whose files cannot be taken away has ended all the same', asyn
   docker('rm', '-f', 'stuck');
   assert.equal(existsSync(blocked), false);
 });
+
+test('a container that a commit had frozen goes on', async () => {
+  const id = run('frozen');
+  docker('exec', 'frozen', 'sh', '-c', 'head -c 300000000 /dev/zero >/large');
+  const { run: directory } = engineConfig({ root: engine.root });
+  const state = () => runCommand('runc', ['--root', join(directory, 'runc'), 'state', id]).stdout;
+  const committing = runClient(engine, ['commit', 'frozen', 'frozen:1']);
+  for (const deadline = Date.now() + 30_000; !state().includes('"paused"'); )
+    assert.ok(Date.now() < deadline, 'it was never frozen');
+  await crash();
+  assert.notEqual((await committing).code, 0);
+  assert.equal(show('frozen', '{{.State.Status}}'), 'running');
+  assert.equal(docker('exec', 'frozen', 'echo', 'moves'), 'moves');
+  docker('rm', '-f', 'frozen');
+});
