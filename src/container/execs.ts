@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ExecCreateRequest, ExecInspect } from '../api/index.ts';
 import { EngineError, isAbortError, messageOf } from '../errors/index.ts';
@@ -18,6 +19,8 @@ interface Exec {
   started: boolean;
   exitCode: number | null;
   pid: number;
+  /** Resolved once it runs or cannot any more. */
+  readonly ready: PromiseWithResolvers<void>;
 }
 
 export interface ExecsDeps {
@@ -33,6 +36,7 @@ export function sharesPids({ record }: Container): boolean {
   return record.hostConfig.PidMode !== '';
 }
 
+const readyMs = 10_000;
 /** Ended execs are kept this long for `exec inspect`. */
 const keepMs = 300_000;
 
@@ -58,6 +62,7 @@ export class Execs {
       started: false,
       exitCode: null,
       pid: 0,
+      ready: Promise.withResolvers(),
     };
     this.#byId.set(exec.id, exec);
     this.#deps.store.note(container, {
@@ -108,9 +113,11 @@ export class Execs {
       });
       exec.pid = run.pid;
       exec.running = true;
+      exec.ready.resolve();
       attachment = run.attachment;
     } catch (error) {
       exec.exitCode = startExitCode(error) === 128 ? 126 : startExitCode(error);
+      exec.ready.resolve();
       this.#forgetLater(id);
       throw error;
     }
@@ -152,8 +159,10 @@ export class Execs {
     };
   }
 
+  /** Clients send the size beside the start, or before it: Docker waits that long for the process. */
   async resize(id: string, size: { readonly height: number; readonly width: number }): Promise<void> {
     const exec = this.#get(id);
+    if (!exec.running && exec.exitCode === null) await this.#ready(exec);
     if (!exec.running) throw new EngineError('conflict', `exec ${id} is not running`);
     await this.#deps.runtime.resizeExec(exec.containerId, id, size);
   }
@@ -178,6 +187,17 @@ export class Execs {
     const exec = this.#byId.get(id);
     if (exec === undefined) throw new EngineError('notFound', `No such exec instance: ${id}`);
     return exec;
+  }
+
+  async #ready(exec: Exec): Promise<void> {
+    const done = new AbortController();
+    const timeout = sleep(readyMs, true, { signal: AbortSignal.any([done.signal, this.#closing.signal]) });
+    try {
+      const isLate = await Promise.race([exec.ready.promise, timeout]);
+      if (isLate === true) throw new EngineError('internal', 'timeout waiting for exec session ready');
+    } finally {
+      done.abort();
+    }
   }
 
   async #follow(exec: Exec): Promise<void> {

@@ -159,6 +159,9 @@ test('exec -t has the size of the client, and follows it', async () => {
   const body = { Tty: true, AttachStdout: true, Cmd: ['sh', '-c', script] };
   const made = await callEngine(engine.host, { method: 'POST', path: '/containers/sized/exec', body });
   const { Id } = JSON.parse(made.body) as { Id: string };
+  const resize = (size: string) =>
+    callEngine(engine.host, { method: 'POST', path: `/exec/${Id}/resize?${size}` });
+  const early = resize('h=33&w=99');
   const raw = new RawClient(engine.host.slice('unix://'.length));
   const start = JSON.stringify({ Tty: true });
   raw.send(
@@ -172,8 +175,8 @@ test('exec -t has the size of the client, and follows it', async () => {
     start,
   );
   await raw.until('ready');
-  const resize = { method: 'POST', path: `/exec/${Id}/resize?h=44&w=123` };
-  assert.equal((await callEngine(engine.host, resize)).status, 200);
+  assert.equal((await early).status, 200, 'one that came before the start waits for it');
+  assert.equal((await resize('h=44&w=123')).status, 200);
   await raw.until('44 123');
   raw.socket.destroy();
   docker('rm', '-f', 'sized');
