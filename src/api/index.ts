@@ -1,4 +1,5 @@
 export * from './container.ts';
+export * from './disk-usage.ts';
 export * from './events.ts';
 export * from './filters.ts';
 export * from './image.ts';

@@ -9,5 +9,5 @@ export type {
 } from './containers.ts';
 export type { FilterValues } from './filter-values.ts';
 export type { BuildQuery } from './images.ts';
-export type { BuildCacheRecord, DiskUsage, WideObject } from './system.ts';
+export type { WideObject } from './system.ts';
 export { isUnreachable, statusOf } from './transport.ts';

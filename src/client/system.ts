@@ -1,31 +1,10 @@
-import type { ContainerSummary, EventMessage, ImageSummary, Volume } from '../api/index.ts';
+import type { DiskUsage, EventMessage } from '../api/index.ts';
 import { type FilterValues, filtersText } from './filter-values.ts';
 import { jsonObjects } from './json-stream.ts';
 import type { Transport } from './transport.ts';
 
 /** `GET /info` and `GET /version`: wide objects, read by field. */
 export type WideObject = Readonly<Record<string, unknown>>;
-
-export interface BuildCacheRecord {
-  readonly ID: string;
-  readonly Type: string;
-  readonly Description: string;
-  readonly InUse: boolean;
-  readonly Shared: boolean;
-  readonly Size: number;
-  readonly CreatedAt: string;
-  readonly LastUsedAt: string | null;
-  readonly UsageCount: number;
-}
-
-/** `GET /system/df`; lists are null when there is nothing or they were not asked for. */
-export interface DiskUsage {
-  readonly LayersSize: number;
-  readonly Images: readonly ImageSummary[] | null;
-  readonly Containers: readonly ContainerSummary[] | null;
-  readonly Volumes: readonly Volume[] | null;
-  readonly BuildCache: readonly BuildCacheRecord[] | null;
-}
 
 export interface EventsQuery {
   /** Unix seconds with fraction. */

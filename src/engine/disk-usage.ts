@@ -1,3 +1,4 @@
+import type { BuildCacheRecord, DiskUsage } from '../api/index.ts';
 import type { Builder, CacheUsage } from '../build/index.ts';
 import type { Containers } from '../container/index.ts';
 import type { Images } from '../image/index.ts';
@@ -20,7 +21,7 @@ export async function readDiskUsage(
   { containers, images, volumes, builder }: DiskUsageParts,
   types: readonly string[],
   signal?: AbortSignal,
-): Promise<object> {
+): Promise<DiskUsage> {
   const wants = (type: string) => types.length === 0 || types.includes(type);
   const ofContainers = async () => containers.list({ all: true, size: 'recent', filters: noFilters });
   const [containerList, volumeList] = await Promise.all([
@@ -39,7 +40,7 @@ export async function readDiskUsage(
   };
 }
 
-function cacheRecord(record: CacheUsage): object {
+function cacheRecord(record: CacheUsage): BuildCacheRecord {
   return {
     ID: record.id,
     Parents: record.parents.length === 0 ? null : record.parents,

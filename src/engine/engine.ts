@@ -1,4 +1,4 @@
-import type { EventMessage, Filters, ImageDiff } from '../api/index.ts';
+import type { DiskUsage, EventMessage, Filters, ImageDiff } from '../api/index.ts';
 import type { Builder } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
 import type { Containers } from '../container/index.ts';
@@ -23,7 +23,7 @@ export interface System {
   info(): Promise<object>;
   version(): Promise<object>;
   /** `types` limits the answer to some of container, image, volume, build-cache. */
-  diskUsage(types: readonly string[], signal?: AbortSignal): Promise<object>;
+  diskUsage(types: readonly string[], signal?: AbortSignal): Promise<DiskUsage>;
   /** Stored events since the given time, then live ones, until `untilNano` or the signal. */
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventMessage>;
 }

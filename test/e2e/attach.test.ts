@@ -152,7 +152,7 @@ test('detach keys leave run, attach and exec, and what runs goes on', async () =
 test('exec -t has the size of the client, and follows it', async () => {
   docker('run', '-d', '--name', 'sized', 'base:1', 'sleep', '1000');
   // The docker CLI before 23 tells the size only once the command runs.
-  const settled = 'for i in 1 2 3 4 5 6 7 8 9; do stty size 2>/dev/null && break; sleep 0.3; done';
+  const settled = 'until stty size 2>/dev/null | grep .; do sleep 0.1; done';
   const at = new Client(['exec', '-it', 'sized', 'sh', '-c', settled], { terminal: true });
   assert.match((await at.ended()).output, /^40 100\r$/m);
   const script = 'trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.05; done';

@@ -168,12 +168,8 @@ test('an index gives the image of the platform, and says what it has when none f
   client[Symbol.dispose]();
   assert.equal(described.Descriptor.mediaType, 'application/vnd.oci.image.index.v1+json');
   assert.equal(described.Platforms.length, 2);
-  assert.match(
-    ok('docker', ['manifest', 'inspect', '--insecure', name('team/all:multi')], {
-      env: { DOCKER_CONFIG: join(files, 'docker-config') },
-    }),
-    /"architecture": "arm"/,
-  );
+  const inspected = engine.since(25, ['manifest', 'inspect', '--insecure', name('team/all:multi')]);
+  assert.match(inspected.stdout, /"architecture": "arm"/, inspected.stderr);
 });
 
 test('zstd and plain layers, and Docker’s schema 2, keep their digests there and back', () => {

@@ -12,7 +12,7 @@ const engine = await startDaemon({ after });
 
 afterEach(() => {
   for (const id of docker('ps', '-aq').split('\n')) if (id !== '') docker('rm', '-fv', id);
-  docker('volume', 'prune', '-af');
+  docker('volume', 'prune', '-f', '--filter', 'all=1');
 });
 
 const docker = (...args: string[]) => engine.ok(args);

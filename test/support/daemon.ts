@@ -6,6 +6,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dockerVersion } from './docker-version.ts';
 import { busyboxTar } from './rootfs.ts';
 
 const gantryPath = join(import.meta.dirname, '../../bin/gantry');
@@ -99,6 +100,11 @@ export class TestDaemon {
   /** Runs our own CLI against this daemon. */
   gantry(args: readonly string[], options: CommandOptions = {}): CommandResult {
     return runCommand(gantryPath, args, { ...options, env: { GANTRY_HOST: this.host, ...options.env } });
+  }
+
+  /** Runs the docker CLI, or our own with the same words where docker's is older than `version` and lacks an option. */
+  since(version: number, args: readonly string[]): CommandResult {
+    return dockerVersion >= version ? this.docker(args) : this.gantry(args);
   }
 
   /** Stops everything and leaves nothing, whatever state the test left it in. */

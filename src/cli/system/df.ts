@@ -1,4 +1,4 @@
-import type { BuildCacheRecord, DiskUsage } from '../../client/index.ts';
+import type { BuildCacheRecord, DiskUsage } from '../../api/index.ts';
 import { defineCommand } from '../command.ts';
 import { containerListing } from '../container/rows.ts';
 import { tableFormat } from '../flag-kinds.ts';

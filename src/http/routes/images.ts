@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ImageInspect, ImageSummary, ProgressMessage } from '../../api/index.ts';
+import type { ImageInspect, ProgressMessage } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { canonicalName, parseReference } from '../../oci/index.ts';
 import { readObject } from '../body.ts';
 import type { RestParams, RouteContext } from '../context.ts';
 import { toCreateRequest } from '../create-body.ts';
+import { summaryFor } from '../image-summary.ts';
 import { queryOf, referenceOf } from '../query.ts';
 import { accessOf } from '../registry-auth.ts';
 import { sendBytes, sendProgress } from '../streams.ts';
@@ -32,9 +33,6 @@ const legacyConfig = {
   Volumes: null,
   WorkingDir: '',
 };
-
-/** How an image without names was listed before API 1.43. */
-const noNames = { RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
 
 /** An image's name may hold slashes, so `/images/NAME/ACTION` arrives as one wildcard, split here. */
 type Action = (name: string, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
@@ -154,13 +152,6 @@ function onlyResults(onProgress: (message: ProgressMessage) => void): (message: 
   return (message) => {
     if (message.stream !== undefined) onProgress(message);
   };
-}
-
-function summaryFor(image: ImageSummary, api: number): object {
-  if (api >= 44) return image;
-  const sized = { ...image, VirtualSize: image.Size };
-  if (api >= 43 || image.RepoTags.length + image.RepoDigests.length > 0) return sized;
-  return { ...sized, ...noNames };
 }
 
 function inspectFor(image: ImageInspect, api: number): object {

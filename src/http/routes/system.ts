@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { EngineError } from '../../errors/index.ts';
 import type { RouteContext } from '../context.ts';
+import { summaryFor } from '../image-summary.ts';
 import { queryOf } from '../query.ts';
 
 const dfTypes: readonly string[] = ['container', 'image', 'volume', 'build-cache'];
@@ -26,6 +27,7 @@ export function systemRoutes(app: FastifyInstance, { engine, calls }: RouteConte
     const types = queryOf(request).list('type');
     const unknown = types.find((type) => !dfTypes.includes(type));
     if (unknown !== undefined) throw new EngineError('invalidArgument', `unknown object type: ${unknown}`);
-    return engine.system.diskUsage(types, calls.signalOf(request, reply));
+    const usage = await engine.system.diskUsage(types, calls.signalOf(request, reply));
+    return { ...usage, Images: usage.Images?.map((image) => summaryFor(image, request.api)) ?? null };
   });
 }
