@@ -16,6 +16,7 @@ import type {
 } from '../api/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
+import { KeyedLock } from '../lib/keyed-lock.ts';
 import { Measurements } from '../lib/measurements.ts';
 import type { Platform } from '../oci/index.ts';
 import type { Archives } from './archive.ts';
@@ -82,6 +83,7 @@ export interface OperationsDeps {
 export class Operations implements Containers {
   readonly #deps: OperationsDeps;
   readonly #measured = new Measurements();
+  readonly #commits = new KeyedLock();
 
   constructor(deps: OperationsDeps) {
     this.#deps = deps;
@@ -370,7 +372,10 @@ export class Operations implements Containers {
 
   async commit(name: string, options: Parameters<Containers['commit']>[1]): ReturnType<Containers['commit']> {
     const { store, services } = this.#deps;
-    return commitContainer(this.#find(name), options, {
+    const { id } = this.#find(name).record;
+    // The first of two that ends would thaw the container under the other.
+    using _held = await this.#commits.acquire(id);
+    return await commitContainer(this.#find(id), options, {
       store,
       images: services.images,
       runtime: services.runtime,
