@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { FastifyReply } from 'fastify';
 import type { ProgressMessage } from '../api/index.ts';
 import { buildExitCode } from '../build/index.ts';
-import { codeOf, isCode, messageOf } from '../errors/index.ts';
+import { codeOf, EngineError, isCode, messageOf } from '../errors/index.ts';
 import { drained } from './drained.ts';
 import { frame } from './frames.ts';
 import { describeError } from './statuses.ts';
@@ -96,10 +96,19 @@ export async function sendProgress(
   try {
     await operation(onProgress);
   } catch (error) {
-    if (begun === undefined && !alwaysOk) throw error;
+    if (begun === undefined && !alwaysOk) throw withoutPrompt(error);
     const { message } = describeError(error);
     const code = buildExitCode(error);
     onProgress({ errorDetail: { ...(code === undefined ? {} : { code }), message }, error: message });
   }
   response().end();
+}
+
+/**
+ * A registry's refusal is no 401 of ours here, as it is none of Docker's: its CLI would ask for a login, and wait for
+ * ever where nobody can answer.
+ */
+function withoutPrompt(error: unknown): unknown {
+  if (!isCode(error, 'unauthorized')) return error;
+  return new EngineError('internal', messageOf(error), { cause: error });
 }

@@ -7,6 +7,7 @@ import test, { after } from 'node:test';
 import { type CommandResult, startDaemon } from '../support/daemon.ts';
 import { startRegistry } from '../support/docker-registry.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
+import { startRegistry as startOwnRegistry } from '../support/registry.ts';
 
 // A registry that wants to know who one is: both CLIs, their configuration, and credential helpers.
 
@@ -73,6 +74,36 @@ test('the docker CLI logs in through the engine, and pulls', () => {
   assert.match(succeeds(engine.docker(login, { env, input: 'secret' })), /Login Succeeded/);
   assert.match(succeeds(engine.docker(['pull', image], { env })), /^Status: /m);
   assert.match(succeeds(engine.docker(['push', image], { env })), /: Layer already exists/);
+});
+
+test('who is not logged in reads what is open to all, from a registry with basic authentication', async (t) => {
+  const users = join(files, 'users');
+  writeFileSync(users, htpasswd);
+  const rules = [
+    { repositories: ['open'], anonymous: true, actions: ['pull'] },
+    { repositories: ['**'], users: ['user'], actions: ['pull', 'push'] },
+  ];
+  const { host } = await startOwnRegistry(t, { config: { auth: { htpasswd: users, rules } } });
+  const env = { DOCKER_CONFIG: configOf('open') };
+  const login = ['login', '-u', 'user', '--password-stdin', host];
+  succeeds(engine.docker(login, { env, input: 'secret' }));
+  for (const name of [`${host}/open:1`, `${host}/closed:1`]) {
+    engine.ok(['tag', 'base:1', name]);
+    succeeds(engine.docker(['push', name], { env }));
+    engine.ok(['rmi', name]);
+  }
+  succeeds(engine.docker(['logout', host], { env }));
+  assert.match(succeeds(engine.docker(['pull', `${host}/open:1`], { env })), /^Status: /m);
+  assert.match(succeeds(engine.docker(['run', '--rm', `${host}/open:1`, 'echo', 'runs'])), /^runs$/m);
+  for (const args of [
+    ['pull', `${host}/closed:1`],
+    ['push', `${host}/open:1`],
+  ]) {
+    for (const refused of [engine.docker(args, { env }), engine.gantry(args, { env })]) {
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /^(Error response from daemon: )?no basic auth credentials$/m);
+    }
+  }
 });
 
 test('a credential helper keeps the secret', () => {

@@ -43,31 +43,41 @@ export class Authorizer {
     if (credentials?.registryToken) return `Bearer ${credentials.registryToken}`;
     const challenge = this.#challenge;
     if (challenge === undefined) return undefined;
-    if (challenge.scheme === 'basic') return basicOf(credentials);
+    // Without a login it may still be somebody whom the registry lets read.
+    if (challenge.scheme === 'basic') return credentials?.username ? basic(credentials) : undefined;
     const key = keyOf(scopes);
     const known = this.#tokens.get(key);
     if (known !== undefined && known.expiresAtMs - marginMs > Date.now()) return `Bearer ${known.value}`;
     return `Bearer ${(await raceAbort(this.#fetch(challenge, scopes), signal)).value}`;
   }
 
-  /**
-   * Learns from a 401 to a request with this header (or from the answer to a ping). True if another request may fare
-   * better.
-   */
-  learn(
-    response: HttpResponse,
-    request: { readonly scopes: readonly string[]; readonly authorization: string | undefined } = {
-      scopes: [],
-      authorization: undefined,
-    },
-  ): boolean {
+  /** Learns from the answer to a ping. */
+  expect(response: HttpResponse): Challenge | undefined {
     const challenges = parseChallenges(response.headers['www-authenticate'] ?? '');
     const challenge =
       challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters['realm'] !== undefined) ??
       challenges.find(({ scheme }) => scheme === 'basic');
-    if (challenge === undefined || this.#options.credentials?.registryToken) return false;
+    if (challenge === undefined || this.#options.credentials?.registryToken) return undefined;
     this.#challenge = challenge;
-    if (challenge.scheme === 'basic') return request.authorization?.startsWith('Basic ') !== true;
+    return challenge;
+  }
+
+  /**
+   * Learns from a 401 to a request with this header. True if another request may fare better. Throws `unauthorized`
+   * when there is nothing to log in with.
+   */
+  learn(
+    response: HttpResponse,
+    request: { readonly scopes: readonly string[]; readonly authorization: string | undefined },
+  ): boolean {
+    const challenge = this.expect(response);
+    if (challenge === undefined) return false;
+    if (challenge.scheme === 'basic') {
+      if (!this.#options.credentials?.username) {
+        throw new EngineError('unauthorized', 'no basic auth credentials');
+      }
+      return request.authorization?.startsWith('Basic ') !== true;
+    }
     // Another request may have brought a new one meanwhile.
     const key = keyOf(request.scopes);
     if (`Bearer ${this.#tokens.get(key)?.value}` === request.authorization) this.#tokens.delete(key);
@@ -162,11 +172,6 @@ async function read(response: HttpResponse): Promise<Readonly<Record<string, unk
 
 function keyOf(scopes: readonly string[]): string {
   return [...scopes].sort().join(' ');
-}
-
-function basicOf(credentials: Credentials | undefined): string {
-  if (!credentials?.username) throw new EngineError('unauthorized', 'no basic auth credentials');
-  return basic(credentials);
 }
 
 function basic({ username = '', password = '' }: Credentials): string {

@@ -47,7 +47,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       const { base, response } = await connections.first(endpoints, signal);
       // Requests at the same time must meet in one session, where they share its tokens.
       session ??= sessionOf(base, access);
-      session.authorizer.learn(response);
+      session.authorizer.expect(response);
       return session;
     };
   };
