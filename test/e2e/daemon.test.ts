@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +29,34 @@ test('a second daemon on a root exits with a clear error', async (t) => {
   assert.equal(second.code, 1);
   assert.match(second.stderr, /is in use by the daemon with process id \d+/);
   assert.match(second.stderr, new RegExp(String(engine.pid)));
+});
+
+test('the configuration file sets what flags set, and is checked with --validate', async (t) => {
+  const engine = await startDaemon(t);
+  const gantry = join(import.meta.dirname, '../../bin/gantry');
+  const validate = (file: string) => runCommand(gantry, ['daemon', '--config-file', file, '--validate']);
+  const settings = {
+    'insecure-registries': ['registry.test:5000'],
+    'registry-mirrors': ['https://mirror.test/'],
+    'log-driver': 'local',
+    'log-opts': { 'max-size': '1m' },
+  };
+  writeFileSync(engine.configFile, JSON.stringify(settings));
+  assert.deepEqual(validate(engine.configFile), { code: 0, stdout: 'configuration OK\n', stderr: '' });
+  await engine.end('SIGTERM');
+  await engine.start();
+  const format = '{{.LoggingDriver}} {{.RegistryConfig.Mirrors}}';
+  assert.equal(engine.ok(['info', '-f', format]), 'local [https://mirror.test/]');
+  engine.ok(['create', '--name', 'logged', 'base:1', 'true']);
+  assert.equal(
+    engine.ok(['inspect', '-f', '{{.HostConfig.LogConfig}}', 'logged']),
+    '{local map[max-size:1m]}',
+  );
+  const wrong = join(engine.directory, 'wrong.json');
+  writeFileSync(wrong, '{"registry-mirrors": ["nowhere"]}');
+  const refused = validate(wrong);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /^invalid mirror: "nowhere" is no URL of a registry$/m);
 });
 
 test('the socket is 0660', async (t) => {

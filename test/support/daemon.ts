@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,8 @@ export class TestDaemon {
   readonly directory: string;
   readonly root: string;
   readonly host: string;
+  /** Empty unless the test writes it. */
+  readonly configFile: string;
   readonly #arguments: readonly string[];
   readonly #wrapper: readonly string[];
   #process: ChildProcess | undefined;
@@ -39,6 +41,8 @@ export class TestDaemon {
     this.directory = directory;
     this.root = root ?? join(directory, 'root');
     this.host = `unix://${join(directory, 'gantry.sock')}`;
+    this.configFile = join(directory, 'daemon.json');
+    writeFileSync(this.configFile, '');
     this.#arguments = args;
     this.#wrapper = wrapper;
   }
@@ -49,7 +53,8 @@ export class TestDaemon {
 
   async start(extra: readonly string[] = []): Promise<void> {
     const log = openSync(join(this.directory, 'daemon.log'), 'a');
-    const args = ['daemon', '--root', this.root, '--host', this.host, ...this.#arguments, ...extra];
+    const own = ['--root', this.root, '--host', this.host, '--config-file', this.configFile];
+    const args = ['daemon', ...own, ...this.#arguments, ...extra];
     const [program = gantryPath, ...rest] = [...this.#wrapper, gantryPath, ...args];
     const child = spawn(program, rest, { stdio: ['ignore', log, log] });
     closeSync(log);
