@@ -3,6 +3,7 @@ import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { assertEndpointSettings } from './check-settings.ts';
 import type { Resolvers } from './dns/resolvers.ts';
+import { deviceOf } from './endpoint-options.ts';
 import {
   type EndpointParts,
   hasNames,
@@ -150,11 +151,17 @@ export class Attachments {
       .filter((name) => name !== 'default')
       .map((name) => this.#records.find(name))
       .filter((record) => record.id !== first.id && record.driver === 'bridge');
-    return [first, ...others].map((record) => {
+    const wanted = [first, ...others].map((record) => {
       const settings = settingsFor(record);
       assertEndpointSettings(record.name, settings);
       return { record, settings };
     });
+    const devices = wanted.flatMap(({ settings }) => deviceOf(settings.DriverOpts) ?? []);
+    const twice = devices.find((device, index) => devices.indexOf(device) < index);
+    if (twice !== undefined) {
+      throw new EngineError('invalidArgument', `two interfaces cannot both be called ${twice}`);
+    }
+    return wanted;
   }
 
   async #sandboxFor(
@@ -235,6 +242,7 @@ interface WantedNetwork {
 }
 
 /** Any endpoint will do, also one that was made before. */
-function isPlain({ MacAddress, IPAMConfig, GwPriority }: Partial<EndpointSettings>): boolean {
-  return !MacAddress && !GwPriority && (IPAMConfig?.LinkLocalIPs?.length ?? 0) === 0;
+function isPlain({ MacAddress, IPAMConfig, GwPriority, DriverOpts }: Partial<EndpointSettings>): boolean {
+  const hasOptions = Object.keys(DriverOpts ?? {}).length > 0;
+  return !MacAddress && !GwPriority && !hasOptions && (IPAMConfig?.LinkLocalIPs?.length ?? 0) === 0;
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { problemOf } from './endpoint-options.ts';
 import { builtinNames } from './records.ts';
 
 function invalid(message: string): EngineError {
@@ -36,10 +37,9 @@ export function assertEndpointSettings(network: string, settings: Partial<Endpoi
   if ((network === 'host' || network.startsWith('container:')) && (settings.MacAddress ?? '') !== '') {
     throw invalid('conflicting options: mac-address and the network mode');
   }
-  for (const option of Object.keys(settings.DriverOpts ?? {})) {
-    throw invalid(
-      `invalid config for network ${network}: invalid endpoint settings:\ndriver option "${option}" is not supported`,
-    );
+  const problem = problemOf(settings.DriverOpts);
+  if (problem !== undefined) {
+    throw invalid(`invalid config for network ${network}: invalid endpoint settings:\n${problem}`);
   }
 }
 

@@ -2,6 +2,7 @@ import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { macOf, parseSubnet } from './addresses.ts';
+import { deviceOf, sysctlsOf } from './endpoint-options.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { Connection, ConnectRequest } from './networks.ts';
 import { type BridgeRecord, builtinNames, type NetworkRecord } from './records.ts';
@@ -38,6 +39,7 @@ export function makeEndpoint(
     gateway: record.internal ? '' : bridge.gateway,
     gatewayPriority: settings.GwPriority ?? 0,
     linkLocal: settings.IPAMConfig?.LinkLocalIPs ?? [],
+    ...fromOptions(settings),
   };
 }
 
@@ -54,7 +56,12 @@ export function endpointFrom(settings: EndpointSettings, { device, mtu }: Bridge
     gateway: settings.Gateway,
     gatewayPriority: settings.GwPriority ?? 0,
     linkLocal: settings.IPAMConfig?.LinkLocalIPs ?? [],
+    ...fromOptions(settings),
   };
+}
+
+function fromOptions({ DriverOpts }: Partial<EndpointSettings>): Pick<SandboxEndpoint, 'device' | 'sysctls'> {
+  return { device: deviceOf(DriverOpts), sysctls: sysctlsOf(DriverOpts) };
 }
 
 /** The endpoints a stored connection stands for. */

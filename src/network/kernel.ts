@@ -1,10 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { hasErrno } from '../errors/index.ts';
+import { EngineError, hasErrno, messageOf } from '../errors/index.ts';
 import { inNetworkNamespace } from '../lib/network-namespace.ts';
 import { run } from '../lib/run.ts';
 import type { HostLink, HostRoute } from './addresses.ts';
+import type { InterfaceSysctl } from './endpoint-options.ts';
 
 /** Where iproute2 keeps named network namespaces. */
 export const namespaceDirectory = '/var/run/netns';
@@ -90,13 +91,30 @@ export async function allowForwarding(bridge: string): Promise<void> {
 }
 
 /** What Docker sets in a container's namespace: low ports and ping for everyone, no IPv6 where there is no address. */
-export function prepareNamespace(name: string, devices: readonly string[]): void {
+export function prepareNamespace(
+  name: string,
+  links: readonly { readonly device: string; readonly sysctls: readonly InterfaceSysctl[] }[],
+): void {
   inNetworkNamespace(join(namespaceDirectory, name), () => {
     writeFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', '0');
     writeFileSync('/proc/sys/net/ipv4/ping_group_range', '0 2147483647');
-    for (const device of devices) {
+    for (const { device, sysctls } of links) {
       const setting = `/proc/sys/net/ipv6/conf/${device}/disable_ipv6`;
       if (existsSync(setting)) writeFileSync(setting, '1');
+      for (const sysctl of sysctls) setSysctl(device, sysctl);
     }
   });
+}
+
+function setSysctl(device: string, { family, kind, rest, value }: InterfaceSysctl): void {
+  try {
+    // Without O_CREAT: a name that the kernel does not know is ENOENT then.
+    writeFileSync(`/proc/sys/net/${family}/${kind}/${device}/${rest}`, value, { flag: 'r+' });
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
+    const what = `net.${family}.${kind}.${device}.${rest}=${value}`;
+    throw new EngineError('invalidArgument', `failed to set sysctl ${what}: the kernel refuses it (${why})`, {
+      cause: error,
+    });
+  }
 }

@@ -1,3 +1,5 @@
+import type { InterfaceSysctl } from './endpoint-options.ts';
+
 /** Lines for `ip -batch -`: pure text, so that a test can read what a change does to the kernel. */
 
 export interface BridgeLink {
@@ -22,7 +24,7 @@ export interface EndpointLink {
   readonly namespace: string;
   /** The host's end of the veth pair. */
   readonly veth: string;
-  /** The container's end: eth0, eth1. */
+  /** The container's end: eth0, eth1, or a name that was given. */
   readonly device: string;
   readonly bridge: string;
   readonly mac: string;
@@ -31,6 +33,7 @@ export interface EndpointLink {
   readonly prefix: number;
   /** Further addresses, of 169.254.0.0/16. */
   readonly linkLocal: readonly string[];
+  readonly sysctls: readonly InterfaceSysctl[];
   /** Set on the one endpoint that carries the default route. */
   readonly gateway?: string;
 }

@@ -14,7 +14,7 @@ import { readNamespace } from './kernel.ts';
 import type { Connection, JoinRequest, LeaveRequest, RenameRequest, RepublishRequest } from './networks.ts';
 import type { PublishedEndpoint, Publisher } from './publisher.ts';
 import type { NetworkRecord } from './records.ts';
-import { firstByPriority } from './sandbox.ts';
+import { firstByPriority, freeDevice, type SandboxEndpoint } from './sandbox.ts';
 
 /** Brings containers that run onto networks and off again; see `Networks` for the contract. */
 export class LiveMemberships {
@@ -34,7 +34,8 @@ export class LiveMemberships {
     try {
       const { devices } = await this.#look(connection);
       const isGateway = endpoint.gateway !== '' && this.#gatewayOf(connection) === undefined;
-      await sandboxes.add(connection.namespacePath, endpoint, { device: freeDevice(devices), isGateway });
+      const device = deviceFor(endpoint, devices);
+      await sandboxes.add(connection.namespacePath, endpoint, { device, isGateway });
       const resolver = connection.resolver ?? (hasNames(record) ? { servers: request.dns ?? [] } : undefined);
       if (resolver !== undefined && !resolvers.has(containerId)) {
         await resolvers.open({ containerId, namespacePath: connection.namespacePath, ...resolver });
@@ -96,8 +97,8 @@ export class LiveMemberships {
       const bridge = records.get(settings.NetworkID)?.bridge;
       if (bridge === undefined) continue;
       const { devices } = await this.#look(connection);
-      const device = freeDevice(devices);
       const endpoint = endpointFrom(settings, bridge);
+      const device = deviceFor(endpoint, devices);
       await sandboxes.add(connection.namespacePath, endpoint, { device, isGateway: false });
       if (settings.EndpointID === gatewayId) {
         await sandboxes.routeBy(connection.namespacePath, { gateway: settings.Gateway, device });
@@ -198,6 +199,10 @@ function publishedEndpoint({ EndpointID, IPAddress, Gateway }: EndpointSettings)
   return { endpointId: EndpointID, address: IPAddress, gateway: Gateway };
 }
 
-function freeDevice(taken: ReadonlySet<string>): string {
-  for (let index = 0; ; index += 1) if (!taken.has(`eth${index}`)) return `eth${index}`;
+function deviceFor({ device }: SandboxEndpoint, taken: ReadonlySet<string>): string {
+  if (device === undefined) return freeDevice(taken);
+  if (taken.has(device)) {
+    throw new EngineError('conflict', `an interface of the container is called ${device} already`);
+  }
+  return device;
 }

@@ -36,6 +36,7 @@ test('a veth pair goes to the bridge and into the namespace, with one default ro
     address: '10.0.0.2',
     prefix: 24,
     linkLocal: ['169.254.1.1'],
+    sysctls: [],
     gateway: '10.0.0.1',
   };
   assert.match(vethLines(link)[0] ?? '', /^link add name v0 .* netns ns$/);

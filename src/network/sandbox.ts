@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import { randomId } from '../lib/ids.ts';
+import type { InterfaceSysctl } from './endpoint-options.ts';
 import { ip, ipForce, type KernelNames, namespaceDirectory, prepareNamespace } from './kernel.ts';
 import { type EndpointLink, insideLines, vethLines } from './links.ts';
 
@@ -16,6 +17,9 @@ export interface SandboxEndpoint {
   /** `gw-priority`; 0 unless given. */
   readonly gatewayPriority: number;
   readonly linkLocal: readonly string[];
+  /** Its name in the container; the first `ethN` that is free unless given. */
+  readonly device?: string | undefined;
+  readonly sysctls: readonly InterfaceSysctl[];
 }
 
 /** A network namespace with its interfaces; `gatewayOf` tells whose the default route is. */
@@ -34,6 +38,11 @@ export function gatewayOf({ endpoints }: Sandbox): SandboxEndpoint | undefined {
 export function firstByPriority<T>(all: readonly T[], priorityOf: (one: T) => number): T | undefined {
   const highest = Math.max(...all.map(priorityOf));
   return all.find((one) => priorityOf(one) === highest);
+}
+
+/** What Docker calls an interface that has no name of its own. */
+export function freeDevice(taken: ReadonlySet<string>): string {
+  for (let index = 0; ; index += 1) if (!taken.has(`eth${index}`)) return `eth${index}`;
 }
 
 /** Makes and removes network namespaces, several with one program call. */
@@ -78,10 +87,7 @@ export class Sandboxes {
       );
       await Promise.all(
         plans.map(async ({ namespace, links }) => {
-          prepareNamespace(
-            namespace,
-            links.map(({ device }) => device),
-          );
+          prepareNamespace(namespace, links);
           await ip(insideLines(links), { namespace, ...abort });
         }),
       );
@@ -106,7 +112,7 @@ export class Sandboxes {
     const namespace = basename(path);
     const link = this.#link(namespace, endpoint, { device, isGateway });
     await ip(vethLines(link));
-    prepareNamespace(namespace, [device]);
+    prepareNamespace(namespace, [link]);
     await ip(insideLines([link]), { namespace });
   }
 
@@ -157,15 +163,18 @@ export class Sandboxes {
     const { sandboxId, endpoints } = sandbox;
     const namespace = this.#names.namespace(sandboxId);
     const way = gatewayOf(sandbox);
-    const links = endpoints.map((endpoint, index) =>
-      this.#link(namespace, endpoint, { device: `eth${index}`, isGateway: endpoint === way }),
-    );
+    const taken = new Set(endpoints.flatMap(({ device }) => device ?? []));
+    const links = endpoints.map((endpoint) => {
+      const device = endpoint.device ?? freeDevice(taken);
+      taken.add(device);
+      return this.#link(namespace, endpoint, { device, isGateway: endpoint === way });
+    });
     return { namespace, links };
   }
 
   #link(
     namespace: string,
-    { endpointId, bridge, mac, mtu, address, prefix, gateway, linkLocal }: SandboxEndpoint,
+    { endpointId, bridge, mac, mtu, address, prefix, gateway, linkLocal, sysctls }: SandboxEndpoint,
     { device, isGateway }: { readonly device: string; readonly isGateway: boolean },
   ): EndpointLink {
     return {
@@ -178,6 +187,7 @@ export class Sandboxes {
       address,
       prefix,
       linkLocal,
+      sysctls,
       ...(isGateway ? { gateway } : {}),
     };
   }

@@ -102,6 +102,49 @@ test('gw-priority chooses the network of the default route', () => {
   docker('network', 'rm', 'other');
 });
 
+test('driver options name an interface, and set its sysctls', () => {
+  docker('network', 'create', '--subnet', '10.203.19.0/24', 'second');
+  const network = (name: string, ...options: string[]) => {
+    const fields = [
+      `name=${name}`,
+      ...options.map((one) => `"driver-opt=com.docker.network.endpoint.${one}"`),
+    ];
+    return ['--network', fields.join(',')];
+  };
+  const sysctls = (one: string) => `sysctls=net.ipv4.conf.IFNAME.${one}`;
+  const networks = [
+    ...network('own', 'ifname=lan.0', `${sysctls('log_martians=1')},net.ipv4.conf.IFNAME.arp_notify=1`),
+    ...network('second'),
+  ];
+  docker('run', '-d', '--name', 'named', ...networks, 'base:1', 'sleep', '1000');
+  const seen = (what: string) => docker('exec', 'named', 'sh', '-c', what);
+  const devices = 'ip -o -4 addr | cut -d" " -f2 | sort | xargs';
+  assert.equal(seen(devices), 'eth0 lan.0 lo');
+  const conf = '/proc/sys/net/ipv4/conf';
+  assert.equal(seen(`cat ${conf}/lan.0/log_martians ${conf}/lan.0/arp_notify`), '1\n1');
+  assert.equal(seen(`cat ${conf}/eth0/log_martians`), '0');
+  assert.equal(seen('ip route | grep default | cut -d" " -f3,5'), '10.203.17.1 lan.0');
+  docker('network', 'disconnect', 'second', 'named');
+  const option = 'com.docker.network.endpoint.ifname';
+  const connect = (name: string) =>
+    engine.docker(['network', 'connect', '--driver-opt', `${option}=${name}`, 'second', 'named']);
+  assert.match(connect('lan.0').stderr, /an interface of the container is called lan\.0 already/);
+  assert.equal(connect('dmz0').code, 0);
+  assert.equal(seen(devices), 'dmz0 lan.0 lo');
+  docker('restart', '-t', '0', 'named');
+  assert.equal(seen(devices), 'dmz0 lan.0 lo');
+  docker('rm', '-f', 'named');
+  assert.match(
+    refusal('docker', [...network('own', 'ifname=a'), ...network('second', 'ifname=a')]),
+    /two interfaces cannot both be called a/,
+  );
+  assert.match(
+    refusal('docker', network('own', sysctls('some=1'))),
+    /failed to set sysctl net\.ipv4\.conf\.eth0\.some=1: the kernel refuses it \(ENOENT\)/,
+  );
+  docker('network', 'rm', 'second');
+});
+
 test('--link-local-ip adds the address', () => {
   assert.equal(
     sh(['--network', 'own', '--link-local-ip', '169.254.7.7'], 'ip -o addr | grep -c 169.254.7.7/16'),
@@ -144,6 +187,14 @@ describe('what cannot be is refused, with the reason', () => {
       'conflicting options: mac-address and the network mode',
     ],
     [['--network', 'name=own,driver-opt=some=1'], 'driver option "some" is not supported'],
+    [
+      ['--network', 'name=own,driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.ip_forward=1'],
+      "unrecognised network interface sysctl 'net.ipv4.ip_forward=1'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'",
+    ],
+    [
+      ['--network', 'name=own,driver-opt=com.docker.network.endpoint.ifname=a b'],
+      'invalid interface name: "a b"',
+    ],
   ] as const) {
     // Docker's before 25 drops without a word what is for the default network.
     const isDropped = dockerVersion < 25 && /^--(ip6|network-alias) /.test(options.join(' '));
