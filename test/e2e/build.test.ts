@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -85,6 +85,27 @@ describe('progress', () => {
   test('--no-cache runs everything again', () => {
     writeTree(context, files);
     assert.equal(cached(again(['--no-cache'])), 0);
+  });
+
+  test('--no-cache makes no tree anew of a COPY that gives the same layer', () => {
+    // The directory above the trees: its time tells when one was made.
+    const trees = () => statSync(join(engine.root, 'snapshots'), { bigint: true }).mtimeNs;
+    const layers = (image: string) => engine.ok(['inspect', '-f', '{{json .RootFS.Layers}}', image]);
+    const copies = { ...dockerfile('FROM base:1', 'COPY d /d'), 'd/a': 'one', 'd/b': 'two' };
+    const first = made(copies);
+    const before = trees();
+    const second = again(['-q', '--no-cache']);
+    assert.notEqual(second, first);
+    assert.equal(layers(second), layers(first));
+    assert.equal(trees(), before);
+    assert.equal(inImage(second, 'cat /d/a /d/b'), 'onetwo');
+
+    // The times are the layer's: here they are others.
+    utimesSync(join(context, 'd/a'), 1, 1);
+    const third = again(['-q', '--no-cache']);
+    assert.notEqual(layers(third), layers(first));
+    assert.notEqual(trees(), before);
+    assert.equal(inImage(third, 'cat /d/a /d/b; stat -c %Y /d/a'), 'onetwo1');
   });
 
   test('--iidfile gets the ID', () => {

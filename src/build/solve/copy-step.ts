@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ProgressMessage } from '../../api/index.ts';
 import { codeOf, EngineError, messageOf } from '../../errors/index.ts';
+import type { Image } from '../../image/index.ts';
 import { byteString } from '../../lib/tar/index.ts';
 import type { ChainId } from '../../oci/index.ts';
 import { DirectoryTree } from '../context/directory-tree.ts';
@@ -15,7 +16,7 @@ import { type CopySource, digestOfSource, findSources } from '../copy/sources.ts
 import type { Effect, InlineFile } from '../plan/apply-instruction.ts';
 import { type BuildContext, nowMs } from './build-context.ts';
 import { download, isGit, isUrl } from './download.ts';
-import { type NewLayer, storeLayer } from './store-layer.ts';
+import { type NewLayer, storedLayer, storeLayer } from './store-layer.ts';
 
 export type CopyEffect = Extract<Effect, { kind: 'copy' }>;
 
@@ -25,8 +26,8 @@ export interface CopyStep extends AsyncDisposable {
   readonly inputs: Readonly<Record<string, string>>;
   /** How history tells it: `COPY file:... in /x `. */
   readonly comment: string;
-  /** Makes the layer on a parent. */
-  run(parent: ChainId | undefined): Promise<NewLayer>;
+  /** Makes the layer on a parent. `before` is what the same step gave the last time. */
+  run(parent: ChainId | undefined, before?: Image): Promise<NewLayer>;
 }
 
 /** Finds the sources. Rejects in Docker's words: "COPY failed: ...". */
@@ -44,9 +45,9 @@ export async function openCopy(
     return {
       inputs,
       comment: `${name} ${effect.chown === undefined ? '' : `--chown=${effect.chown} `}${label} in ${effect.destination} `,
-      run: async (parent) => {
+      run: async (parent, before) => {
         try {
-          return await makeLayer(context, effect, { sources, parent });
+          return await makeLayer(context, effect, { sources, parent, before });
         } catch (error) {
           throw failed(name, error);
         }
@@ -210,19 +211,19 @@ async function inputsOf(
 interface LayerWork {
   readonly sources: readonly CopySource[];
   readonly parent: ChainId | undefined;
+  readonly before: Image | undefined;
 }
 
 async function makeLayer(
   context: BuildContext,
   effect: CopyEffect,
-  { sources, parent }: LayerWork,
+  { sources, parent, before }: LayerWork,
 ): Promise<NewLayer> {
   const { stores, lease, signal } = context;
   await using view = parent === undefined ? undefined : await stores.snapshots.view(parent, signal);
   const image = view === undefined ? undefined : new DirectoryTree(view.root);
   const { chown, chmod, destination, instruction } = effect;
-  const target: CopyTarget = {
-    destination: new Destination(image),
+  const target: Omit<CopyTarget, 'destination'> = {
     path: destination,
     ...(chown === undefined ? {} : { owner: await resolveOwner(chown, image) }),
     ...(chmod === undefined ? {} : { mode: parseMode(chmod) }),
@@ -232,8 +233,14 @@ async function makeLayer(
   if (instruction.kind === 'add' && instruction.unpack !== false) {
     for (const source of sources) if (await isUnpacked(source, effect)) archives.add(source);
   }
-  const tar = layerTar(layerEntries(sources, { archives, target, name: instruction.kind.toUpperCase() }));
-  return await storeLayer(stores, tar, { parent, lease, signal });
+  const name = instruction.kind.toUpperCase();
+  const tar = () =>
+    layerTar(
+      layerEntries(sources, { archives, target: { ...target, destination: new Destination(image) }, name }),
+    );
+  const place = { parent, lease, signal };
+  const stored = before === undefined ? undefined : await storedLayer(stores, tar(), { ...place, before });
+  return stored ?? (await storeLayer(stores, tar(), place));
 }
 
 /** A local archive unpacks by itself, a downloaded one when told to. */

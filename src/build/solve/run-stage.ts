@@ -136,8 +136,8 @@ class StageRun {
           index: this.#stage.index,
           tell: this.#progress.tell,
         });
-        await this.#make(state, copy.inputs, `/bin/sh -c #(nop) ${copy.comment}`, () =>
-          copy.run(this.#image?.chainId),
+        await this.#make(state, copy.inputs, `/bin/sh -c #(nop) ${copy.comment}`, (before) =>
+          copy.run(this.#image?.chainId, before),
         );
         break;
       }
@@ -171,14 +171,14 @@ class StageRun {
     state: StageState,
     own: StepInputs,
     createdBy: string,
-    work: () => Promise<NewLayer | undefined>,
+    work: (before: Image | undefined) => Promise<NewLayer | undefined>,
   ): Promise<void> {
     const { cache, request, slots, usedKeys } = this.#context;
     const inputs = { ...own, base: this.#image?.id ?? 'scratch' };
     const key = keyOf(inputs);
-    const found = request.noCache ? undefined : cache.find(key);
+    const found = cache.find(key);
     const cached = found === undefined ? undefined : this.#context.images.find(found);
-    if (cached !== undefined) {
+    if (cached !== undefined && !request.noCache) {
       this.#print(' ---> Using cache\n');
       usedKeys.add(key);
       this.#advance(cached, state);
@@ -186,7 +186,7 @@ class StageRun {
     }
     const image = await slots.run(async () => {
       this.#context.signal.throwIfAborted();
-      const layer = await work();
+      const layer = await work(cached);
       const { platform } = request;
       return addStepImage(this.#context, {
         parent: this.#image,

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobWriter, ContentStore } from '../../content/index.ts';
-import type { ImageLayer } from '../../image/index.ts';
+import type { Image, ImageLayer } from '../../image/index.ts';
 import { tee } from '../../lib/tee.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { type ChainId, chainIdsOf, type DiffId, digestOf, MediaType } from '../../oci/index.ts';
@@ -43,6 +45,37 @@ export async function storeLayer(
   lease.add({ kind: 'snapshot', id: applied.chainId });
   const layer = await commitBlob(blob, applied.diffId, lease);
   return { layer, diffId: applied.diffId, chainId: applied.chainId };
+}
+
+/**
+ * The layer that a step gave before, if the archive is the same again and the layer is there: then nothing has to be
+ * written. Reads the archive to its end.
+ */
+export async function storedLayer(
+  stores: LayerStores,
+  tar: AsyncIterable<Buffer>,
+  { before, parent, lease, signal }: LayerPlace & { readonly before: Image },
+): Promise<NewLayer | undefined> {
+  const diffId = before.config.rootfs.diff_ids.at(-1);
+  if (diffId === undefined) return undefined;
+  const chainId = parent === undefined ? diffId : nextChainId(parent, diffId);
+  lease.add({ kind: 'blob', id: diffId }, { kind: 'snapshot', id: chainId });
+  const blob = await stores.content.info(diffId);
+  if (blob === undefined || stores.snapshots.stat(chainId) === undefined) return undefined;
+  const hash = createHash('sha256');
+  let unbroken = 0;
+  for await (const chunk of tar) {
+    signal.throwIfAborted();
+    hash.update(chunk);
+    unbroken += chunk.length;
+    // Nothing else here waits: let others have their turn.
+    if (unbroken >= readAhead) {
+      unbroken = 0;
+      await nextTurn();
+    }
+  }
+  if (`sha256:${hash.digest('hex')}` !== diffId) return undefined;
+  return { layer: { ...blob, mediaType: MediaType.ociLayer }, diffId, chainId };
 }
 
 /** Packs what a command changed in an active snapshot and commits it; `undefined` when it changed nothing. */
