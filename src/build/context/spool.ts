@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { EngineError } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
+import { gather } from '../../lib/gather.ts';
 import { type ByteString, cleanPath, type TarEntry, TarParser, textOf } from '../../lib/tar/index.ts';
 import type { TreeEntry } from './source-tree.ts';
 
@@ -20,6 +21,7 @@ export interface Spool extends AsyncDisposable {
   readonly entries: ReadonlyMap<ByteString, SpooledEntry>;
 }
 
+const batchSize = 256 << 10;
 const emptyDigest = hash('sha256', '', 'hex');
 
 /**
@@ -34,26 +36,29 @@ export async function spoolArchive(
   // O_TMPFILE: the file has no name, so even a killed daemon leaves nothing of it.
   const temporaryFile = 0o20200000;
   const file = await open(directory, temporaryFile | 2, 0o600);
+  let written = Promise.resolve();
   try {
     const indexer = new Indexer();
     let position = 0;
     const { stream } = await decompress(source);
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    // Clients send a piece for every header and file.
+    for await (const chunk of gather(stream as AsyncIterable<Buffer>, batchSize)) {
       signal?.throwIfAborted();
-      const written = writeAll(file, chunk, position);
+      await written;
+      written = writeAll(file, chunk, position);
+      // Awaited in the next round; until then a failure must not count as unhandled.
+      written.catch(() => undefined);
       position += chunk.length;
-      try {
-        indexer.push(chunk);
-      } finally {
-        await written;
-      }
+      indexer.push(chunk);
     }
+    await written;
     return {
       file,
       entries: indexer.finish(),
       [Symbol.asyncDispose]: () => file.close(),
     };
   } catch (error) {
+    await Promise.allSettled([written]);
     await file.close();
     throw error;
   }

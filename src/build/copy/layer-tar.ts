@@ -1,5 +1,6 @@
 import { encodeTarEntry, type NewTarEntry, paddingOf, tarEnd } from '../../lib/tar/index.ts';
-import { type Content, isRegion, type Region, readFully } from '../context/source-tree.ts';
+import { type Content, isRegion, type Region } from '../context/source-tree.ts';
+import { RegionReader } from './region-reader.ts';
 
 /** An entry of a layer being made; exactly `size` bytes of content belong to a file. */
 export interface LayerEntry {
@@ -31,6 +32,7 @@ export async function* layerTar(
 class Batch {
   #bytes = Buffer.allocUnsafe(batchSize);
   #length = 0;
+  readonly #regions = new RegionReader();
 
   *add(piece: Buffer): Generator<Buffer, void, undefined> {
     for (let at = 0; at < piece.length; ) {
@@ -44,7 +46,7 @@ class Batch {
   *fill(region: Region): Generator<Buffer, void, undefined> {
     for (let at = 0; at < region.size; ) {
       const length = Math.min(region.size - at, batchSize - this.#length);
-      readFully({ ...region, offset: region.offset + at, size: length }, this.#bytes, this.#length);
+      this.#regions.read({ ...region, offset: region.offset + at, size: length }, this.#bytes, this.#length);
       at += length;
       yield* this.#advance(length);
     }
