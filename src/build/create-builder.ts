@@ -155,8 +155,6 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
     // The steps that were done are images; what the others left is not.
     await parts.stores.images.collectGarbage();
     throw error;
-  } finally {
-    request.context.destroy();
   }
 }
 

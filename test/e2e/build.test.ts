@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -536,4 +537,16 @@ describe('a build that is cancelled', () => {
     }
     throw new Error(`"${text}" was not said: ${output}`);
   }
+});
+
+test('a client that sends all of a context before it reads is told what is wrong with it', async () => {
+  const socket = connect(engine.host.slice('unix://'.length));
+  const body = Buffer.alloc(30_000_000, 'x');
+  socket.write(
+    `POST /build HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
+  await new Promise<unknown>((sent) => socket.write(body, sent));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1.1 400 [^]*invalid tar header/);
+  socket.destroy();
 });

@@ -37,12 +37,14 @@ export async function spoolArchive(
   const temporaryFile = 0o20200000;
   const file = await open(directory, temporaryFile | 2, 0o600);
   let written = Promise.resolve();
+  let plain: Readable | undefined;
   try {
     const indexer = new Indexer();
     let position = 0;
     const { stream } = await decompress(source);
+    plain = stream;
     // Clients send a piece for every header and file.
-    for await (const chunk of gather(stream as AsyncIterable<Buffer>, batchSize)) {
+    for await (const chunk of gather(stream, batchSize)) {
       signal?.throwIfAborted();
       await written;
       written = writeAll(file, chunk, position);
@@ -59,6 +61,8 @@ export async function spoolArchive(
     };
   } catch (error) {
     await Promise.allSettled([written]);
+    // The source itself stays: on its connection goes the answer.
+    if (plain !== source) plain?.destroy();
     await file.close();
     throw error;
   }

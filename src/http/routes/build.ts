@@ -31,7 +31,12 @@ export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     };
     const signal = calls.signalOf(request, reply);
     await sendProgress(reply, async (onProgress) => {
-      await engine.builder.build(build, onProgress, signal);
+      try {
+        await engine.builder.build(build, onProgress, signal);
+      } finally {
+        // Some clients read no answer before they have sent all.
+        request.raw.resume();
+      }
     });
   });
 
