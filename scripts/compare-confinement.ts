@@ -3,7 +3,8 @@ import { run } from '../src/lib/run.ts';
 
 // Runs one probe in containers of two engines and prints the lines in which what it sees differs.
 //   node scripts/compare-confinement.ts unix:///run/gantry/gantry.sock unix:///run/docker.sock IMAGE
-// Both must have the image, a busybox, or a Debian with perl, which also tries every system call. docs/security.md explains the lines that are known to differ.
+// Both must have the image, a busybox, or a Debian with perl, which also tries every system call.
+// docs/security.md explains the lines that are known to differ.
 
 const cases: Readonly<Record<string, readonly string[]>> = {
   default: [],
@@ -28,7 +29,10 @@ const namespaces = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts']
 
 const lastCall = 469;
 
-/** Perl: what each system call gives for arguments of no sense, in a process of its own. What a filter bars is EPERM or ENOSYS. */
+/**
+ * Perl: what each system call gives for arguments of no sense, in a process of its own. What a filter bars is EPERM
+ * or ENOSYS.
+ */
 const everyCall = `
 for my $call (0..${lastCall}) {
   my $child = fork;

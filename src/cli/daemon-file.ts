@@ -32,9 +32,8 @@ export function withDaemonFile<V extends object>(
   { values, given }: Given<V>,
   path: string,
 ): V {
-  const text = readText(path, given.has('config-file'));
   try {
-    const said = directives(text);
+    const said = directives(readText(path, given.has('config-file')));
     const unknown = said.filter(([name]) => !isSetting(table, name)).map(([name]) => name);
     if (unknown.length > 0) {
       throw invalid(`the following directives don't match any configuration option: ${unknown.join(', ')}`);
@@ -65,8 +64,7 @@ function readText(path: string, wanted: boolean): string {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
     if (hasErrno(error, 'ENOENT') && !wanted) return '';
-    const message = `unable to configure the Gantry daemon with file ${path}: ${messageOf(error)}`;
-    throw new EngineError('invalidArgument', message, { cause: error });
+    throw error;
   }
 }
 

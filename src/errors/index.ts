@@ -45,6 +45,11 @@ export function isCode(error: unknown, code: ErrorCode): boolean {
   return codeOf(error) === code;
 }
 
+/** The errno of a Node system error, or Node's own code: `ENOENT`, `ERR_STREAM_PREMATURE_CLOSE`. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
 /** True for a Node system error with this errno name, e.g. `hasErrno(error, 'ENOENT')`. */
 export function hasErrno(error: unknown, errno: string): boolean {
   return error instanceof Error && 'code' in error && error.code === errno;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Duplex, pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { EngineError, hasErrno } from '../errors/index.ts';
+import { EngineError, errnoOf, hasErrno } from '../errors/index.ts';
 import { exitOf, failure, killGroup, start } from './process.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -84,7 +84,7 @@ async function* translated(decoder: Readable, compression: Compression): AsyncGe
   try {
     for await (const chunk of decoder) yield chunk as Buffer;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = errnoOf(error) ?? '';
     if (!/^(?:Z_|ZSTD_|ERR_ZSTD)/.test(code)) throw error;
     const text = error instanceof Error ? error.message : code;
     throw new EngineError('invalidArgument', `damaged ${compression} data: ${text}`, { cause: error });

@@ -28,13 +28,18 @@ export async function* gather(source: Readable, size: number): AsyncGenerator<Bu
     if (ready.length >= mostWaiting) source.pause();
   };
   let end: { readonly error?: unknown } | undefined;
-  const ending = finished(source, { writable: false, cleanup: true }).then(
-    () => (end = {}),
-    (error: unknown) => (end = { error }),
-  );
-  void ending.then(() => {
+  const onEnd = (how: { readonly error?: unknown }) => {
+    end = how;
     news.resolve();
-  });
+  };
+  finished(source, { writable: false, cleanup: true }).then(
+    () => {
+      onEnd({});
+    },
+    (error: unknown) => {
+      onEnd({ error });
+    },
+  );
   source.on('data', onData);
   source.resume();
   try {

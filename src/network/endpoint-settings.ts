@@ -37,9 +37,7 @@ export function makeEndpoint(
     address,
     prefix: parseSubnet(bridge.subnet).prefix,
     gateway: record.internal ? '' : bridge.gateway,
-    gatewayPriority: settings.GwPriority ?? 0,
-    linkLocal: settings.IPAMConfig?.LinkLocalIPs ?? [],
-    ...fromOptions(settings),
+    ...chosenBy(settings),
   };
 }
 
@@ -54,14 +52,18 @@ export function endpointFrom(settings: EndpointSettings, { device, mtu }: Bridge
     address: settings.IPAddress,
     prefix: settings.IPPrefixLen,
     gateway: settings.Gateway,
-    gatewayPriority: settings.GwPriority ?? 0,
-    linkLocal: settings.IPAMConfig?.LinkLocalIPs ?? [],
-    ...fromOptions(settings),
+    ...chosenBy(settings),
   };
 }
 
-function fromOptions({ DriverOpts }: Partial<EndpointSettings>): Pick<SandboxEndpoint, 'device' | 'sysctls'> {
-  return { device: deviceOf(DriverOpts), sysctls: sysctlsOf(DriverOpts) };
+/** What only a client says of its endpoint. */
+function chosenBy({ GwPriority, IPAMConfig, DriverOpts }: Partial<EndpointSettings>) {
+  return {
+    gatewayPriority: GwPriority ?? 0,
+    linkLocal: IPAMConfig?.LinkLocalIPs ?? [],
+    device: deviceOf(DriverOpts),
+    sysctls: sysctlsOf(DriverOpts),
+  };
 }
 
 /** The endpoints a stored connection stands for. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { PortBinding, PortMap } from '../api/index.ts';
-import { EngineError, hasErrno } from '../errors/index.ts';
+import { EngineError, errnoOf, hasErrno } from '../errors/index.ts';
 import { isIpv6, type PortRange, type PortRequest } from './ports.ts';
 import type { PortRule } from './rules.ts';
 
@@ -203,8 +203,7 @@ async function bindOrExplain(rule: PortRule, optional: boolean): Promise<Disposa
     return await bind(rule);
   } catch (error) {
     if (optional && (hasErrno(error, 'EADDRNOTAVAIL') || hasErrno(error, 'EAFNOSUPPORT'))) return undefined;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const reason = bindFailures[code];
+    const reason = bindFailures[errnoOf(error) ?? ''];
     if (reason === undefined) throw error;
     const host = `${bracketed(rule.hostIp)}:${rule.hostPort}`;
     throw new EngineError(

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { EngineError, hasErrno, messageOf } from '../errors/index.ts';
+import { EngineError, errnoOf, hasErrno, messageOf } from '../errors/index.ts';
 import { inNetworkNamespace } from '../lib/network-namespace.ts';
 import { run } from '../lib/run.ts';
 import type { HostLink, HostRoute } from './addresses.ts';
@@ -111,7 +111,7 @@ function setSysctl(device: string, { family, kind, rest, value }: InterfaceSysct
     // Without O_CREAT: a name that the kernel does not know is ENOENT then.
     writeFileSync(`/proc/sys/net/${family}/${kind}/${device}/${rest}`, value, { flag: 'r+' });
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
+    const why = errnoOf(error) ?? messageOf(error);
     const what = `net.${family}.${kind}.${device}.${rest}=${value}`;
     throw new EngineError('invalidArgument', `failed to set sysctl ${what}: the kernel refuses it (${why})`, {
       cause: error,

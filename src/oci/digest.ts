@@ -37,8 +37,12 @@ export function hexOf(digest: Digest): string {
 export function chainIdsOf(diffIds: readonly DiffId[]): ChainId[] {
   const chain: ChainId[] = [];
   for (const diffId of diffIds) {
-    const parent = chain.at(-1);
-    chain.push(parent === undefined ? diffId : digestOf(`${parent} ${diffId}`));
+    chain.push(chainIdOf(chain.at(-1), diffId));
   }
   return chain;
+}
+
+/** The chainID of a layer on its parent's; of a base it is the diffID. */
+export function chainIdOf(parent: ChainId | undefined, diffId: DiffId): ChainId {
+  return parent === undefined ? diffId : digestOf(`${parent} ${diffId}`);
 }

@@ -7,7 +7,7 @@ const largest = windowSize / 4;
 
 /** Reads regions; small ones that follow each other in a file, as those of a tree do, many at a time. */
 export class RegionReader {
-  readonly #bytes = Buffer.allocUnsafeSlow(windowSize);
+  #bytes: Buffer | undefined;
   #fd = -1;
   #start = 0;
   #length = 0;
@@ -22,13 +22,14 @@ export class RegionReader {
       if (size <= largest) this.#expect(fd, offset + size);
       return;
     }
-    if (offset + size > end) this.#fill(region);
+    const bytes = (this.#bytes ??= Buffer.allocUnsafeSlow(windowSize));
+    if (offset + size > end) this.#fill(region, bytes);
     if (this.#length < size) {
       readFully(region, into, at);
       return;
     }
     const from = offset - this.#start;
-    this.#bytes.copy(into, at, from, from + size);
+    bytes.copy(into, at, from, from + size);
   }
 
   /** The next region is likely to be there. */
@@ -38,8 +39,8 @@ export class RegionReader {
     this.#length = 0;
   }
 
-  #fill({ fd, offset }: Region): void {
+  #fill({ fd, offset }: Region, bytes: Buffer): void {
     this.#start = offset;
-    this.#length = readSync(fd, this.#bytes, 0, windowSize, offset);
+    this.#length = readSync(fd, bytes, 0, windowSize, offset);
   }
 }

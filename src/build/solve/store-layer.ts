@@ -6,7 +6,7 @@ import type { BlobWriter, ContentStore } from '../../content/index.ts';
 import type { Image, ImageLayer } from '../../image/index.ts';
 import { tee } from '../../lib/tee.ts';
 import type { Lease } from '../../metadata/index.ts';
-import { type ChainId, chainIdsOf, type DiffId, digestOf, MediaType } from '../../oci/index.ts';
+import { type ChainId, chainIdOf, type DiffId, digestOf, MediaType } from '../../oci/index.ts';
 import type { Layers, Snapshotter } from '../../snapshot/index.ts';
 
 export interface LayerStores {
@@ -58,7 +58,7 @@ export async function storedLayer(
 ): Promise<NewLayer | undefined> {
   const diffId = before.config.rootfs.diff_ids.at(-1);
   if (diffId === undefined) return undefined;
-  const chainId = parent === undefined ? diffId : nextChainId(parent, diffId);
+  const chainId = chainIdOf(parent, diffId);
   lease.add({ kind: 'blob', id: diffId }, { kind: 'snapshot', id: chainId });
   const blob = await stores.content.info(diffId);
   if (blob === undefined || stores.snapshots.stat(chainId) === undefined) return undefined;
@@ -92,7 +92,7 @@ export async function commitStep(
   const layer = await commitBlob(blob, undefined, lease);
   if (emptyTars.has(layer.digest)) return undefined;
   const diffId = layer.digest;
-  const chainId = parent === undefined ? diffId : nextChainId(parent, diffId);
+  const chainId = chainIdOf(parent, diffId);
   lease.add({ kind: 'snapshot', id: chainId });
   await snapshots.unmount(key);
   await snapshots.commit(key, chainId);
@@ -104,9 +104,4 @@ async function commitBlob(blob: BlobWriter, digest: DiffId | undefined, lease: L
   await finished(blob.writable);
   const info = await blob.commit(digest === undefined ? undefined : { digest }, lease);
   return { digest: info.digest, size: info.size, mediaType: MediaType.ociLayer };
-}
-
-/** chainIdsOf wants all diffIDs; here the parent's chainID stands for those before. */
-function nextChainId(parent: ChainId, diffId: DiffId): ChainId {
-  return chainIdsOf([parent, diffId]).at(-1) ?? diffId;
 }

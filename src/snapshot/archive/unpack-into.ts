@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { codeOf, EngineError, hasErrno } from '../../errors/index.ts';
+import { codeOf, EngineError, errnoOf, hasErrno } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
 import { makeNode, setTimes, setTimesOf, setXattrOf } from '../../lib/file-calls.ts';
 import { type OpenFile, openInRoot, openPath } from '../../lib/open-in-root.ts';
@@ -292,7 +292,7 @@ class Unpacker implements Disposable {
 
   #failed(entry: TarEntry, error: unknown): EngineError {
     if (error instanceof EngineError) return error;
-    const errno = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const errno = errnoOf(error) ?? String(error);
     const isFull = codeOf(error) === 'outOfSpace';
     const why = isFull ? 'no space left on device' : errno;
     return new EngineError(

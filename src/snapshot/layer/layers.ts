@@ -4,7 +4,7 @@ import { addAbortSignal, Readable } from 'node:stream';
 import { EngineError } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
 import { type ByteString, bufferOf, tarEnd, textOf } from '../../lib/tar/index.ts';
-import { type ChainId, type DiffId, digestOf } from '../../oci/index.ts';
+import { type ChainId, chainIdOf, type DiffId } from '../../oci/index.ts';
 import type { LayerTree, OverlaySnapshots } from '../overlay/overlay-snapshots.ts';
 import type { AppliedLayer, ApplyOptions, Layers, StagedLayer } from '../snapshotter.ts';
 import { treeUsage } from '../tree-usage.ts';
@@ -216,10 +216,6 @@ function makeDirectories(root: string, path: ByteString): void {
 
 function pathIn(root: string, path: ByteString): Buffer {
   return Buffer.concat([Buffer.from(`${root}/`), bufferOf(path)]);
-}
-
-function chainIdOf(parent: ChainId | undefined, diffId: DiffId): ChainId {
-  return parent === undefined ? diffId : digestOf(`${parent} ${diffId}`);
 }
 
 function checkedDiffId(hex: string, want: DiffId | undefined): DiffId {
