@@ -1,7 +1,8 @@
-import { access, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../errors/index.ts';
+import { exists, ifThere, readOptional } from '../lib/missing-files.ts';
 import { sendSignal } from '../lib/send-signal.ts';
 
 const mountPoint = '/sys/fs/cgroup';
@@ -34,13 +35,13 @@ async function removeTree(path: string): Promise<void> {
 }
 
 async function killAllIn(path: string): Promise<void> {
-  const text = await ifThere(readFile(join(path, 'cgroup.procs'), 'utf8'));
+  const text = await readOptional(join(path, 'cgroup.procs'));
   for (const pid of (text ?? '').split('\n').filter(Boolean).map(Number)) {
     sendSignal(pid, 'SIGKILL');
   }
   // cgroup v1 delivers no signal to a frozen process.
   const freezer = join(path, 'freezer.state');
-  if ((await ifThere(access(freezer).then(() => true))) === true) await ifThere(writeFile(freezer, 'THAWED'));
+  if (await exists(freezer)) await ifThere(writeFile(freezer, 'THAWED'));
 }
 
 /** False if something is in it. */
@@ -58,13 +59,4 @@ async function removed(path: string): Promise<boolean> {
 async function childrenOf(path: string): Promise<string[]> {
   const entries = await ifThere(readdir(path, { withFileTypes: true }));
   return (entries ?? []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
-}
-
-async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENODEV')) return undefined;
-    throw error;
-  }
 }

@@ -23,10 +23,15 @@ export async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** The file's text, `undefined` if it is not there (or its process ended while it was read). */
+/** The file's text, `undefined` if it is not there. */
 export async function readOptional(path: string): Promise<string | undefined> {
+  return ifThere(readFile(path, 'utf8'));
+}
+
+/** `undefined` if the file is not there, or its process or cgroup ended under the call. */
+export async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await call;
   } catch (error) {
     if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH') || hasErrno(error, 'ENODEV')) return undefined;
     throw error;

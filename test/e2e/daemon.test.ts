@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand, startDaemon } from '../support/daemon.ts';
+import { untilNow } from '../support/event-times.ts';
 
 test('two daemons with different roots do not touch each other', async (t) => {
   const one = await startDaemon(t);
@@ -115,8 +116,7 @@ test('events are kept over a restart', async (t) => {
   engine.ok(['run', '--name', 'evented', 'base:1', 'true']);
   await engine.end('SIGKILL');
   await engine.start();
-  const until = String(Math.ceil(Date.now() / 1000) + 1);
-  const format = ['--since', since, '--until', until, '--format', '{{.Type}} {{.Action}}'];
+  const format = ['--since', since, '--until', untilNow(), '--format', '{{.Type}} {{.Action}}'];
   const events = engine
     .ok(['events', ...format, '--filter', 'container=evented', '--filter', 'type=container'])
     .split('\n');

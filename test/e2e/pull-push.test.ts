@@ -5,6 +5,7 @@ import test, { after } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
 import { type CommandOptions, openDaemon, runCommand, startDaemon } from '../support/daemon.ts';
 import { startRegistry } from '../support/docker-registry.ts';
+import { untilNow } from '../support/event-times.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
 
 // Images between the engine and Debian's docker-registry, through the clients people have.
@@ -202,7 +203,7 @@ test('events name what was pulled and pushed', () => {
     '--since',
     '1h',
     '--until',
-    '0s',
+    untilNow(),
     '--filter',
     'type=image',
     '--format',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
+import { untilNow } from '../support/event-times.ts';
 
 // `gantry update` of ports, environment, mounts and labels, as the docker CLI sees it.
 
@@ -118,7 +119,7 @@ describe('an update of a running container', () => {
       '--since',
       '60',
       '--until',
-      '0s',
+      untilNow(),
       '--filter',
       `container=${id}`,
       '--filter',

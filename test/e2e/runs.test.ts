@@ -4,6 +4,7 @@ import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerRun } from '../../src/api/index.ts';
 import { startDaemon } from '../support/daemon.ts';
+import { untilNow } from '../support/event-times.ts';
 
 // Why a container died, and stops that do not wait in vain.
 
@@ -115,7 +116,8 @@ describe('a container that is deaf to its stop signal', () => {
       gantry('explain', 'app'),
       /It runs\. A stop will have to kill it: .* no handler for SIGTERM/,
     );
-    const events = () => docker('events', '--since', '60', '--until', '0s', '--filter', 'event=stop_deaf');
+    const events = () =>
+      docker('events', '--since', '60', '--until', untilNow(), '--filter', 'event=stop_deaf');
     const deadline = Date.now() + 60_000;
     while (!/stop_deaf .*signal=SIGTERM/.test(events()) && Date.now() < deadline) await sleep(200);
     assert.match(events(), /stop_deaf .*name=app.*signal=SIGTERM/);

@@ -1,7 +1,7 @@
 import { readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
-import { readOptional } from '../../lib/missing-files.ts';
+import { ifThere, readOptional } from '../../lib/missing-files.ts';
 import type { ContainerState } from './state.ts';
 
 /** Every process in the container, nested cgroups included. */
@@ -41,8 +41,9 @@ export async function hadOomKill(state: ContainerState): Promise<boolean> {
 export async function thawForKill(state: ContainerState): Promise<void> {
   const { freezer } = state.cgroupPaths;
   if (freezer === undefined) return;
-  if ((await readOptional(join(freezer, 'freezer.state')))?.trim() === 'THAWED') return;
-  await writeFile(join(freezer, 'freezer.state'), 'THAWED');
+  const file = join(freezer, 'freezer.state');
+  const frozen = await readOptional(file);
+  if (frozen !== undefined && frozen.trim() !== 'THAWED') await ifThere(writeFile(file, 'THAWED'));
 }
 
 /** Removes an ended container's cgroups, nested ones too; false if something still runs in one. */
