@@ -229,6 +229,10 @@ test('drivers and options are checked with Docker’s words', async () => {
     failed(['--log-driver', 'local', '--log-opt', 'max-file=1']),
     `125 docker: ${starting} compression cannot be enabled when max file count is 1`,
   );
+  assert.equal(
+    failed(logOptions({ tag: '{{.Nope}}' })),
+    `125 docker: ${starting} template: log-tag:1:2: executing "log-tag" at <.Nope>: can't evaluate field Nope in type *logger.Info`,
+  );
   daemon.ok(['run', '--name', 'local', '--log-driver', 'local', 'base:1', 'echo', 'hello']);
   assert.equal(daemon.ok(['logs', 'local']), 'hello');
   assert.equal(daemon.ok(['inspect', '-f', '{{.LogPath}}', 'local']), '');

@@ -2,6 +2,8 @@ import { EngineError } from '../../errors/index.ts';
 import { compileTemplate } from '../../lib/template/index.ts';
 import type { ContainerRecord } from '../record.ts';
 
+const tagErrors = { parse: '', execute: '', name: 'log-tag', dataType: '*logger.Info' };
+
 /** Labels and variables that the log options `labels`, `labels-regex`, `env` and `env-regex` name, with their values. */
 export function logAttributes({ config, hostConfig }: ContainerRecord): Record<string, string> {
   const { Config: options } = hostConfig.LogConfig;
@@ -21,7 +23,7 @@ export function logAttributes({ config, hostConfig }: ContainerRecord): Record<s
 /** The log option `tag`, a Go template over the container. Throws an Error with Go's words. */
 export function logTag(record: ContainerRecord, otherwise: string): string {
   const template = record.hostConfig.LogConfig.Config['tag'] || otherwise;
-  return compileTemplate(template, { parse: '', execute: '' })(tagData(record));
+  return compileTemplate(template, tagErrors)(tagData(record));
 }
 
 /** What goes before each line for a client that asks for details: `a=1,b=2 `, a space alone where there are none. */

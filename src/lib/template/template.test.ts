@@ -62,3 +62,14 @@ for (const [source, message] of broken) {
     assert.throws(() => compileTemplate(source)(data), { name: 'EngineError', message });
   });
 }
+
+test('errors say the name of a template that has one, and the type of its data', () => {
+  const errors = { parse: 'parsing: ', execute: 'running: ', name: 'log-tag', dataType: '*logger.Info' };
+  const field = {
+    message: /^running: template: log-tag:1:2: executing "log-tag" at <\.Nope>: .* in type \*logger\.Info$/,
+  };
+  assert.throws(() => compileTemplate('{{.Nope}}', errors)({ Name: 'x', Method: () => '' }), field);
+  assert.throws(() => compileTemplate('{{.Name', errors), {
+    message: /^parsing: template: log-tag:1: unclosed action/,
+  });
+});

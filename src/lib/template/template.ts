@@ -10,31 +10,37 @@ import { isTruthy, show, sortedEntries } from './values.ts';
  */
 export type Template = (data: unknown) => string;
 
-/** What docker says before an error; lists and `inspect` differ. */
-export interface ErrorPrefixes {
+/** How errors of a template read. */
+export interface TemplateErrors {
+  /** What docker says before an error of the syntax; lists and `inspect` differ. */
   readonly parse: string;
+  /** What it says before an error of rendering. */
   readonly execute: string;
+  /** The template's name, empty for that of a flag. */
+  readonly name?: string;
+  /** The data's type in Go. */
+  readonly dataType?: string;
 }
 
-const inspectPrefixes: ErrorPrefixes = {
+const inspectErrors: TemplateErrors = {
   parse: 'template parsing error: ',
   execute: 'template parsing error: ',
 };
 
 /** Compiles the subset of Go's text/template that `--format` needs. Throws `invalidArgument` with Docker's text. */
-export function compileTemplate(source: string, prefixes: ErrorPrefixes = inspectPrefixes): Template {
+export function compileTemplate(source: string, errors: TemplateErrors = inspectErrors): Template {
   let nodes: Node[];
   try {
     nodes = parseTemplate(source, new Set(Object.keys(functions)));
   } catch (error) {
-    throw prefixed(`${prefixes.parse}template: :1: `, error);
+    throw prefixed(`${errors.parse}template: ${errors.name ?? ''}:1: `, error);
   }
   return (data) => {
-    const run = new Execution(data);
+    const run = new Execution(data, errors);
     try {
       run.nodes(nodes, data, new Scope(new Map([['$', data]])));
     } catch (error) {
-      throw prefixed(`${prefixes.execute}template: `, error);
+      throw prefixed(`${errors.execute}template: `, error);
     }
     return run.output;
   };
@@ -71,14 +77,17 @@ class Scope {
   }
 }
 
+type FieldExpression = Expression & { readonly kind: 'field' };
 type Flow = 'break' | 'continue' | undefined;
 
 class Execution {
   output = '';
   readonly #root: unknown;
+  readonly #errors: TemplateErrors;
 
-  constructor(root: unknown) {
+  constructor(root: unknown, errors: TemplateErrors) {
     this.#root = root;
+    this.#errors = errors;
   }
 
   nodes(nodes: readonly Node[], dot: unknown, scope: Scope): Flow {
@@ -144,8 +153,7 @@ class Execution {
     const [head, ...rest] = command;
     const args = [...rest.map((one) => this.#value(one, dot, scope)), ...piped];
     if (head.kind === 'function') return callFunction(head.name, args);
-    if (head.kind === 'field')
-      return member(this.#value(head.of, dot, scope), head, { args, root: this.#root });
+    if (head.kind === 'field') return this.#member(head, args, dot, scope);
     if (args.length > 0) throw templateError(`can't give argument to non-function ${describe(head)}`);
     return this.#value(head, dot, scope);
   }
@@ -161,10 +169,28 @@ class Execution {
       case 'function':
         return callFunction(expression.name, []);
       case 'field':
-        return member(this.#value(expression.of, dot, scope), expression, { args: [], root: this.#root });
+        return this.#member(expression, [], dot, scope);
       case 'pipeline':
         return this.#pipeline(expression.pipeline, dot, new Scope(new Map(), scope));
     }
+  }
+
+  #member(field: FieldExpression, args: readonly unknown[], dot: unknown, scope: Scope): unknown {
+    const of = this.#value(field.of, dot, scope);
+    const { name, at, chain } = field;
+    const { name: template = '', dataType } = this.#errors;
+    const fail = (reason: string) =>
+      templateError(`${template}:1:${at}: executing ${JSON.stringify(template)} at <${chain}>: ${reason}`);
+    if (of === undefined || of === null) throw fail(`nil data; no entry for key "${name}"`);
+    if (typeof of !== 'object' || Array.isArray(of))
+      throw fail(`can't evaluate field ${name} in type ${goType(of)}`);
+    const value: unknown = Object.hasOwn(of, name) ? (of as Record<string, unknown>)[name] : undefined;
+    if (typeof value === 'function') return (value as (...given: readonly unknown[]) => unknown)(...args);
+    if (args.length > 0) throw fail(`${name} is not a method but has arguments`);
+    if (value !== undefined || Object.hasOwn(of, name)) return value;
+    const isRow = of === this.#root && Object.values(of).some((one) => typeof one === 'function');
+    if (!isRow) throw fail(`map has no entry for key "${name}"`);
+    throw fail(`can't evaluate field ${name}${dataType === undefined ? '' : ` in type ${dataType}`}`);
   }
 }
 
@@ -172,25 +198,6 @@ function callFunction(name: string, args: readonly unknown[]): unknown {
   const called = Object.hasOwn(functions, name) ? functions[name] : undefined;
   if (called === undefined) throw templateError(`function ${JSON.stringify(name)} not defined`);
   return called(...args);
-}
-
-function member(
-  of: unknown,
-  field: Expression & { kind: 'field' },
-  { args, root }: { readonly args: readonly unknown[]; readonly root: unknown },
-): unknown {
-  const { name } = field;
-  const fail = (reason: string) =>
-    templateError(`:1:${field.at}: executing "" at <${field.chain}>: ${reason}`);
-  if (of === undefined || of === null) throw fail(`nil data; no entry for key "${name}"`);
-  if (typeof of !== 'object' || Array.isArray(of))
-    throw fail(`can't evaluate field ${name} in type ${goType(of)}`);
-  const value: unknown = Object.hasOwn(of, name) ? (of as Record<string, unknown>)[name] : undefined;
-  if (typeof value === 'function') return (value as (...given: readonly unknown[]) => unknown)(...args);
-  if (args.length > 0) throw fail(`${name} is not a method but has arguments`);
-  if (value !== undefined || Object.hasOwn(of, name)) return value;
-  const isRow = of === root && Object.values(of).some((one) => typeof one === 'function');
-  throw fail(isRow ? `can't evaluate field ${name}` : `map has no entry for key "${name}"`);
 }
 
 function goType(value: unknown): string {
