@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../errors/index.ts';
+import { overwriteFile } from '../lib/replace-file.ts';
 import { resolveInRoot } from '../lib/root-path.ts';
 import {
   type Connection,
@@ -211,10 +212,10 @@ export class Launcher {
         domainname,
         address,
       });
-    // In place: the container sees this very file.
-    await writeFile(hosts, text);
+    // The container sees this very file.
+    await overwriteFile(hosts, text);
     if (before.resolver === undefined && after.resolver !== undefined)
-      await writeFile(join(directory, 'resolv.conf'), await resolvConfOf(record, after));
+      await overwriteFile(join(directory, 'resolv.conf'), await resolvConfOf(record, after));
   }
 
   /** The directory of a new container's files. */

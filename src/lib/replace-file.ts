@@ -21,6 +21,16 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
   await syncDirectory(dirname(path));
 }
 
+/**
+ * Writes a file that is there in place, for one that is mounted elsewhere. It is never empty in between, so that neither
+ * a reader nor a full disk finds or leaves less than the shorter of the two contents.
+ */
+export async function overwriteFile(path: string, content: string): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.writeFile(content);
+  await file.truncate(Buffer.byteLength(content));
+}
+
 /** Makes the names in a directory durable: call it after creating, renaming or removing an entry. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
