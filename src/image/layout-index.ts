@@ -25,7 +25,7 @@ export function keepLayoutIndex(rows: ImageRows, content: ContentStore): LayoutI
   let last = Promise.resolve();
   const write = () => {
     timer = undefined;
-    // After a failure the next change tries again, and dispose tells.
+    // After a failure the next change tries again, or who waits for the file.
     last = last
       .then(undefined, () => undefined)
       .then(async () => content.describe(await encode(rows, content)));
@@ -34,17 +34,24 @@ export function keepLayoutIndex(rows: ImageRows, content: ContentStore): LayoutI
   const changed = () => {
     timer ??= setTimeout(write, delayMs).unref();
   };
+  const settled = async () => {
+    if (timer !== undefined) {
+      clearTimeout(timer);
+      write();
+    }
+    // The disk that was full then may have room now.
+    await last.catch(async () => {
+      write();
+      await last;
+    });
+  };
   changed();
   return {
     changed,
     isCurrent: async () => {
       // What is due is no fault, and what changes right now is not told by either.
       for (let tries = 0; tries < 3; tries += 1) {
-        if (timer !== undefined) {
-          clearTimeout(timer);
-          write();
-        }
-        await last;
+        await settled();
         if ((await content.described()) === JSON.stringify(await encode(rows, content))) return true;
       }
       return false;
@@ -53,13 +60,7 @@ export function keepLayoutIndex(rows: ImageRows, content: ContentStore): LayoutI
       write();
       await last;
     },
-    [Symbol.asyncDispose]: async () => {
-      if (timer !== undefined) {
-        clearTimeout(timer);
-        write();
-      }
-      await last;
-    },
+    [Symbol.asyncDispose]: settled,
   };
 }
 

@@ -176,8 +176,13 @@ class LocalContentStore implements ContentStore {
 
   async describe(index: Index): Promise<void> {
     const temporary = join(this.#ingest, randomBytes(12).toString('hex'));
-    await writeFile(temporary, JSON.stringify(index));
-    await rename(temporary, join(this.#directory, 'index.json'));
+    try {
+      await writeFile(temporary, JSON.stringify(index));
+      await rename(temporary, join(this.#directory, 'index.json'));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 
   async described(): Promise<string | undefined> {
