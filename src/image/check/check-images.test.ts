@@ -46,6 +46,22 @@ test('check() finds nothing in a whole store, and is cut short when told to', as
   await assert.rejects(Array.fromAsync(cut), { name: 'AbortError' });
 });
 
+test('check() tells each image, blob and layer that it looks at, once', async (t) => {
+  const { store, base, app } = await storeWithApp(t);
+  store.images.tag(base.id, 'base:2');
+  const blobs = await Array.fromAsync(store.content.list());
+  const steps = await Array.fromAsync(
+    store.images.check({ repair: false, signal: new AbortController().signal }),
+  );
+  assert.deepEqual(
+    steps.flatMap((step) => ('checking' in step ? [step.checking] : [])).sort(),
+    [
+      ...[base, app].flatMap(({ id, chainId }) => [`image ${id}`, `layer ${chainId}`]),
+      ...blobs.map(({ digest }) => `blob ${digest}`),
+    ].sort(),
+  );
+});
+
 test('check() unpacks a tree again that is not as its blob says', async (t) => {
   const { store, base, app } = await storeWithApp(t);
   const tree = treeOf(store, app.chainId);

@@ -94,6 +94,7 @@ async function* checkImage(check: Check, image: ImageRow): Found {
 async function* checkSmallBlob(check: Check, digest: Digest, text: string): Found {
   if (check.seen.has(digest)) return;
   check.seen.add(digest);
+  yield { checking: `blob ${digest}` };
   const problem = await blobProblem(check, digest);
   if (problem === undefined) return;
   yield await mend(check, { Object: 'blob', ID: digest, Problem: problem }, async () => {
@@ -117,6 +118,7 @@ async function* checkLayer(
   const lost = check.seen.has(`lost ${digest}`);
   if (!check.seen.has(digest)) {
     check.seen.add(digest);
+    yield { checking: `blob ${digest}` };
     const problem = await blobProblem(check, digest);
     if (problem !== undefined) {
       check.seen.add(`lost ${digest}`);
@@ -131,6 +133,7 @@ async function* checkLayer(
   const tree = `tree ${chainId}`;
   if (lost || check.seen.has(tree)) return;
   check.seen.add(tree);
+  yield { checking: `layer ${chainId}` };
   if (check.snapshots.stat(chainId) === undefined) {
     const parent = image.chainIds[image.chainIds.indexOf(chainId) - 1];
     yield await mend(check, { Object: 'layer', ID: chainId, Problem: 'is not unpacked' }, async () => {
