@@ -6,12 +6,15 @@ import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
+import { untilNow } from '../support/event-times.ts';
 import { RawClient } from '../support/http-server.ts';
 
 const engine = await startDaemon({ after });
 
 const docker = (...args: string[]) => engine.ok(args);
 const echoing = 'echo ready; while read line; do echo "got $line"; [ "$line" = end ] && exit 5; done';
+/** Holds a container's script up until `go` says that its clients are there. */
+const gate = 'until [ -e /go ]; do sleep 0.1; done';
 const waitMs = 60_000;
 const isRunning = (name: string) => docker('inspect', '-f', '{{.State.Running}}', name) === 'true';
 
@@ -62,9 +65,24 @@ function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Opens the gate of a container once so many clients have attached to it. */
+async function go(name: string, clients: number): Promise<void> {
+  const attached = () => {
+    const filters = ['--filter', `container=${name}`, '--filter', 'event=attach'];
+    return docker('events', '--since', '0', '--until', untilNow(), ...filters)
+      .split('\n')
+      .filter(Boolean).length;
+  };
+  for (const deadline = Date.now() + waitMs; attached() < clients; await sleep(100)) {
+    assert.ok(Date.now() < deadline, `${attached()} of ${clients} clients attached`);
+  }
+  docker('exec', name, 'touch', '/go');
+}
+
 test('several clients see all output, and each may send', async () => {
-  docker('run', '-di', '--name', 'shared', 'base:1', 'sh', '-c', 'sleep 1; echo begin; '.concat(echoing));
+  docker('run', '-di', '--name', 'shared', 'base:1', 'sh', '-c', `${gate}; echo begin; ${echoing}`);
   const clients = [1, 2, 3].map(() => new Client(['attach', 'shared']));
+  await go('shared', clients.length);
   await Promise.all(clients.map((client) => client.until('begin\nready\n')));
   clients[0]?.send('one\n');
   await Promise.all(clients.map((client) => client.until('got one\n')));
@@ -100,9 +118,10 @@ test('a client whose terminal hangs does not hold up the container, and gets all
 });
 
 test('attach --no-stdin sends nothing and ends with the container', async () => {
-  docker('run', '-di', '--name', 'deaf', 'base:1', 'sh', '-c', `sleep 1; ${echoing}`);
+  docker('run', '-di', '--name', 'deaf', 'base:1', 'sh', '-c', `${gate}; ${echoing}`);
   const silent = new Client(['attach', '--no-stdin', 'deaf']);
   const talking = new Client(['attach', 'deaf']);
+  await go('deaf', 2);
   await Promise.all([silent.until('ready\n'), talking.until('ready\n')]);
   silent.send('unheard\n');
   talking.send('end\n');
@@ -112,10 +131,11 @@ test('attach --no-stdin sends nothing and ends with the container', async () => 
 });
 
 test('signals reach the container, unless with --sig-proxy=false', async () => {
-  const script = 'trap "exit 7" TERM; sleep 1; echo ready; while :; do sleep 0.1; done';
+  const script = `trap "exit 7" TERM; ${gate}; echo ready; while :; do sleep 0.1; done`;
   docker('run', '-d', '--name', 'signalled', 'base:1', 'sh', '-c', script);
   const apart = new Client(['attach', '--sig-proxy=false', 'signalled']);
   const proxy = new Client(['attach', 'signalled']);
+  await go('signalled', 2);
   await Promise.all([apart.until('ready\n'), proxy.until('ready\n')]);
   apart.child.kill('SIGTERM');
   await sleep(500);

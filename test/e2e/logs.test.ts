@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -37,15 +38,43 @@ function bytesOf(args: readonly string[]): Buffer {
 }
 
 /** A client that follows, and what it printed once it has ended. */
-function follow(name: string, ...flags: readonly string[]): Promise<Buffer> {
+async function follow(name: string, ...flags: readonly string[]): Promise<Buffer> {
+  return (await following(name, ...flags)).all;
+}
+
+/** A client that follows, and has printed something. */
+async function following(
+  name: string,
+  ...flags: readonly string[]
+): Promise<{ readonly all: Promise<Buffer> }> {
   const client = spawn('docker', ['-H', daemon.host, 'logs', '-f', ...flags, name], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  return client.stdout.toArray().then((chunks) => Buffer.concat(chunks as Buffer[]));
+  const chunks: Buffer[] = [];
+  client.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const all = once(client, 'close').then(() => Buffer.concat(chunks));
+  await Promise.race([once(client.stdout, 'data'), all]);
+  return { all };
+}
+
+/** Waits until nothing is written to the logs any more. */
+async function quiet(directories: readonly string[]): Promise<void> {
+  const sizes = () => JSON.stringify(directories.map((directory) => logFilesIn(directory)));
+  for (let before = ''; before !== sizes(); ) {
+    before = sizes();
+    await delay(1000);
+  }
+}
+
+function logDirectory(name: string): string {
+  return join(daemon.root, 'containers', daemon.ok(['inspect', '-f', '{{.Id}}', name]));
 }
 
 function logFiles(name: string): { readonly names: string[]; readonly bytes: number } {
-  const directory = join(daemon.root, 'containers', daemon.ok(['inspect', '-f', '{{.Id}}', name]));
+  return logFilesIn(logDirectory(name));
+}
+
+function logFilesIn(directory: string): { readonly names: string[]; readonly bytes: number } {
   const names = readdirSync(directory).filter((file) => file.startsWith('container.log'));
   const sizes = names.map((file) => statSync(join(directory, file)).blocks * 512);
   return { names: names.sort(), bytes: sizes.reduce((sum, size) => sum + size, 0) };
@@ -169,8 +198,10 @@ test('a log that grew while there was no daemon is cut to its limits, and keeps 
     `sleep 1; ${count(100_000)}; sleep 1000`,
   ]);
   daemon.ok(['run', '-d', '--name', 'ended', ...options, 'base:1', 'sh', '-c', `sleep 1; ${count(100_000)}`]);
+  const directories = ['alone', 'ended'].map(logDirectory);
   await daemon.end('SIGKILL');
-  await delay(4000);
+  await delay(1000);
+  await quiet(directories);
   await daemon.start();
   await delay(500);
   for (const name of ['alone', 'ended']) {
@@ -193,9 +224,11 @@ test('with max-file=1 a full file is dropped, and a follower still sees all', as
     'base:1',
     'sh',
     '-c',
-    `sleep 1; ${count(10_000, 50)}`,
+    `echo first; until [ -e /go ]; do sleep 0.1; done; ${count(10_000, 50)}`,
   ]);
-  assert.equal((await follow('one')).toString(), numbers(0, 9_999));
+  const { all } = await following('one');
+  daemon.ok(['exec', 'one', 'touch', '/go']);
+  assert.equal((await all).toString(), `first\n${numbers(0, 9_999)}`);
   assert.deepEqual(logFiles('one').names, ['container.log']);
   const text = bytesOf(['logs', 'one']).toString();
   assert.ok(
