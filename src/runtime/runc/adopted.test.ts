@@ -1,4 +1,4 @@
-import { testOciRuntime } from '../../../test/conformance/oci-runtime.ts';
+import { testOciRuntime } from '../../../test/conformance/oci-runtime/index.ts';
 import { adoptOrphans } from '../../lib/orphans.ts';
 import { createRuncRuntime } from '../index.ts';
 

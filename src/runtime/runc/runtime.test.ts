@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { testOciRuntime } from '../../../test/conformance/oci-runtime.ts';
+import { testOciRuntime } from '../../../test/conformance/oci-runtime/index.ts';
 import { createRuncRuntime } from '../index.ts';
 
 testOciRuntime({ name: 'createRuncRuntime()', open: (run) => createRuncRuntime({ run, program: 'runc' }) });
