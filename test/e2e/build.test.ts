@@ -2,38 +2,17 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CommandOptions, startDaemon } from '../support/daemon.ts';
-import { type FileContent, temporaryDirectory, writeTree } from '../support/files.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { dockerBuilds, dockerfile } from '../support/docker-build.ts';
+import { writeTree } from '../support/files.ts';
 
 // docker build, as the unmodified CLI's classic builder drives it.
 
 const engine = await startDaemon({ after });
-const context = join(temporaryDirectory({ after }), 'context');
-
-type Files = Readonly<Record<string, FileContent>>;
-
-/** Standard output of `docker build` over a context of these files. */
-function build(files: Files, args: readonly string[] = [], options: CommandOptions = {}): string {
-  writeTree(context, files);
-  return again(args, options);
-}
-
-/** The same over the context as it is now. */
-function again(args: readonly string[] = [], options: CommandOptions = {}): string {
-  return engine.ok(['build', ...args, context], options);
-}
-
-/** Builds and returns the image's ID. */
-function made(files: Files, args: readonly string[] = []): string {
-  return build(files, ['-q', ...args]);
-}
-
-const dockerfile = (...lines: string[]) => ({ Dockerfile: `${lines.join('\n')}\n` });
-const inImage = (image: string, script: string) => engine.ok(['run', '--rm', image, 'sh', '-c', script]);
+const { context, build, again, made, inImage } = dockerBuilds(engine, { after });
 const configOf = (image: string, field: string) =>
   JSON.parse(engine.ok(['inspect', '-f', `{{json .Config.${field}}}`, image])) as unknown;
 const cached = (output: string) => output.match(/^ ---> Using cache$/gm)?.length ?? 0;
@@ -342,163 +321,6 @@ describe('instructions', () => {
   });
 });
 
-describe('COPY and ADD', () => {
-  const stat = (image: string, ...paths: string[]) =>
-    inImage(image, `stat -c '%n %a %u:%g' ${paths.join(' ')}`);
-
-  test('--chown and --chmod', () => {
-    const id = made({
-      ...dockerfile(
-        'FROM base:1',
-        'COPY --chown=nobody:daemon a /named',
-        'COPY --chown=12:34 --chmod=0640 a /numbers',
-        'ADD --chown=7 --chmod=u=rwx,go= dir /dir',
-      ),
-      a: { text: 'x', mode: 0o755 },
-      'dir/b': 'y',
-    });
-    assert.equal(
-      stat(id, '/named', '/numbers', '/dir/b'),
-      '/named 755 65534:1\n/numbers 640 12:34\n/dir/b 700 7:7',
-    );
-  });
-
-  test('wildcards, several sources, and where they end', () => {
-    const id = made({
-      ...dockerfile(
-        'FROM base:1',
-        'COPY *.txt sub/?.md /all/',
-        'COPY sub /sub',
-        'COPY sub/ /inside/of/',
-        'COPY a.txt /new/name',
-        'WORKDIR /work',
-        'COPY a.txt .',
-        'COPY ["with space.txt", "/spaced/"]',
-      ),
-      'a.txt': 'a',
-      'b.txt': 'b',
-      'with space.txt': 's',
-      'sub/c.md': 'c',
-      'sub/deep/d.txt': 'd',
-    });
-    assert.equal(
-      inImage(id, 'find /all /sub /inside /new /work /spaced -type f | sort'),
-      [
-        '/all/a.txt',
-        '/all/b.txt',
-        '/all/c.md',
-        '/all/with space.txt',
-        '/inside/of/c.md',
-        '/inside/of/deep/d.txt',
-        '/new/name',
-        '/spaced/with space.txt',
-        '/sub/c.md',
-        '/sub/deep/d.txt',
-        '/work/a.txt',
-      ].join('\n'),
-    );
-  });
-
-  test('times are kept to the second, as clients send them, and links as links', () => {
-    writeTree(context, { ...dockerfile('FROM base:1', 'COPY tree /tree'), 'tree/f': 'x' });
-    utimesSync(join(context, 'tree/f'), 1_000_000_001, 1_000_000_001);
-    spawnSync('ln', ['-s', 'f', join(context, 'tree/link')]);
-    const id = again(['-q']);
-    assert.equal(inImage(id, 'stat -c %Y /tree/f; readlink /tree/link'), '1000000001\nf');
-  });
-
-  for (const [kind, flag] of [
-    ['plain', ''],
-    ['gzip', 'z'],
-    ['bzip2', 'j'],
-    ['xz', 'J'],
-  ] as const) {
-    test(`ADD unpacks a ${kind} archive, COPY does not`, () => {
-      writeTree(context, {
-        ...dockerfile('FROM base:1', 'ADD local.tar /unpacked/', 'COPY local.tar /packed/'),
-        'tree/inner/f': 'inside',
-      });
-      const packed = spawnSync('tar', [
-        `-c${flag}f`,
-        join(context, 'local.tar'),
-        '-C',
-        join(context, 'tree'),
-        'inner',
-      ]);
-      assert.equal(packed.status, 0);
-      assert.equal(
-        inImage(again(['-q']), 'cat /unpacked/inner/f && echo && ls /packed'),
-        'inside\nlocal.tar',
-      );
-    });
-  }
-
-  test('a link in the image is followed inside it only', () => {
-    const id = made({
-      ...dockerfile(
-        'FROM base:1',
-        'RUN mkdir /real && ln -s /real /link',
-        'COPY f /link/',
-        'COPY f /link/x/',
-      ),
-      f: 'x',
-    });
-    assert.equal(
-      inImage(id, 'ls /real /real/x; [ -L /link ] && echo link'),
-      '/real:\nf\nx\n\n/real/x:\nf\nlink',
-    );
-  });
-});
-
-describe('the context', () => {
-  test('.dockerignore keeps files out, with exceptions', () => {
-    const id = made({
-      ...dockerfile('FROM base:1', 'COPY . /all'),
-      '.dockerignore':
-        '# comment\n*.log\n**/tmp\nDockerfile\n.dockerignore\n!keep.log\nsecret\n!secret/public\n',
-      'a.log': '',
-      'keep.log': '',
-      'sub/tmp/x': '',
-      'sub/y.log': '',
-      'secret/key': '',
-      'secret/public/k': '',
-    });
-    assert.equal(
-      inImage(id, 'cd /all && find . -type f | sort'),
-      './keep.log\n./secret/public/k\n./sub/y.log',
-    );
-  });
-
-  test('-f names another Dockerfile, in the context or outside', () => {
-    writeTree(context, { 'docker/other': 'FROM base:1\nCOPY f /f\n', f: 'here' });
-    assert.equal(inImage(again(['-q', '-f', join(context, 'docker/other')]), 'cat /f'), 'here');
-    const outside = join(context, '../outside');
-    writeFileSync(outside, 'FROM base:1\nCOPY f /g\n');
-    assert.equal(inImage(again(['-q', '-f', outside]), 'cat /g'), 'here');
-    const piped = engine.ok(['build', '-q', '-f', '-', context], { input: 'FROM base:1\nCOPY f /h\n' });
-    assert.equal(inImage(piped, 'cat /h'), 'here');
-  });
-
-  test('"docker build -" takes a Dockerfile, or a tar of any compression', () => {
-    const alone = engine.ok(['build', '-q', '-'], { input: 'FROM base:1\nRUN echo piped > /p\n' });
-    assert.equal(inImage(alone, 'cat /p'), 'piped');
-    writeTree(context, { ...dockerfile('FROM base:1', 'COPY f /f'), f: 'in tar' });
-    for (const flag of ['', 'z', 'j', 'J']) {
-      const tar = spawnSync('tar', [`-c${flag}`, '-C', context, '.']).stdout;
-      assert.equal(inImage(engine.ok(['build', '-q', '-'], { input: tar }), 'cat /f'), 'in tar');
-    }
-  });
-
-  test('FROM scratch starts from nothing', () => {
-    writeTree(context, {
-      ...dockerfile('FROM scratch', 'COPY busybox /busybox', 'CMD ["/busybox", "ls", "/"]'),
-    });
-    spawnSync('cp', ['/bin/busybox', join(context, 'busybox')]);
-    const names = engine.ok(['run', '--rm', again(['-q'])]).split('\n');
-    assert.ok(names.includes('busybox') && !names.includes('bin'), names.join());
-  });
-});
-
 describe('a build that is cancelled', () => {
   test('kills its RUN and leaves nothing', async () => {
     const state = () => ({
@@ -537,16 +359,4 @@ describe('a build that is cancelled', () => {
     }
     throw new Error(`"${text}" was not said: ${output}`);
   }
-});
-
-test('a client that sends all of a context before it reads is told what is wrong with it', async () => {
-  const socket = connect(engine.host.slice('unix://'.length));
-  const body = Buffer.alloc(30_000_000, 'x');
-  socket.write(
-    `POST /build HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: ${body.length}\r\n\r\n`,
-  );
-  await new Promise<unknown>((sent) => socket.write(body, sent));
-  const [answer] = (await once(socket, 'data')) as [Buffer];
-  assert.match(answer.toString(), /^HTTP\/1.1 400 [^]*invalid tar header/);
-  socket.destroy();
 });
