@@ -103,3 +103,11 @@ test('no product file imports a test', () => {
     .filter(({ target }) => target.endsWith('.test.ts') || target.startsWith('../test'));
   assert.deepEqual(wrong, []);
 });
+
+test('node:http is imported for its types alone, as an import of its values loads undici too', () => {
+  const wrong = files.filter((file) => {
+    const text = readFileSync(join(source, file), 'utf8');
+    return [...text.matchAll(/^import (?!type\b)[^;]*? from 'node:http';$/gm)].length > 0;
+  });
+  assert.deepEqual(wrong, []);
+});

@@ -3,7 +3,7 @@ import { randomId } from '../lib/ids.ts';
 import { killGroupOf } from '../lib/run.ts';
 import type { OciRuntime } from '../runtime/index.ts';
 import { sharesPids } from './execs.ts';
-import { HealthLoop, healthSettings, initialHealth } from './health.ts';
+import { HealthLoop, healthSettings, initialHealth, type ProbeResult } from './health.ts';
 import type { RunObserver } from './lifecycle.ts';
 import type { Container } from './record.ts';
 import type { Specs } from './specs.ts';
@@ -18,6 +18,9 @@ export interface HealthMonitorDeps {
 
 /** Longest output of a probe that is read; the rest is thrown away. */
 const mostOutputBytes = 4096;
+const killedExitCode = 137;
+/** How long the end of a container may take that has killed a probe. */
+const lastMomentsMs = 1000;
 
 /** Runs the health checks of running containers. */
 export class HealthMonitor implements RunObserver {
@@ -40,7 +43,7 @@ export class HealthMonitor implements RunObserver {
       startedAt: new Date(state.startedAt),
       health,
       probe: (signal) => this.#probe(id, settings.command, signal),
-      isUp: async () => ['running', 'paused'].includes((await this.#deps.runtime.state(id))?.status ?? ''),
+      isUp: (failed) => this.#isUp(id, failed),
       onResult: (after, before) => {
         if (store.get(id)?.state.running !== true) return;
         const changed = after.Status !== before.Status;
@@ -75,6 +78,19 @@ export class HealthMonitor implements RunObserver {
     this.#loops.delete(id);
     // A probe that runs is killed with its container, or by its own signal.
     void loop?.[Symbol.asyncDispose]();
+  }
+
+  /** Whether a container still ran when a probe of it failed. */
+  async #isUp(id: string, { exitCode }: ProbeResult): Promise<boolean> {
+    const { runtime } = this.#deps;
+    const status = (await runtime.state(id))?.status;
+    if (status !== 'running' && status !== 'paused') return false;
+    if (exitCode !== killedExitCode && exitCode !== -1) return true;
+    // The kernel ends a container's other processes, and lets none in, before its first one is gone.
+    return runtime.wait(id, AbortSignal.timeout(lastMomentsMs)).then(
+      () => false,
+      () => true,
+    );
   }
 
   async #probe(

@@ -87,7 +87,7 @@ export interface HealthLoopOptions {
   /** Runs the command. Must end it, with all its children, when the signal aborts. */
   readonly probe: (signal: AbortSignal) => Promise<{ readonly exitCode: number; readonly output: string }>;
   /** Whether the container still runs: a probe that fails because it has ended says nothing of its health. */
-  readonly isUp: () => Promise<boolean>;
+  readonly isUp: (failed: ProbeResult) => Promise<boolean>;
   /** Called after every probe. A change of `Status` is an event. */
   readonly onResult: (health: Health, before: Health) => void;
 }
@@ -125,7 +125,7 @@ export class HealthLoop implements AsyncDisposable {
       if (signal.aborted) return;
       if (this.#paused) continue;
       const result = await this.#probe(signal);
-      if (result.exitCode !== 0 && !(await this.#options.isUp())) return;
+      if (result.exitCode !== 0 && !(await this.#options.isUp(result))) return;
       if (this.#stopped.signal.aborted) return;
       this.#record(result);
     }

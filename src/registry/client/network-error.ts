@@ -1,5 +1,7 @@
-import { STATUS_CODES } from 'node:http';
 import { EngineError, isAbortError, messageOf } from '../../errors/index.ts';
+
+// As an ES import it would load far more (test/architecture.test.ts).
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 interface SystemError extends Error {
   readonly code?: string;

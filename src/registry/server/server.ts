@@ -1,13 +1,11 @@
 import { once } from 'node:events';
-import {
-  createServer as createHttpServer,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http';
+import type { Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type SecureContextOptions, Server as TlsServer } from 'node:tls';
 import { EngineError, hasErrno } from '../../errors/index.ts';
+
+// As an ES import it would load far more (test/architecture.test.ts).
+const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
 export interface TlsMaterial {
   readonly cert: Buffer;
