@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import koffi from 'koffi';
+import { openPidfd } from './pidfd.ts';
 
 /**
  * Sockets and descriptors that Node's own modules cannot make: each becomes a `net.Socket`, so that reading,
@@ -11,7 +12,6 @@ const libc = koffi.load('libc.so.6');
 const socketCall = libc.func('int socket(int domain, int type, int protocol)');
 const connectCall = libc.func('int connect(int fd, const uint8_t *address, unsigned int length)');
 const dupCall = libc.func('int dup3(int from, int to, int flags)');
-const syscall = libc.func('long syscall(long number, long first, long second)');
 
 const unix = 1;
 const stream = 1;
@@ -19,7 +19,6 @@ const datagram = 2;
 const seqpacket = 5;
 const nonBlocking = 0o4000;
 const closeOnExec = 0o2000000;
-const pidfdOpen = 434;
 
 /**
  * Connects to a SOCK_SEQPACKET socket. Each write is one packet (at most 64 KiB; never let two be joined: await
@@ -58,13 +57,8 @@ export interface ProcessWatch extends Disposable {
 
 /** `undefined` if there is no such process. */
 export function watchProcess(pid: number): ProcessWatch | undefined {
-  let fd: number;
-  try {
-    fd = checked('pidfd_open', Number(syscall(pidfdOpen, pid, 0)));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return undefined;
-    throw error;
-  }
+  const fd = openPidfd(pid);
+  if (fd === undefined) return undefined;
   const watched = adopt(fd);
   closeSync(fd);
   const ended = Promise.withResolvers<void>();

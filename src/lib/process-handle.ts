@@ -1,12 +1,12 @@
 import { closeSync } from 'node:fs';
 import koffi from 'koffi';
 import { systemError } from './native.ts';
+import { openPidfd } from './pidfd.ts';
 
 const libc = koffi.load('libc.so.6');
 const syscall = libc.func('long syscall(long number, long first, long second, long third)');
 const ioctlCall = libc.func('int ioctl(int fd, unsigned long request, const uint16_t *argument)');
 
-const pidfdOpen = 434;
 const pidfdGetfd = 438;
 const setWindowSize = 0x5414;
 
@@ -17,9 +17,10 @@ export class ProcessHandle implements Disposable {
 
   /** Throws ESRCH when there is no such process. */
   constructor(pid: number) {
+    const fd = openPidfd(pid);
+    if (fd === undefined) throw Object.assign(new Error(`ESRCH: pidfd_open, ${pid}`), { code: 'ESRCH' });
     this.#pid = pid;
-    this.#fd = Number(syscall(pidfdOpen, pid, 0, 0));
-    if (this.#fd < 0) throw systemError('pidfd_open', String(pid));
+    this.#fd = fd;
   }
 
   /** A copy of one of the process's descriptors, the caller's to close. Throws EBADF when it is closed there. */
