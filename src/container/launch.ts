@@ -15,7 +15,7 @@ import {
   withOwnAddress,
   withoutOwnAddress,
 } from '../network/index.ts';
-import type { OciRuntime } from '../runtime/index.ts';
+import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
@@ -97,13 +97,15 @@ export class Launcher {
     return { pid, connection };
   }
 
-  /** Safe to repeat, and after any part of `launch`. */
-  async tearDown({ record, state }: Container): Promise<void> {
+  /** Safe to repeat, and after any part of `launch`. The runtime goes on to tell the exit `keep`. */
+  async tearDown({ record, state }: Container, keep?: Exit): Promise<void> {
     const { storage, networks, runtime } = this.#deps;
     const { id } = record;
     const connection = this.#connections.get(id) ?? state.connection;
     this.#connections.delete(id);
-    const [deleted] = await Promise.allSettled([runtime.delete(id, { force: true })]);
+    const [deleted] = await Promise.allSettled([
+      runtime.delete(id, { force: true, ...(keep === undefined ? {} : { keep }) }),
+    ]);
     const rest = await Promise.allSettled([
       Promise.try(() => {
         if (record.hostConfig.IpcMode === 'shareable') unmountShm(join(storage.directory, id));

@@ -149,7 +149,8 @@ export class Lifecycle {
     const held = this.#held.has(id) || isReconfigured(container);
     const remove = hostConfig.AutoRemove && !held;
     try {
-      await launcher.tearDown(container);
+      // Should the engine be killed before the row says it, its next start asks the runtime for the exit.
+      await launcher.tearDown(container, exit);
     } catch (error) {
       // It has ended all the same. Its next start or its removal takes the rest away.
       logger.error({ container: id, err: error }, 'cannot take down all of an ended container');
@@ -166,8 +167,24 @@ export class Lifecycle {
     for (const observer of this.#observers) observer.ended(after);
     if (delayMs === undefined) pending.abandon(id);
     waiters.exited(id, exit.exitCode);
-    if (remove) await remover.remove(id, { volumes: true });
-    else if (delayMs !== undefined) this.#restarts?.schedule(id, delayMs);
+    if (remove) {
+      await remover.remove(id, { volumes: true });
+      return;
+    }
+    await this.#forgetExit(id);
+    if (delayMs !== undefined) this.#restarts?.schedule(id, delayMs);
+  }
+
+  async #forgetExit(id: string): Promise<void> {
+    const { runtime, logger } = this.#deps;
+    try {
+      await runtime.delete(id, { force: true });
+    } catch (error) {
+      logger.warn(
+        { container: id, err: error },
+        'cannot remove what the runtime keeps of an ended container',
+      );
+    }
   }
 
   /** Runs `action` (a stop) so that the exit it causes leaves the container there and stopped. */

@@ -78,8 +78,12 @@ export interface OciRuntime extends AsyncDisposable {
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
   update(id: string, resources: RuntimeResources): Promise<void>;
-  /** Removes what the runtime holds of a stopped container; with force kills it first. Absent: succeeds. */
-  delete(id: string, options?: { readonly force?: boolean }): Promise<void>;
+  /**
+   * Removes what the runtime holds of a stopped container; with force kills it first. Absent: succeeds. `keep` is its
+   * exit, for which `exit` goes on to answer until the next `delete` or `create`: it is safe to kill the engine before it
+   * has written it down.
+   */
+  delete(id: string, options?: { readonly force?: boolean; readonly keep?: Exit }): Promise<void>;
   /** `undefined` when the runtime does not know it. */
   state(id: string): Promise<{ readonly status: RuntimeStatus; readonly pid: number } | undefined>;
   /** Ids of every container the runtime holds anything of. */

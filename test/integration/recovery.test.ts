@@ -57,6 +57,21 @@ test('a pause or unpause that was not written down is found in the kernel', asyn
   docker('rm', '-f', 'freezes');
 });
 
+test('the exit of a container is known, however soon after it the daemon is killed', async () => {
+  for (let delayMs = 0; delayMs < 24; delayMs += 3) {
+    const script = 'trap "exit 5" TERM; while :; do sleep 0.01; done';
+    docker('run', '-d', '--name', 'ends', 'base:1', 'sh', '-c', script);
+    await sleep(100);
+    const pid = Number(show('ends', '{{.State.Pid}}'));
+    process.kill(pid, 'SIGTERM');
+    while (existsSync(`/proc/${pid}`)) await sleep(1);
+    await sleep(delayMs);
+    await crash();
+    assert.equal(show('ends', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 5', `after ${delayMs} ms`);
+    docker('rm', 'ends');
+  }
+});
+
 test('no health check is made in a container that was paused before the start', async () => {
   const health = ['--health-cmd', 'true', '--health-interval', '100ms', '--health-timeout', '300ms'];
   run('sound', ...health, '--health-retries', '1');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { type ProcessWatch, watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
-import { exists, readOptional } from '../../lib/missing-files.ts';
+import { exists, ifThere, readOptional } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import type { Exit } from '../oci-runtime.ts';
 import { monitorFiles } from './layout.ts';
@@ -22,6 +22,11 @@ export async function writeExit(directory: string, exitCode: number): Promise<vo
   const path = join(directory, monitorFiles.exit);
   await writeFile(`${path}.tmp`, String(exitCode));
   await rename(`${path}.tmp`, path);
+}
+
+/** Leaves an exit in its directory, with what only the container's cgroup told. */
+export async function keepExit(directory: string, { oomKilled }: Exit): Promise<void> {
+  if (oomKilled) await ifThere(writeFile(join(directory, monitorFiles.oom), ''));
 }
 
 /**

@@ -19,7 +19,7 @@ import { attachTo } from './attachment.ts';
 import { hadOomKill, processesOf, removeCgroups, thawForKill } from './cgroup.ts';
 import { createError } from './errors.ts';
 import { Execs } from './execs.ts';
-import { killMonitor, readExit, writeExit } from './exits.ts';
+import { keepExit, killMonitor, readExit, writeExit } from './exits.ts';
 import { notFound, notRunning, RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { LogReopenings } from './log-reopenings.ts';
@@ -64,7 +64,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     pause: (id) => host.command(id, ['pause', id]),
     resume: (id) => host.command(id, ['resume', id]),
     update: (id, resources) => containers.update(id, resources),
-    delete: (id, remove) => containers.delete(id, remove?.force ?? false),
+    delete: (id, remove) => containers.delete(id, remove),
     state: (id) => containers.state(id),
     list: () => containers.list(),
     pids: (id) => containers.pids(id),
@@ -125,7 +125,7 @@ class Containers {
     } catch (error) {
       await monitor.detached();
       await killMonitor(directory);
-      await this.delete(id, true);
+      await this.delete(id, { force: true });
       throw error;
     } finally {
       monitor.close();
@@ -164,7 +164,10 @@ class Containers {
     await this.#host.command(id, ['update', '--resources', '-', id], JSON.stringify(resources));
   }
 
-  async delete(id: string, force: boolean): Promise<void> {
+  async delete(
+    id: string,
+    { force = false, keep }: { readonly force?: boolean; readonly keep?: Exit } = {},
+  ): Promise<void> {
     // An engine killed during `create` leaves a monitor whose runtime has not got as far as a state file.
     if (force && (await this.state(id)) === undefined) await killMonitor(this.#host.layout.container(id));
     if (!(await this.#removeEnded(id)) && (await exists(this.#host.stateDirectory(id)))) {
@@ -175,7 +178,10 @@ class Containers {
     if (await exists(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
     if (this.#host.adopts) this.#host.orphans.note();
     this.#reopenings.forget(id);
-    await Promise.all([removeTree(directory), removeTree(this.#host.layout.execs(id))]);
+    await Promise.all([
+      keep === undefined ? removeTree(directory) : keepExit(directory, keep),
+      removeTree(this.#host.layout.execs(id)),
+    ]);
   }
 
   async state(id: string): Promise<{ readonly status: RuntimeStatus; readonly pid: number } | undefined> {

@@ -63,6 +63,19 @@ export function testLifecycle(bed: RuntimeBed): void {
     await assert.rejects(bed.runtime.start(id), conflict);
   });
 
+  test('delete() with keep leaves the exit until the next one, and all else goes', async (t) => {
+    const { id } = await bed.started(t, { args: ['sh', '-c', 'exit 7'] });
+    const exit = await bed.runtime.wait(id);
+    await bed.runtime.delete(id, { force: true, keep: { ...exit, oomKilled: true } });
+    assert.equal(await bed.runtime.state(id), undefined);
+    await using later = bed.open();
+    assert.deepEqual(await later.exit(id), { ...exit, oomKilled: true });
+    assert.deepEqual(await bed.runtime.wait(id), { ...exit, oomKilled: true });
+    await bed.runtime.delete(id, { force: true });
+    assert.equal(await bed.runtime.exit(id), undefined);
+    assert.ok(!(await bed.runtime.list()).includes(id));
+  });
+
   test('the same id can be created again after delete()', async (t) => {
     const first = await bed.started(t, { args: ['sh', '-c', 'exit 3'] });
     assert.equal((await bed.runtime.wait(first.id)).exitCode, 3);
