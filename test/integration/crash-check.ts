@@ -64,6 +64,8 @@ function checkAcknowledged(
     if (asked === undefined && known.exitCode !== undefined && is.exitCode !== undefined) {
       assert.equal(is.exitCode, known.exitCode, `${what} ended with ${is.exitCode}`);
     }
+    // All of them sleep until they are killed, and somebody saw it.
+    if (after === 'kill' && is.exitCode !== undefined) assert.equal(is.exitCode, 137, `${what} ended with`);
     assert.ok([known.name, asked?.name].includes(is.name), `${what} is called ${is.name}`);
     assert.ok([known.memory, asked?.memory].includes(is.memory), `${what} may have ${is.memory} bytes`);
     const networks = [known.networks, asked?.networks].map(String);
