@@ -117,4 +117,22 @@ describe('createLogFiles()', () => {
     );
     assert.equal((await readFile(`${path}.1`)).length, 1_000_000);
   });
+
+  test('what grew after a rotation takes the place of the rotated files', async () => {
+    const files = createLogFiles({ path, limits: { maxBytes: 100_000, maxFiles: 3, compress: false } });
+    await writeFile(path, '');
+    for (const first of [0, 1000]) {
+      await appendFile(path, records(first, 1000));
+      await files.rotate(reopen);
+    }
+    await appendFile(path, records(2000, 2500));
+    await files.trim();
+    assert.deepEqual(await names(), ['container.log', 'container.log.2']);
+    const kept = await Promise.all((await names()).map((name) => stat(join(directory, name))));
+    assert.ok(kept.reduce((bytes, { blocks }) => bytes + blocks * 512, 0) <= 320_000);
+    assert.deepEqual(
+      await numbers(),
+      Array.from({ length: 2999 }, (_, n) => 1501 + n),
+    );
+  });
 });

@@ -25,12 +25,12 @@ export function createLogFiles({ path, limits }: LogFilesOptions): LogFiles {
     },
 
     async trim() {
+      const most = maxBytes * maxFiles;
       const current = await statOptional(path);
       // Written while no engine was there to rotate it.
-      if (current !== undefined && current.bytes > maxBytes * maxFiles)
-        await cut(path, current.size - maxBytes * maxFiles);
+      if (current !== undefined && current.bytes > most) await cut(path, current.size - most);
       let files = maxFiles - 1;
-      let bytes = maxBytes * files;
+      let bytes = most - Math.max(maxBytes, Math.min(most, current?.bytes ?? 0));
       for (const segment of (await rotatedSegments(path)).reverse()) {
         const found = await statOptional(segment.path);
         // Rotated by half: it is still written to.
