@@ -22,6 +22,7 @@ function sh(command: string): string {
   return execFileSync('sh', ['-c', command], { encoding: 'utf8' });
 }
 
+assert.equal(sh('ip route show default'), '', 'it would take over the network of this machine');
 sh(`ip netns add outside
 ip link add up0 type veth peer name eth0 netns outside
 ip addr add ${outside.host}/24 dev up0
