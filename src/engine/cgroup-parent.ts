@@ -1,8 +1,8 @@
-import { readdir, rmdir, writeFile } from 'node:fs/promises';
+import { rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../errors/index.ts';
-import { exists, ifThere, readOptional } from '../lib/missing-files.ts';
+import { directoriesIn, exists, ifThere, readOptional } from '../lib/missing-files.ts';
 import { sendSignal } from '../lib/send-signal.ts';
 
 const mountPoint = '/sys/fs/cgroup';
@@ -14,20 +14,19 @@ const attempts = 100;
  * is killed; what then still does not go stays.
  */
 export async function removeCgroups(parent: string, running: ReadonlySet<string>): Promise<void> {
-  const hierarchies = (await readdir(mountPoint, { withFileTypes: true }))
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join(mountPoint, name));
+  const hierarchies = (await directoriesIn(mountPoint)).map((name) => join(mountPoint, name));
   await Promise.all([mountPoint, ...hierarchies].map(async (root) => removeAll(join(root, parent), running)));
 }
 
 async function removeAll(parent: string, running: ReadonlySet<string>): Promise<void> {
-  for (const name of await childrenOf(parent)) if (!running.has(name)) await removeTree(join(parent, name));
+  for (const name of await directoriesIn(parent))
+    if (!running.has(name)) await removeTree(join(parent, name));
   if (running.size === 0) await removed(parent);
 }
 
 /** A cgroup's files go with it; only nested cgroups and processes stand in the way. */
 async function removeTree(path: string): Promise<void> {
-  for (const name of await childrenOf(path)) await removeTree(join(path, name));
+  for (const name of await directoriesIn(path)) await removeTree(join(path, name));
   for (let attempt = 0; attempt < attempts && !(await removed(path)); attempt += 1) {
     await killAllIn(path);
     await sleep(20);
@@ -54,9 +53,4 @@ async function removed(path: string): Promise<boolean> {
     if (hasErrno(error, 'EBUSY')) return false;
     throw error;
   }
-}
-
-async function childrenOf(path: string): Promise<string[]> {
-  const entries = await ifThere(readdir(path, { withFileTypes: true }));
-  return (entries ?? []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

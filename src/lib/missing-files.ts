@@ -23,6 +23,12 @@ export async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
+/** The directories in a directory, none if it is not there. */
+export async function directoriesIn(directory: string): Promise<string[]> {
+  const entries = await ifThere(readdir(directory, { withFileTypes: true }));
+  return (entries ?? []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
 /** The file's text, `undefined` if it is not there. */
 export async function readOptional(path: string): Promise<string | undefined> {
   return ifThere(readFile(path, 'utf8'));

@@ -1,7 +1,7 @@
-import { readdir, rmdir, writeFile } from 'node:fs/promises';
+import { rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../../errors/index.ts';
-import { ifThere, readOptional } from '../../lib/missing-files.ts';
+import { directoriesIn, ifThere, readOptional } from '../../lib/missing-files.ts';
 import type { ContainerState } from './state.ts';
 
 /** Every process in the container, nested cgroups included. */
@@ -13,18 +13,9 @@ export async function processesOf(state: ContainerState): Promise<number[]> {
 async function processesIn(directory: string): Promise<number[]> {
   const own = (await readOptional(join(directory, 'cgroup.procs'))) ?? '';
   const pids = own.split('\n').filter(Boolean).map(Number);
-  for (const child of await childrenOf(directory)) pids.push(...(await processesIn(join(directory, child))));
+  for (const child of await directoriesIn(directory))
+    pids.push(...(await processesIn(join(directory, child))));
   return pids;
-}
-
-async function childrenOf(directory: string): Promise<string[]> {
-  try {
-    const entries = await readdir(directory, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
 }
 
 /** True if the kernel killed a process of the container for memory. Works until the cgroup is removed. */
@@ -61,7 +52,7 @@ async function removeCgroup(path: string): Promise<boolean> {
     if (hasErrno(error, 'ENOENT')) return true;
     if (!hasErrno(error, 'EBUSY')) throw error;
   }
-  const children = await childrenOf(path);
+  const children = await directoriesIn(path);
   if (children.length === 0) return false;
   for (const child of children) {
     if (!(await removeCgroup(join(path, child)))) return false;

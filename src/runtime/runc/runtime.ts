@@ -168,6 +168,8 @@ class Containers {
     id: string,
     { force = false, keep }: { readonly force?: boolean; readonly keep?: Exit } = {},
   ): Promise<void> {
+    // First, for what the cgroup told goes with it.
+    if (keep !== undefined) await keepExit(this.#host.layout.container(id), keep);
     // An engine killed during `create` leaves a monitor whose runtime has not got as far as a state file.
     if (force && (await this.state(id)) === undefined) await killMonitor(this.#host.layout.container(id));
     if (!(await this.#removeEnded(id)) && (await exists(this.#host.stateDirectory(id)))) {
@@ -179,7 +181,7 @@ class Containers {
     if (this.#host.adopts) this.#host.orphans.note();
     this.#reopenings.forget(id);
     await Promise.all([
-      keep === undefined ? removeTree(directory) : keepExit(directory, keep),
+      keep === undefined ? removeTree(directory) : undefined,
       removeTree(this.#host.layout.execs(id)),
     ]);
   }
