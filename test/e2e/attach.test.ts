@@ -8,6 +8,7 @@ import { startDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
 import { untilNow } from '../support/event-times.ts';
 import { RawClient } from '../support/http-server.ts';
+import { until } from '../support/until.ts';
 
 const engine = await startDaemon({ after });
 
@@ -73,9 +74,11 @@ async function go(name: string, clients: number): Promise<void> {
       .split('\n')
       .filter(Boolean).length;
   };
-  for (const deadline = Date.now() + waitMs; attached() < clients; await sleep(100)) {
-    assert.ok(Date.now() < deadline, `${attached()} of ${clients} clients attached`);
-  }
+  await until(
+    () => attached() >= clients,
+    () => `${attached()} of ${clients} clients attached`,
+    60,
+  );
   docker('exec', name, 'touch', '/go');
 }
 

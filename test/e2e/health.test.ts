@@ -5,26 +5,21 @@ import { readFileSync } from 'node:fs';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
+import { until } from '../support/until.ts';
 
 const engine = await startDaemon({ after });
 const docker = (...args: string[]) => engine.ok(args);
 const show = (format: string) => docker('inspect', '-f', format, 'checked');
 
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !condition(); await sleep(50)) {
-    assert.ok(Date.now() < deadline, what);
-  }
-}
-
 test('a probe that dies with its container says nothing of its health', async (t) => {
   const check = ['--health-cmd', 'sleep 1000', '--health-interval', '50ms', '--health-timeout', '100s'];
   docker('run', '-d', '--name', 'checked', ...check, 'base:1', 'sleep', '1000');
-  await until('a probe runs', () => docker('top', 'checked').includes('sleep 1000\n'));
+  await until(() => docker('top', 'checked').includes('sleep 1000\n'), 'a probe runs', 60);
   // A process whose parent does not wait for it keeps the first one from being gone.
   const parent = spawn('nsenter', ['--pid', '--target', show('{{.State.Pid}}'), 'sleep', '2000']);
   t.after(() => parent.kill('SIGKILL'));
   const children = `/proc/${parent.pid}/task/${parent.pid}/children`;
-  await until('it runs in the container', () => readFileSync(children, 'utf8') !== '');
+  await until(() => readFileSync(children, 'utf8') !== '', 'it runs in the container', 60);
   parent.kill('SIGSTOP');
   const killed = once(spawn('docker', ['-H', engine.host, 'kill', 'checked']), 'exit');
   await sleep(500);

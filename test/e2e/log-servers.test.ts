@@ -5,7 +5,8 @@ import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FluentServer } from '@fluent-org/logger';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
-import { serveStream, until } from '../support/syslog-server.ts';
+import { serveStream } from '../support/syslog-server.ts';
+import { until } from '../support/until.ts';
 
 let daemon: TestDaemon;
 before(async () => {

@@ -8,7 +8,8 @@ import { FluentServer } from '@fluent-org/logger';
 import { type Certificate, makeAuthority } from '../support/certificates.ts';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 import { temporaryDirectory } from '../support/files.ts';
-import { type SyslogServer, serveDatagrams, serveStream, until } from '../support/syslog-server.ts';
+import { type SyslogServer, serveDatagrams, serveStream } from '../support/syslog-server.ts';
+import { until } from '../support/until.ts';
 
 // The ways to log servers beside plain TCP and UDP (log-servers.test.ts): TLS and sockets of the file system.
 

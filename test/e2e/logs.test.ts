@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { until } from '../support/until.ts';
 
 let daemon: TestDaemon;
 before(async () => {
@@ -204,11 +205,12 @@ test('a log that grew while there was no daemon is cut to its limits, and keeps 
   await quiet(directories);
   await daemon.start();
   for (const name of ['alone', 'ended']) {
-    const deadline = Date.now() + 60_000;
-    while (logFiles(name).bytes > 910_000) {
-      assert.ok(Date.now() < deadline, `${name}: ${logFiles(name).bytes} bytes`);
-      await delay(100);
-    }
+    const bytes = () => logFiles(name).bytes;
+    await until(
+      () => bytes() <= 910_000,
+      () => `${name}: ${bytes()} bytes`,
+      60,
+    );
     const text = bytesOf(['logs', name]).toString();
     const first = Number(text.slice(0, text.indexOf('\n')));
     assert.ok(first > 0 && first < 95_000, `${name} begins with ${first}`);

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { engineConfig } from '../../src/config/index.ts';
 import { runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
+import { until } from '../support/until.ts';
 
 // What a start of the daemon finds when the one before was killed in the middle of something.
 
@@ -28,13 +29,6 @@ async function crash(meanwhile: () => void | Promise<void> = () => undefined): P
 function ok(program: string, ...args: string[]): void {
   const { code, stderr } = runCommand(program, args);
   assert.equal(code, 0, `${program} ${args.join(' ')}: ${stderr}`);
-}
-
-async function eventually(check: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; !check(); waited += 50) {
-    assert.ok(waited < 10_000, what);
-    await sleep(50);
-  }
 }
 
 test('a pause or unpause that was not written down is found in the kernel', async () => {
@@ -75,7 +69,7 @@ test('the exit of a container is known, however soon after it the daemon is kill
 test('no health check is made in a container that was paused before the start', async () => {
   const health = ['--health-cmd', 'true', '--health-interval', '100ms', '--health-timeout', '300ms'];
   run('sound', ...health, '--health-retries', '1');
-  await eventually(() => show('sound', '{{.State.Health.Status}}') === 'healthy', 'it is not healthy');
+  await until(() => show('sound', '{{.State.Health.Status}}') === 'healthy', 'it is not healthy', 10);
   docker('pause', 'sound');
   await crash();
   await sleep(1000);
@@ -89,7 +83,7 @@ test('a health check that was running ends with its daemon', async () => {
     docker('top', id, '-o', 'pid,args')
       .split('\n')
       .filter((line) => line.includes('sleep 1001'));
-  await eventually(() => probes().length > 0, 'no health check begins');
+  await until(() => probes().length > 0, 'no health check begins', 10);
   const old = probes();
   await crash();
   const left = probes().filter((line) => old.includes(line));
@@ -148,7 +142,7 @@ test('the names of a network that was joined or left are in the file of hosts, t
     const change = spawn('docker', ['-H', engine.host, 'network', verb, 'late', 'joins'], {
       stdio: 'ignore',
     });
-    await eventually(() => addresses().length === count, `no ${verb}`);
+    await until(() => addresses().length === count, `no ${verb}`, 10);
     await crash(() => {
       renameSync(`${hosts}.kept`, hosts);
     });
@@ -209,7 +203,7 @@ test('the files of execs that ended meanwhile are removed, and a running one goe
     mkdirSync(orphan, { recursive: true });
     await sleep(1500);
   });
-  await eventually(() => readdirSync(join(execs, id)).length === 1, 'the files of the ended exec are left');
+  await until(() => readdirSync(join(execs, id)).length === 1, 'the files of the ended exec are left', 10);
   assert.match(docker('top', id), /sleep 1000[^]*sleep 1000/);
   assert.ok(!existsSync(orphan), 'files of an exec of no container are left');
   docker('rm', '-f', id);
@@ -225,9 +219,10 @@ test('a stop that was cut off leaves the restart policy at work', async () => {
   assert.notEqual((await stopping).code, 0);
   assert.equal(show('lasting', '{{.State.Status}}'), 'running');
   process.kill(Number(show('lasting', '{{.State.Pid}}')), 'SIGKILL');
-  await eventually(
+  await until(
     () => show('lasting', '{{.RestartCount}} {{.State.Running}}') === '1 true',
     'it is not restarted',
+    10,
   );
   docker('rm', '-f', 'lasting');
 });
@@ -239,7 +234,7 @@ test('a container whose files cannot be taken away has ended all the same', asyn
   ok('mount', '-t', 'tmpfs', 'blocked', blocked);
   t.after(() => runCommand('umount', [blocked]));
   docker('kill', 'stuck');
-  await eventually(() => show('stuck', '{{.State.Status}} {{.State.ExitCode}}') === 'exited 137', 'it ended');
+  await until(() => show('stuck', '{{.State.Status}} {{.State.ExitCode}}') === 'exited 137', 'it ended', 10);
   assert.match(engine.log(), /cannot take down all of an ended container/);
   ok('umount', blocked);
   docker('start', 'stuck');

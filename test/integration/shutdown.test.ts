@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { engineConfig } from '../../src/config/index.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { readDisk, readKernel } from '../support/engine-state.ts';
+import { until } from '../support/until.ts';
 
 const shutdownLimitMs = 5_000;
 
@@ -36,13 +36,6 @@ function pidsOf(...words: string[]): string[] {
   });
 }
 
-async function eventually(check: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; !check(); waited += 20) {
-    assert.ok(waited < 20_000, what);
-    await sleep(20);
-  }
-}
-
 test('SIGTERM ends builds, execs and attached clients at once and leaves containers running', async (t) => {
   const daemon = await startDaemon(t);
   const config = engineConfig({ root: daemon.root });
@@ -63,7 +56,7 @@ test('SIGTERM ends builds, execs and attached clients at once and leaves contain
     begin(t, daemon, ['wait', 'stays']),
   ];
   const left = clients.map(async (client) => once(client, 'exit'));
-  await eventually(() => pidsOf('sleep', seconds).length === 1, 'the build does not reach its second step');
+  await until(() => pidsOf('sleep', seconds).length === 1, 'the build does not reach its second step');
   const begun = performance.now();
   assert.equal(await daemon.end('SIGTERM'), 0, daemon.log());
   const tookMs = performance.now() - begun;

@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { until } from './until.ts';
 
 /** A server that takes what comes; the test reads it and closes it. */
 export interface SyslogServer {
@@ -74,11 +73,4 @@ export async function serveDatagrams(path: string): Promise<SyslogServer> {
       await once(child, 'exit');
     },
   };
-}
-
-export async function until(done: () => boolean, what: () => string): Promise<void> {
-  for (let tries = 0; !done(); tries += 1) {
-    assert.ok(tries < 200, what());
-    await delay(100);
-  }
 }

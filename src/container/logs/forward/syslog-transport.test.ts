@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../../../test/support/files.ts';
-import { serveDatagrams, serveStream, until } from '../../../../test/support/syslog-server.ts';
+import { serveDatagrams, serveStream } from '../../../../test/support/syslog-server.ts';
+import { until } from '../../../../test/support/until.ts';
 import { openLocal } from './syslog-transport.ts';
 
 test('openLocal() takes the first place with a server, datagrams before streams', async (t) => {
