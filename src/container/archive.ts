@@ -1,21 +1,19 @@
+import { relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { PathStat } from '../api/index.ts';
 import { EngineError, hasErrno } from '../errors/index.ts';
+import { resolveInRoot } from '../lib/root-path.ts';
 import { archivePath, type Layers, type Snapshotter, statPath, unpackInto } from '../snapshot/index.ts';
+import { type FileView, type FileViewDeps, openFileView } from './file-view.ts';
 import type { Container, ContainerMount } from './record.ts';
 import { userIn } from './specs.ts';
 import type { ContainerStore } from './store.ts';
 
 export interface ArchivesDeps {
   readonly store: ContainerStore;
-  readonly storage: { readonly snapshots: Snapshotter; readonly layers: Layers };
-}
-
-/** A path as seen from a directory of the host that stands for the container's root, or for one of its mounts. */
-interface Place {
-  readonly root: string;
-  readonly path: string;
-  readonly readOnly: 'rootfs' | 'mount' | undefined;
+  readonly storage: FileViewDeps['storage'] & { readonly snapshots: Snapshotter; readonly layers: Layers };
+  /** Of containers, by id. */
+  readonly locks: FileViewDeps['locks'];
 }
 
 /** A container, and the word the client named it by (which Docker's errors repeat). */
@@ -42,33 +40,34 @@ export class Archives {
   }
 
   async stat({ container, name }: Named, path: string): Promise<PathStat> {
-    const place = await this.#place(container, path);
-    return found({ name, path }, () => statPath(place.root, place.path));
+    await using view = await this.#view(container, path);
+    return await found({ name, path }, () => statPath(view.root, path));
   }
 
   async get({ container, name }: Named, path: string): Promise<{ stat: PathStat; tar: Readable }> {
-    const place = await this.#place(container, path);
+    await using making = new AsyncDisposableStack();
+    const view = making.use(await this.#view(container, path));
     const result = await found({ name, path }, () => ({
-      stat: statPath(place.root, place.path),
-      tar: archivePath(place.root, place.path),
+      stat: statPath(view.root, path),
+      tar: archivePath(view.root, path),
     }));
+    const held = making.move();
+    // Nobody is left to tell of an error, and what a view holds ends with the engine at the latest.
+    result.tar.once('close', () => void held.disposeAsync().catch(() => undefined));
     this.#deps.store.note(container, { action: 'archive-path' });
     return result;
   }
 
-  async put({ container, name }: Named, request: PutRequest): Promise<void> {
-    const place = await this.#place(container, request.path);
+  async put({ container, name }: Named, { path, tar, ...options }: PutRequest): Promise<void> {
+    await using view = await this.#view(container, path);
     const user = container.record.config.User;
-    if (place.readOnly === 'rootfs')
-      throw new EngineError('invalidArgument', 'container rootfs is marked read-only');
-    if (place.readOnly === 'mount')
-      throw new EngineError('invalidArgument', 'mounted volume is marked read-only');
-    await found({ name, path: request.path }, () =>
-      unpackInto(place, request.tar, {
-        noOverwriteDirNonDir: request.noOverwriteDirNonDir,
-        ...(request.copyUidGid && user !== '' ? { owner: userIn(place.root, user) } : {}),
-      }),
-    );
+    await found({ name, path }, async () => {
+      assertWritable(container, `/${relative(view.root, resolveInRoot(view.root, path))}`);
+      await unpackInto({ root: view.root, path }, tar, {
+        noOverwriteDirNonDir: options.noOverwriteDirNonDir,
+        ...(options.copyUidGid && user !== '' ? { owner: userIn(view.root, user) } : {}),
+      });
+    });
     this.#deps.store.note(container, { action: 'extract-to-dir' });
   }
 
@@ -80,22 +79,18 @@ export class Archives {
     return tar;
   }
 
-  /**
-   * Where to find a path: a running container is seen as its own processes see it; a stopped one through its tree
-   * and, by the longest matching destination, its mounts.
-   */
-  async #place({ record, state }: Container, path: string): Promise<Place> {
+  async #view(container: Container, path: string): Promise<FileView> {
     if (path === '') throw new EngineError('invalidArgument', 'bad parameter: path cannot be empty');
-    const absolute = path.startsWith('/') ? path : `/${path}`;
-    const mount = mountOf(absolute, record.mounts);
-    const rootReadOnly = record.hostConfig.ReadonlyRootfs ? 'rootfs' : undefined;
-    const readOnly = mount === undefined ? rootReadOnly : mount.RW ? undefined : 'mount';
-    if (state.running && state.pid > 0) return { root: `/proc/${state.pid}/root`, path: absolute, readOnly };
-    if (mount !== undefined && mount.Type !== 'tmpfs') {
-      return { root: mount.Source, path: absolute.slice(mount.Destination.length) || '/', readOnly };
-    }
-    return { root: await this.#deps.storage.snapshots.mount(record.id), path: absolute, readOnly };
+    return openFileView(container, this.#deps);
   }
+}
+
+/** Docker's own check, by names; what is mounted read-only refuses anyway. [moby daemon/archive_unix.go] */
+function assertWritable({ record }: Container, path: string): void {
+  const mount = mountOf(path, record.mounts);
+  if (mount?.RW === false) throw new EngineError('invalidArgument', 'mounted volume is marked read-only');
+  if (mount === undefined && record.hostConfig.ReadonlyRootfs)
+    throw new EngineError('invalidArgument', 'container rootfs is marked read-only');
 }
 
 function mountOf(path: string, mounts: readonly ContainerMount[]): ContainerMount | undefined {

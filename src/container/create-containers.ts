@@ -112,7 +112,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters, deaf: config.stopDeaf });
   const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
   const logs = new Logs({ reader: services.logReader, waiters, pathOf });
-  const archives = new Archives({ store, storage });
+  const archives = new Archives({ store, storage, locks: lifecycle.locks });
   const creator = new Creator({ store, images, storage, launcher, context });
   const containers = new Operations({
     store,

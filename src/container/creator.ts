@@ -7,6 +7,7 @@ import { type Platform, platformMatches, platformString } from '../oci/index.ts'
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { type CreateContext, endpointsOf, normalizeCreate } from './create/index.ts';
+import { fillVolumes } from './fill-volumes.ts';
 import type { Launcher } from './launch.ts';
 import { makeMountPoints } from './mount-points.ts';
 import { generateName, parseContainerName } from './names.ts';
@@ -60,6 +61,7 @@ export class Creator {
         storage.snapshots.prepare(id, image.chainId, { initLayer: true }),
         launcher.makeDirectory(id),
       ]);
+      await fillVolumes({ containerId: id, mounts, autoRemove: hostConfig.AutoRemove }, storage);
       const record: ContainerRecord = {
         id,
         name,

@@ -2,7 +2,6 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../errors/index.ts';
 import { overwriteFile } from '../lib/replace-file.ts';
-import { resolveInRoot } from '../lib/root-path.ts';
 import {
   type Connection,
   hostnameFile,
@@ -68,10 +67,9 @@ export class Launcher {
     if (mounted.status === 'rejected') throw mounted.reason;
     const rootfs = mounted.value;
     const connection = connected.value;
-    const [mounts, files] = await Promise.all([
-      this.#mounts(record, rootfs),
-      this.#files(record, connection),
-    ]);
+    // Until the runtime has bound them.
+    using parts = new DisposableStack();
+    const [mounts, files] = await Promise.all([this.#mounts(record, parts), this.#files(record, connection)]);
     const networkNamespace = connection?.namespacePath ?? this.#joinedNamespace(record);
     const bundle = join(storage.directory, id);
     const shmPath =
@@ -144,17 +142,18 @@ export class Launcher {
     return `/proc/${state.pid}/ns/net`;
   }
 
-  /** Volumes as host paths, new ones filled from the image. */
-  async #mounts(record: ContainerRecord, rootfs: string): Promise<ContainerMount[]> {
+  /** Volumes as host paths; those of parts of volumes hold until `parts` is disposed. */
+  async #mounts(record: ContainerRecord, parts: DisposableStack): Promise<ContainerMount[]> {
+    const { volumes } = this.#deps.storage;
     return Promise.all(
       record.mounts.map(async (mount) => {
         if (mount.Type !== 'volume' || mount.Name === undefined) return mount;
-        const Source = await this.#deps.storage.volumes.mount(mount.Name, record.id, {
-          ...(mount.noCopy === true ? {} : { seedFrom: resolveInRoot(rootfs, mount.Destination) }),
-          ...(mount.subpath === undefined ? {} : { subpath: mount.subpath }),
-          temporary: mount.anonymous === true && record.hostConfig.AutoRemove,
-        });
-        return { ...mount, Source };
+        const { Name, subpath } = mount;
+        const path = await volumes.mount(Name, record.id);
+        return {
+          ...mount,
+          Source: subpath === undefined ? path : parts.use(await volumes.openPart(Name, subpath)).path,
+        };
       }),
     );
   }

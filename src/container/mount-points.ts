@@ -89,7 +89,7 @@ function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
   const readOnly = mode.split(',').includes('ro');
   return store
     .resolveNamed(name)
-    .record.mounts.map((mount) => ({ ...mount, RW: mount.RW && !readOnly, Mode: mode }));
+    .record.mounts.map((mount) => ({ ...mount, RW: mount.RW && !readOnly, Mode: mode, noCopy: true }));
 }
 
 interface VolumeMount {

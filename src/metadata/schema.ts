@@ -142,4 +142,8 @@ export const migrations: readonly string[] = [
     plan TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Volumes are filled when a container is made, if they are empty.
+  ALTER TABLE volumes DROP COLUMN seeded;
+  `,
 ];

@@ -31,7 +31,7 @@ function fixture(t: TestContext, directory?: string) {
 
 volumesConformance(async (t) => fixture(t));
 
-test('mount() copies owner, mode and xattrs of the directory itself too', async (t) => {
+test('fill() copies owner, mode and xattrs of the directory itself too', async (t) => {
   const { volumes, scratch } = fixture(t);
   const image = join(scratch, 'image');
   await mkdir(image);
@@ -43,34 +43,37 @@ test('mount() copies owner, mode and xattrs of the directory itself too', async 
     setXattrOf(file.fd, 'trusted.test', Buffer.from('yes'));
   }
   await volumes.create({ Name: 'data' });
-  const path = await volumes.mount('data', 'c1', { seedFrom: image });
+  await volumes.fill('data', image, { temporary: false });
+  const path = await volumes.mount('data', 'c1');
   const { uid, gid, mode } = await lstat(path);
   assert.deepEqual([uid, gid, mode & 0o7777], [33, 34, 0o1770]);
   assert.equal(getXattr(join(path, 'file'), 'trusted.test')?.toString(), 'yes');
 });
 
-test('mount() from an empty directory of the image takes its owner and mode', async (t) => {
+test('fill() from an empty directory of the image takes its owner and mode', async (t) => {
   const { volumes, scratch } = fixture(t);
   const image = join(scratch, 'image');
   await mkdir(image);
   await chown(image, 70, 70);
   await chmod(image, 0o700);
-  await volumes.create({ Name: 'data' });
-  const { uid, mode } = await lstat(await volumes.mount('data', 'c1', { seedFrom: image }));
+  const { Mountpoint } = await volumes.create({ Name: 'data' });
+  await volumes.fill('data', image, { temporary: false });
+  const { uid, mode } = await lstat(Mountpoint);
   assert.deepEqual([uid, mode & 0o777], [70, 0o700]);
 });
 
-test('mount() fills a volume whose first filling a crash cut short', async (t) => {
+test('fill() fills a volume whose first filling a crash cut short', async (t) => {
   const { volumes, scratch } = fixture(t);
   const image = join(scratch, 'image');
   await mkdir(image);
   await writeFile(join(image, 'file'), 'x');
   const { Mountpoint } = await volumes.create({ Name: 'data' });
   rmSync(Mountpoint, { recursive: true });
-  assert.deepEqual(await readdir(await volumes.mount('data', 'c1', { seedFrom: image })), ['file']);
+  await volumes.fill('data', image, { temporary: false });
+  assert.deepEqual(await readdir(Mountpoint), ['file']);
 });
 
-test('what mount() fills a volume with outlives a power cut', async (t) => {
+test('what fill() fills a volume with outlives a power cut', async (t) => {
   const scratch = temporaryDirectory({ after: (cleanUp) => process.once('exit', cleanUp) });
   const disk = new SmallDisk(scratch, 64);
   const { volumes } = fixture(t, disk.mountPoint);
@@ -78,7 +81,7 @@ test('what mount() fills a volume with outlives a power cut', async (t) => {
   await mkdir(image);
   await writeFile(join(image, 'file'), 'x'.repeat(10_000));
   await volumes.create({ Name: 'data' });
-  await volumes.mount('data', 'c1', { seedFrom: image });
+  await volumes.fill('data', image, { temporary: false });
   const after = disk.afterPowerCut();
   const file = join(after, 'root/volumes/data/_data/file');
   assert.equal(await readFile(file, 'utf8'), 'x'.repeat(10_000));
@@ -88,8 +91,8 @@ test('a volume with driver options is mounted while a container uses it', async 
   const { volumes } = fixture(t);
   const options = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m,uid=1000' };
   const { Mountpoint } = await volumes.create({ Name: 'temporary', DriverOpts: options });
-  await volumes.mount('temporary', 'c1', {});
-  await volumes.mount('temporary', 'c2', {});
+  await volumes.mount('temporary', 'c1');
+  await volumes.mount('temporary', 'c2');
   assert.equal((await lstat(Mountpoint)).uid, 1000);
   await volumes.unmount('temporary', 'c1');
   assert.ok(readMounts().some(({ path }) => path === Mountpoint));
@@ -103,7 +106,7 @@ test('a bind volume shows the host directory, and remove() leaves that alone', a
   await mkdir(host);
   await writeFile(join(host, 'file'), 'x');
   await volumes.create({ Name: 'bound', DriverOpts: { type: 'none', o: 'bind', device: host } });
-  assert.deepEqual(await readdir(await volumes.mount('bound', 'c1', {})), ['file']);
+  assert.deepEqual(await readdir(await volumes.mount('bound', 'c1')), ['file']);
   await volumes.remove('bound', { force: false });
   assert.deepEqual(await readdir(host), ['file']);
 });
@@ -112,7 +115,7 @@ test('mount() of a device that is not there names the volume and why', async (t)
   const { volumes } = fixture(t);
   await volumes.create({ Name: 'bad', DriverOpts: { type: 'none', o: 'bind', device: '/nonexistent' } });
   await assert.rejects(
-    volumes.mount('bad', 'c1', {}),
+    volumes.mount('bad', 'c1'),
     /error while mounting volume '.*bad\/_data': failed to mount local volume/,
   );
 });
@@ -131,7 +134,7 @@ test('volumes, users and events are there after a restart', async (t) => {
   const { volumes, metadata, config } = fixture(t);
   await volumes.create({ Name: 'data' });
   volumes.attach('data', 'c1');
-  await volumes.mount('data', 'c1', {});
+  await volumes.mount('data', 'c1');
   await volumes.unmount('data', 'c1');
   const again = createVolumes({ config, metadata });
   await assert.rejects(again.remove('data', { force: false }), /volume is in use - \[c1\]/);
@@ -153,4 +156,28 @@ test('attach() joins a transaction of the caller', async (t) => {
     }),
   );
   await volumes.remove('data', { force: false });
+});
+
+test('fill() mounts a volume with driver options only meanwhile', async (t) => {
+  const { volumes, scratch } = fixture(t);
+  const [host, image] = [join(scratch, 'host'), join(scratch, 'image')];
+  for (const directory of [host, image]) await mkdir(directory);
+  await writeFile(join(image, 'file'), 'x');
+  const DriverOpts = { type: 'none', o: 'bind', device: host };
+  const { Mountpoint } = await volumes.create({ Name: 'bound', DriverOpts });
+  await volumes.fill('bound', image, { temporary: false });
+  assert.deepEqual(await readdir(host), ['file']);
+  assert.ok(!readMounts().some(({ path }) => path === Mountpoint));
+});
+
+test('a part that was open when the engine was killed goes, and nothing of the volume with it', async (t) => {
+  const { volumes, metadata, config } = fixture(t);
+  const { Mountpoint } = await volumes.create({ Name: 'data' });
+  await mkdir(join(Mountpoint, 'sub'));
+  await writeFile(join(Mountpoint, 'sub/file'), 'x');
+  const parts = [await volumes.openPart('data', 'sub'), await volumes.openPart('data', 'sub/file')];
+  await createVolumes({ config, metadata }).recover(new Map());
+  for (const { path } of parts) assert.ok(!readMounts().some((mount) => mount.path === path));
+  assert.deepEqual(await readdir(join(Mountpoint, '..')), ['_data']);
+  assert.deepEqual(await readdir(join(Mountpoint, 'sub')), ['file']);
 });

@@ -1,4 +1,4 @@
-import { mkdir, realpath, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Filters, Volume } from '../api/index.ts';
 import type { EngineConfig } from '../config/index.ts';
@@ -11,10 +11,11 @@ import type { Metadata } from '../metadata/index.ts';
 import { treeUsage } from '../snapshot/index.ts';
 import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
 import { matches } from './filters.ts';
+import { closeAbandonedParts, openPart } from './part.ts';
 import { bury, recoverDirectories } from './recover.ts';
 import { type VolumeRow, VolumeRows } from './rows.ts';
-import { seedVolume } from './seed.ts';
-import type { CreateVolume, MountVolume, RemoveVolume, Volumes } from './volumes.ts';
+import { isDirectory, seedVolume } from './seed.ts';
+import type { CreateVolume, FillVolume, RemoveVolume, VolumePart, Volumes } from './volumes.ts';
 
 export interface VolumesOptions {
   readonly config: EngineConfig;
@@ -73,7 +74,6 @@ class LocalVolumes implements Volumes {
       name,
       createdAtMs: Date.now(),
       anonymous,
-      seeded: false,
       labels: { ...request.Labels, ...(anonymous ? { [anonymousLabel]: '' } : {}) },
       options,
     };
@@ -171,6 +171,7 @@ class LocalVolumes implements Volumes {
 
   async recover(containers: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const rows = this.#rows.all();
+    closeAbandonedParts(this.#root);
     // For a start that was cut off; containers that run keep their own copy of the mount.
     for (const { name } of rows.filter(hasMount)) unmountOptions(this.#pathOf(name));
     await recoverDirectories(this.#root, new Set(rows.map(({ name }) => name)));
@@ -185,25 +186,44 @@ class LocalVolumes implements Volumes {
     }
   }
 
-  async mount(
-    name: string,
-    containerId: string,
-    { seedFrom, subpath, temporary = false }: MountVolume,
-  ): Promise<string> {
+  async fill(name: string, source: string, { subpath, temporary }: FillVolume): Promise<void> {
+    if (!(await isDirectory(source))) return;
+    using _held = await this.#locks.acquire(name);
+    const row = this.#find(name);
+    const path = this.#pathOf(name);
+    const sync = !temporary;
+    // What another container has mounted it would not see replaced.
+    const inPlace = hasMount(row) || this.#rows.users(name).length > 1;
+    if (hasMount(row)) await mountOptions(path, row.options);
+    try {
+      if (subpath === undefined) {
+        await seedVolume(source, path, { inPlace, sync });
+        return;
+      }
+      using part = openPart(path, subpath);
+      await seedVolume(source, part.path, { inPlace: true, sync });
+    } catch (error) {
+      if (subpath === undefined || !isCode(error, 'notFound')) throw error;
+    } finally {
+      if (hasMount(row) && !this.#mounted.has(name)) unmountOptions(path);
+    }
+  }
+
+  async mount(name: string, containerId: string): Promise<string> {
     using _held = await this.#locks.acquire(name);
     const row = this.#find(name);
     const path = this.#pathOf(name);
     if (hasMount(row)) await mountOptions(path, row.options);
-    if (seedFrom !== undefined && !row.seeded) {
-      await seedVolume(seedFrom, path, { inPlace: hasMount(row), sync: !temporary });
-      this.#rows.setSeeded(name);
-    }
-    const target = subpath === undefined || subpath === '' ? path : await inside(path, subpath);
     const users = this.#mounted.get(name) ?? new Set();
     users.add(containerId);
     this.#mounted.set(name, users);
     this.#rows.recordUse('mount', name, containerId);
-    return target;
+    return path;
+  }
+
+  async openPart(name: string, subpath: string): Promise<VolumePart> {
+    using _held = await this.#locks.acquire(name);
+    return openPart(this.#pathOf(name), subpath);
   }
 
   async unmount(name: string, containerId: string): Promise<void> {
@@ -254,25 +274,4 @@ function keyOf({ name, createdAtMs }: VolumeRow): string {
 
 function hasMount({ options }: VolumeRow): boolean {
   return options['device'] !== undefined;
-}
-
-/** A path of the volume, links resolved; outside of it is refused. */
-async function inside(root: string, subpath: string): Promise<string> {
-  let path: string;
-  try {
-    path = await realpath(join(root, subpath));
-  } catch (error) {
-    throw new EngineError(
-      'invalidArgument',
-      `cannot access path ${join(root, subpath)}: no such file or directory`,
-      {
-        cause: error,
-      },
-    );
-  }
-  const top = await realpath(root);
-  if (path !== top && !path.startsWith(`${top}/`)) {
-    throw new EngineError('invalidArgument', `subpath "${subpath}" is not within the volume`);
-  }
-  return path;
 }

@@ -2,6 +2,7 @@ import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
 import { exists, namesIn } from '../lib/missing-files.ts';
+import { isPart } from './part.ts';
 
 /** Directories of volumes whose removal has begun, by name; no volume's name begins with a dot. */
 export function graveyardOf(root: string): string {
@@ -37,6 +38,8 @@ export async function recoverDirectories(root: string, volumes: ReadonlySet<stri
     const path = join(root, name);
     for (const part of await namesIn(path)) {
       if (part.startsWith('seed-')) await rm(join(path, part), { recursive: true, force: true });
+      // Not what is in it: were that mounted still, it would be the volume's.
+      if (isPart(part)) await removePart(join(path, part));
     }
     if (volumes.has(name)) {
       // The power went before the directory of an acknowledged volume was on the disk.
@@ -47,6 +50,11 @@ export async function recoverDirectories(root: string, volumes: ReadonlySet<stri
     await removeEmpty(join(path, '_data'));
     await removeEmpty(path);
   }
+}
+
+async function removePart(directory: string): Promise<void> {
+  await rm(join(directory, 'file'), { force: true });
+  await removeEmpty(directory);
 }
 
 async function removeEmpty(path: string): Promise<void> {

@@ -6,8 +6,6 @@ export interface VolumeRow {
   readonly name: string;
   readonly createdAtMs: number;
   readonly anonymous: boolean;
-  /** It had its one chance to be filled from an image. */
-  readonly seeded: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
 }
@@ -64,10 +62,6 @@ export class VolumeRows {
       transaction.db.prepare('DELETE FROM volumes WHERE name = ?').run(name);
       transaction.record(event('destroy', name));
     });
-  }
-
-  setSeeded(name: string): void {
-    this.#metadata.db.prepare('UPDATE volumes SET seeded = 1 WHERE name = ?').run(name);
   }
 
   /** Without a transaction of its own: it joins the caller's. */
@@ -135,7 +129,6 @@ function toRow(row: Record<string, unknown>): VolumeRow {
     name: String(row['name']),
     createdAtMs: Number(row['created_at_ms']),
     anonymous: row['anonymous'] === 1,
-    seeded: row['seeded'] === 1,
     labels: JSON.parse(String(row['labels'])) as Record<string, string>,
     options: JSON.parse(String(row['options'])) as Record<string, string>,
   };

@@ -2,14 +2,15 @@ import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 
 import { dirname, join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
 import { syncFileSystem } from '../lib/file-calls.ts';
+import { syncDirectory } from '../lib/replace-file.ts';
 import { run } from '../lib/run.ts';
 
 /**
  * Fills an empty volume from a directory of the image: content, owners, modes, times, xattrs, and those of the
- * directory itself. A volume that holds something already, or a source that is no directory, changes nothing.
+ * directory itself. A volume that holds something already is left as it is.
  *
  * The copy is made beside and renamed, so a crash leaves an empty volume or a full one; `inPlace` is for a volume
- * that is itself a mount and cannot be renamed. With `sync` a power cut does no more: it is on the disk before it has
+ * that is mounted, here or in a container. With `sync` a power cut does no more: it is on the disk before it has
  * its name.
  */
 export async function seedVolume(
@@ -17,8 +18,7 @@ export async function seedVolume(
   target: string,
   options: { readonly inPlace: boolean; readonly sync: boolean },
 ): Promise<void> {
-  const from = await statDirectory(source);
-  if (from === undefined) return;
+  const from = await lstat(source);
   await mkdir(target, { recursive: true });
   if ((await readdir(target)).length > 0) return;
   if (options.inPlace) {
@@ -35,6 +35,7 @@ export async function seedVolume(
     await copyTree(source, copy, options);
     await rmdir(target);
     await rename(copy, target);
+    if (options.sync) await syncDirectory(dirname(target));
   } catch (error) {
     await rm(copy, { recursive: true, force: true });
     throw error;
@@ -46,12 +47,12 @@ async function copyTree(source: string, target: string, { sync }: { readonly syn
   if (sync) await syncFileSystem(target);
 }
 
-async function statDirectory(path: string) {
+/** False also when nothing is there. */
+export async function isDirectory(path: string): Promise<boolean> {
   try {
-    const found = await lstat(path);
-    return found.isDirectory() ? found : undefined;
+    return (await lstat(path)).isDirectory();
   } catch (error) {
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return undefined;
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return false;
     throw error;
   }
 }

@@ -42,16 +42,26 @@ export interface Volumes {
    */
   recover(containers: ReadonlyMap<string, readonly string[]>): Promise<void>;
   /**
-   * The host path to bind, mounted if the driver's options ask for it. With `seedFrom` (a directory in the image's tree)
-   * an empty volume is filled from it first, with owner, mode and xattrs, exactly once.
-   * That is on the disk when this is done, unless the volume goes with its container anyway (`temporary`).
+   * Copies a directory of the image into a volume that is empty, with owner, mode and xattrs; what is no directory, and
+   * a part of the volume that is not there, are passed over. It is on the disk when this is done, unless the volume goes
+   * with its container anyway (`temporary`).
    */
-  mount(name: string, containerId: string, options: MountVolume): Promise<string>;
+  fill(name: string, source: string, options: FillVolume): Promise<void>;
+  /** The host path to bind, mounted if the driver's options ask for it. */
+  mount(name: string, containerId: string): Promise<string>;
   unmount(name: string, containerId: string): Promise<void>;
+  /**
+   * A host path to bind a file or directory of a mounted volume from, the same one until it is disposed, whatever its
+   * name comes to mean. `notFound` if it is not there, `invalidArgument` if it is not within the volume.
+   */
+  openPart(name: string, subpath: string): Promise<VolumePart>;
 }
 
-export interface MountVolume {
-  readonly seedFrom?: string;
+export interface FillVolume {
   readonly subpath?: string;
-  readonly temporary?: boolean;
+  readonly temporary: boolean;
+}
+
+export interface VolumePart extends Disposable {
+  readonly path: string;
 }

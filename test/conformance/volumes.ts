@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, opendir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { EngineError, isCode } from '../../src/errors/index.ts';
@@ -108,40 +108,80 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
     );
   });
 
-  test('mount() fills an empty volume once, with owner and mode', async (t) => {
+  test('fill() fills an empty volume, with owner and mode, and leaves one that holds something', async (t) => {
     const { volumes, scratch } = await make(t);
     const image = join(scratch, 'image');
     await mkdir(join(image, 'sub'), { recursive: true });
     await writeFile(join(image, 'sub/file'), 'from the image', { mode: 0o640 });
     await volumes.create({ Name: 'data' });
-    const path = await volumes.mount('data', 'c1', { seedFrom: image });
+    await volumes.fill('data', image, { temporary: false });
+    const path = await volumes.mount('data', 'c1');
     assert.equal(await readFile(join(path, 'sub/file'), 'utf8'), 'from the image');
     assert.equal((await lstat(join(path, 'sub/file'))).mode & 0o777, 0o640);
     await writeFile(join(image, 'later'), 'x');
-    await volumes.mount('data', 'c2', { seedFrom: image });
+    await volumes.fill('data', image, { temporary: false });
     await assert.rejects(lstat(join(path, 'later')), { code: 'ENOENT' });
+    await rm(join(path, 'sub'), { recursive: true });
+    await volumes.fill('data', image, { temporary: false });
+    assert.deepEqual((await readdir(path)).sort(), ['later', 'sub']);
   });
 
-  test('mount() leaves a volume that holds something as it is', async (t) => {
+  test('fill() from what is no directory changes nothing', async (t) => {
+    const { volumes, scratch } = await make(t);
+    const { Mountpoint } = await volumes.create({ Name: 'data' });
+    await writeFile(join(scratch, 'file'), 'x');
+    for (const source of ['file', 'nothing'])
+      await volumes.fill('data', join(scratch, source), { temporary: false });
+    assert.deepEqual(await readdir(Mountpoint), []);
+  });
+
+  test('fill() of a volume that others have mounted is seen by them', async (t) => {
     const { volumes, scratch } = await make(t);
     const image = join(scratch, 'image');
     await mkdir(image);
     await writeFile(join(image, 'file'), 'x');
-    await volumes.create({ Name: 'data' });
-    const path = await volumes.mount('data', 'c1', {});
-    await writeFile(join(path, 'mine'), 'x');
-    await volumes.mount('data', 'c1', { seedFrom: image });
-    await assert.rejects(lstat(join(path, 'file')), { code: 'ENOENT' });
+    await volumes.create({ Name: 'data', user: 'c1' });
+    const mounted = await opendir(await volumes.mount('data', 'c1'));
+    volumes.attach('data', 'c2');
+    await volumes.fill('data', image, { temporary: false });
+    assert.equal((await mounted.read())?.name, 'file');
+    await mounted.close();
   });
 
-  test('mount() with a subpath stays inside the volume', async (t) => {
-    const { volumes } = await make(t);
+  test('fill() of a part of a volume fills that, and passes over one that is not there', async (t) => {
+    const { volumes, scratch } = await make(t);
+    const image = join(scratch, 'image');
+    await mkdir(image);
+    await writeFile(join(image, 'file'), 'x');
+    const { Mountpoint } = await volumes.create({ Name: 'data' });
+    await volumes.fill('data', image, { subpath: 'sub', temporary: false });
+    assert.deepEqual(await readdir(Mountpoint), []);
+    await mkdir(join(Mountpoint, 'sub'));
+    await volumes.fill('data', image, { subpath: 'sub', temporary: false });
+    assert.deepEqual(await readdir(join(Mountpoint, 'sub')), ['file']);
+  });
+
+  test('openPart() is the same file or directory whatever its name comes to mean', async (t) => {
+    const { volumes, scratch } = await make(t);
     await volumes.create({ Name: 'data' });
-    const path = await volumes.mount('data', 'c1', {});
+    const path = await volumes.mount('data', 'c1');
     await mkdir(join(path, 'sub'));
-    assert.equal(await volumes.mount('data', 'c1', { subpath: 'sub' }), join(path, 'sub'));
-    await assert.rejects(volumes.mount('data', 'c1', { subpath: '../..' }), /not within/);
-    await assert.rejects(volumes.mount('data', 'c1', { subpath: 'nope' }), /cannot access path/);
+    await writeFile(join(path, 'sub/file'), 'mine');
+    {
+      using part = await volumes.openPart('data', 'sub');
+      using file = await volumes.openPart('data', 'sub/file');
+      await rename(join(path, 'sub'), join(path, 'old'));
+      await symlink(scratch, join(path, 'sub'));
+      assert.deepEqual(await readdir(part.path), ['file']);
+      assert.equal(await readFile(file.path, 'utf8'), 'mine');
+    }
+    assert.deepEqual(await readdir(join(path, 'old')), ['file']);
+    for (const subpath of ['../..', 'sub', 'old/../../..'])
+      await assert.rejects(volumes.openPart('data', subpath), /not within the volume/, subpath);
+    await assert.rejects(volumes.openPart('data', 'nope'), /cannot access path/);
+    await symlink('old', join(path, 'current'));
+    using part = await volumes.openPart('data', 'current');
+    assert.deepEqual(await readdir(part.path), ['file']);
   });
 
   test('list() filters by name, label, driver and use', async (t) => {

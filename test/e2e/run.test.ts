@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
-import { busyboxTar } from '../support/rootfs.ts';
 
 // docker run and its options, as the unmodified CLI sees them.
 
@@ -335,35 +334,6 @@ function statusOf(pid: string): string {
   }
 }
 
-describe('cp', () => {
-  test('copies files and directories both ways, running or not', () => {
-    docker('run', '-d', '--name', 'cp', '-v', 'cpvol:/vol', 'base:1', 'sleep', '1000');
-    docker('cp', join(files, 'env'), 'cp:/tmp/in');
-    assert.equal(docker('exec', 'cp', 'head', '-1', '/tmp/in'), 'FROM_FILE=yes');
-    docker('cp', join(files, 'env'), 'cp:/vol/in');
-    assert.equal(docker('exec', 'cp', 'head', '-1', '/vol/in'), 'FROM_FILE=yes');
-    docker('exec', 'cp', 'sh', '-c', 'mkdir /d && echo x > /d/f && ln -s /d/f /d/l');
-    docker('stop', '-t', '0', 'cp');
-    docker('cp', 'cp:/d', join(files, 'd'));
-    assert.equal(engine.ok(['cp', 'cp:/d/f', '-']).includes('x\n'), true);
-    docker('cp', join(files, 'd'), 'cp:/e');
-    docker('start', 'cp');
-    assert.equal(docker('exec', 'cp', 'cat', '/e/l'), 'x');
-    assert.match(
-      engine.docker(['cp', 'cp:/nope', '-']).stderr,
-      /Could not find the file \/nope in container cp|No such container:path: cp:\/nope/,
-    );
-    assert.match(
-      engine.docker(['cp', join(files, 'env'), 'cp:/nope/in']).stderr,
-      /Could not find the file \/nope in container cp|No such container:path: cp:\/nope/,
-    );
-    const onFile = engine.docker(['cp', '-', 'cp:/e/f'], { input: busyboxTar() });
-    assert.match(onFile.stderr, /extraction point is not a directory|destination .* must be a directory/);
-    docker('rm', '-f', 'cp');
-    docker('volume', 'rm', 'cpvol');
-  });
-});
-
 describe('logs', () => {
   test('--tail, -t, --since and -f', () => {
     docker('run', '--name', 'log', 'base:1', 'sh', '-c', 'for i in 1 2 3 4 5; do echo line $i; done');
@@ -381,33 +351,5 @@ describe('logs', () => {
     docker('run', '--name', 'bytes', 'base:1', 'printf', 'a\\tb\\001\\nlast');
     assert.equal(engine.docker(['logs', 'bytes']).stdout, 'a\tb\u0001\nlast');
     docker('rm', 'bytes');
-  });
-});
-
-describe('volumes', () => {
-  test('a new named volume is filled from the image, once', () => {
-    writeFileSync(
-      join(files, 'Dockerfile'),
-      'FROM base:1\nRUN mkdir /data && echo seeded > /data/f && chown 7:8 /data/f\nVOLUME /data\n',
-    );
-    docker('build', '-q', '-t', 'seed:1', files);
-    assert.equal(
-      run('-v', 'seeded:/data', 'seed:1', 'sh', '-c', 'cat /data/f; stat -c %u:%g /data/f; rm /data/f'),
-      'seeded\n7:8',
-    );
-    assert.equal(run('-v', 'seeded:/data', 'seed:1', 'ls', '/data'), '');
-    docker('volume', 'rm', 'seeded');
-  });
-
-  test('anonymous volumes go with --rm and rm -v, and stay with rm', () => {
-    run('seed:1', 'true');
-    assert.equal(docker('volume', 'ls', '-q'), '');
-    docker('run', '--name', 'anon', 'seed:1', 'true');
-    const volume = docker('inspect', '-f', '{{range .Mounts}}{{.Name}}{{end}}', 'anon');
-    assert.match(volume, /^[0-9a-f]{64}$/);
-    assert.match(engine.docker(['volume', 'rm', volume]).stderr, /volume is in use/);
-    docker('rm', 'anon');
-    assert.equal(docker('volume', 'ls', '-q'), volume);
-    docker('volume', 'rm', volume);
   });
 });

@@ -3,8 +3,10 @@ import type { ReconfigureRequest, ReconfigureResponse } from '../../api/index.ts
 import { codeOf, EngineError, isCode, messageOf } from '../../errors/index.ts';
 import type { Images } from '../../image/index.ts';
 import type { Addresses, Networks } from '../../network/index.ts';
+import type { Snapshotter } from '../../snapshot/index.ts';
 import type { Volumes } from '../../volume/index.ts';
 import type { ReconfigureOptions, StopOptions } from '../containers.ts';
+import { fillVolumes } from '../fill-volumes.ts';
 import type { HostFacts } from '../host-facts.ts';
 import { portsOf } from '../launch.ts';
 import type { Lifecycle } from '../lifecycle.ts';
@@ -30,6 +32,7 @@ export interface ReconfigurerDeps {
     readonly images: Pick<Images, 'resolve'>;
     readonly networks: Networks;
     readonly volumes: Volumes;
+    readonly snapshots: Pick<Snapshotter, 'mount' | 'unmount'>;
   };
   readonly host: HostFacts;
   readonly lifecycle: Lifecycle;
@@ -97,7 +100,7 @@ export class Reconfigurer {
     const next: Settings = { ...plan.wishes, mounts: [...keptMounts(container.record, plan), ...made] };
     try {
       if (plan.restarts) this.#intend(store.current(id), next, stop);
-      else await this.#change(id, next, plan);
+      else await this.#change(id, { next, made, plan });
     } catch (error) {
       await this.#forgetVolumes(id, made);
       throw error;
@@ -128,9 +131,10 @@ export class Reconfigurer {
   }
 
   /** Ports of a running container at once; of one that does not run, everything. */
-  async #change(id: string, next: Settings, { changedPorts }: ReconfigurePlan): Promise<void> {
+  async #change(id: string, { next, made, plan: { changedPorts } }: Change): Promise<void> {
     const { store, services } = this.#deps;
     const before = store.current(id);
+    await this.#fill(before, made);
     let { connection } = before.state;
     if (connection !== undefined && changedPorts.length > 0) {
       const portBindings = portsOf({ ...before.record, ...next });
@@ -147,6 +151,11 @@ export class Reconfigurer {
       { action: 'update' },
     );
     services.volumes.setUses(id, neededVolumes(changed));
+  }
+
+  async #fill({ record: { id, hostConfig } }: Container, made: readonly ContainerMount[]): Promise<void> {
+    const request = { containerId: id, mounts: made, autoRemove: hostConfig.AutoRemove };
+    await fillVolumes(request, this.#deps.services);
   }
 
   #intend({ record, state }: Container, next: Settings, stop: StopOptions): void {
@@ -215,10 +224,11 @@ export class Reconfigurer {
       await this.#startAgain(container);
       return;
     }
+    const { previous, addresses } = reconfiguration;
     try {
+      await this.#fill(container, addedMounts(container.record.mounts, previous.mounts));
       await lifecycle.startHeld(container, false);
     } catch (error) {
-      const { previous, addresses } = reconfiguration;
       const failed = store.current(id);
       const restored = store.save(
         {
@@ -278,6 +288,19 @@ export class Reconfigurer {
       await services.volumes.remove(Name, { force: true });
     }
   }
+}
+
+interface Change {
+  readonly next: Settings;
+  /** Those of its mounts that were made for it. */
+  readonly made: readonly ContainerMount[];
+  readonly plan: ReconfigurePlan;
+}
+
+function addedMounts(now: readonly ContainerMount[], before: readonly ContainerMount[]): ContainerMount[] {
+  return now.filter((mount) => {
+    return !before.some(({ Name, Destination }) => Name === mount.Name && Destination === mount.Destination);
+  });
 }
 
 function nameOf({ record }: Container): string {

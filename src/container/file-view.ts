@@ -1,0 +1,115 @@
+import { existsSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError, hasErrno } from '../errors/index.ts';
+import type { KeyedLock } from '../lib/keyed-lock.ts';
+import { MountNamespace } from '../lib/mount-namespace.ts';
+import { makeInRoot, openPath } from '../lib/open-in-root.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import type { Volumes } from '../volume/index.ts';
+import type { Container, ContainerMount, ContainerRecord } from './record.ts';
+import type { ContainerStore } from './store.ts';
+
+/** A container's files as its processes see them, or would if it ran, until disposed. */
+export interface FileView extends AsyncDisposable {
+  /** The directory of the host that is the container's root. */
+  readonly root: string;
+}
+
+export interface FileViewDeps {
+  readonly store: Pick<ContainerStore, 'current'>;
+  readonly storage: {
+    readonly snapshots: Pick<Snapshotter, 'mount'>;
+    readonly volumes: Volumes;
+    /** ROOT/containers. */
+    readonly directory: string;
+  };
+  /** Held while a view is made: a start at that moment would mount and unmount the same volumes. */
+  readonly locks: KeyedLock;
+}
+
+/**
+ * A running container is seen through its own mount namespace. One that does not run gets its tree and all its mounts
+ * in a namespace of the view's own, so that a client that copies slowly holds up nobody. tmpfs mounts are left out:
+ * nothing in them outlives a run.
+ */
+export async function openFileView(container: Container, deps: FileViewDeps): Promise<FileView> {
+  const running = viewOfRunning(container);
+  if (running !== undefined) return running;
+  const { id } = container.record;
+  using _held = await deps.locks.acquire(id);
+  const current = deps.store.current(id);
+  return viewOfRunning(current) ?? (await viewOfStopped(current.record, deps));
+}
+
+function viewOfRunning({ state }: Container): FileView | undefined {
+  if (!state.running || state.pid === 0) return undefined;
+  return { root: `/proc/${state.pid}/root`, [Symbol.asyncDispose]: async () => undefined };
+}
+
+async function viewOfStopped(record: ContainerRecord, { storage }: FileViewDeps): Promise<FileView> {
+  const tree = await storage.snapshots.mount(record.id);
+  const mounts = [...record.mounts, ...engineFiles(record, storage.directory)]
+    .filter(({ Type }) => Type !== 'tmpfs')
+    .sort((a, b) => depthOf(a.Destination) - depthOf(b.Destination));
+  if (mounts.length === 0) return { root: tree, [Symbol.asyncDispose]: async () => undefined };
+  // The namespace is a copy of ours, so what it is to bind must be there first; it keeps what it has bound.
+  await using sources = new AsyncDisposableStack();
+  const binds: { readonly source: string; readonly mount: ContainerMount }[] = [];
+  for (const mount of mounts) {
+    binds.push({
+      source: await sourceOf(mount, { id: record.id, volumes: storage.volumes, sources }),
+      mount,
+    });
+  }
+  await using making = new AsyncDisposableStack();
+  const namespace = making.use(await MountNamespace.open());
+  const root = namespace.root + tree;
+  for (const { source, mount } of binds) {
+    // Anew each time: a mount may lie in one that has just been made.
+    using top = openPath(root);
+    using target = makeInRoot(top, mount.Destination, kindOf(source));
+    // The path of what was opened, as the namespace names it: no link leads on from it.
+    const bind = { source, target: readlinkSync(target.path), readOnly: !mount.RW };
+    await namespace.bind({ ...bind, recursive: mount.nonRecursive !== true });
+  }
+  const made = making.move();
+  return { root, [Symbol.asyncDispose]: async () => made.disposeAsync() };
+}
+
+interface SourceContext {
+  readonly id: string;
+  readonly volumes: Volumes;
+  /** Holds the source until it is disposed. */
+  readonly sources: AsyncDisposableStack;
+}
+
+async function sourceOf(mount: ContainerMount, { id, volumes, sources }: SourceContext): Promise<string> {
+  const { Type, Name, Source, subpath } = mount;
+  if (Type !== 'volume' || Name === undefined) return Source;
+  const path = await volumes.mount(Name, id);
+  sources.defer(async () => volumes.unmount(Name, id));
+  return subpath === undefined ? path : sources.use(await volumes.openPart(Name, subpath)).path;
+}
+
+/** What the engine wrote for the last run, unless the user mounts something else there. */
+function engineFiles({ id, mounts }: ContainerRecord, directory: string): ContainerMount[] {
+  return ['hosts', 'hostname', 'resolv.conf']
+    .map((name) => ({ Source: join(directory, id, name), Destination: `/etc/${name}` }))
+    .filter(({ Source, Destination }) => {
+      return existsSync(Source) && !mounts.some((mount) => mount.Destination === Destination);
+    })
+    .map((file) => ({ ...file, Type: 'bind', Mode: '', RW: true, Propagation: '' }));
+}
+
+function kindOf(source: string): 'directory' | 'file' {
+  try {
+    return statSync(source).isDirectory() ? 'directory' : 'file';
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    throw new EngineError('invalidArgument', `bind source path does not exist: ${source}`, { cause: error });
+  }
+}
+
+function depthOf(path: string): number {
+  return path.split('/').filter((part) => part !== '').length;
+}
