@@ -1,3 +1,5 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { EngineError, messageOf } from '../errors/index.ts';
 import { readMounts } from '../lib/mount-info.ts';
 import { unmount } from '../lib/native.ts';
@@ -31,21 +33,43 @@ export function checkDriverOptions(name: string, options: DriverOptions): void {
 /** Mounts what the options ask for; one that is mounted already stays. Rejects with `internal` and Docker's text. */
 export async function mountOptions(path: string, options: DriverOptions): Promise<void> {
   if (readMounts().some((mount) => mount.path === path)) return;
-  const { type = '', device = '', o = '' } = options;
   try {
-    await run('mount', [
-      ...(type === '' ? [] : ['-t', type]),
-      ...(o === '' ? [] : ['-o', o]),
-      '--',
-      device,
-      path,
-    ]);
+    await run('mount', [...(await mountArguments(options, addressOf)), path]);
   } catch (error) {
     throw new EngineError(
       'internal',
       `error while mounting volume '${path}': failed to mount local volume: ${messageOf(error)}`,
       { cause: error },
     );
+  }
+}
+
+/**
+ * What mount(8) is given, but for the target. With `addr=` nfs and cifs mean the kernel's own options, as Docker passes
+ * them: it needs an address there, and mount's helpers (mount.nfs) would look for the server in the device.
+ */
+export async function mountArguments(
+  { type = '', device = '', o = '' }: DriverOptions,
+  resolve: (host: string) => Promise<string>,
+): Promise<string[]> {
+  const server = /^(nfs4?|cifs)$/.test(type) ? /(?:^|,)addr=([^,]+)/.exec(o)?.[1] : undefined;
+  const data = server === undefined ? o : o.replace(`addr=${server}`, `addr=${await resolve(server)}`);
+  return [
+    ...(server === undefined ? [] : ['--internal-only']),
+    ...(type === '' ? [] : ['-t', type]),
+    ...(data === '' ? [] : ['-o', data]),
+    '--',
+    device,
+  ];
+}
+
+async function addressOf(host: string): Promise<string> {
+  if (isIP(host) !== 0) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (error) {
+    const text = `error resolving passed in network volume address: ${messageOf(error)}`;
+    throw new EngineError('internal', text, { cause: error });
   }
 }
 
