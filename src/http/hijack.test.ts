@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
 import { RawClient, readFrames, serve, shellSession } from '../../test/support/http-server.ts';
 import type { AttachOptions } from '../container/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { closeConnection } from './hijack.ts';
 
 const exec = { ID: 'e', DetachKeys: '' } as never;
 
@@ -72,6 +79,30 @@ test('attach carries large output to a slow client whole', async (t) => {
     frames.reduce((sum, { text }) => sum + text.length, 0),
     8_000_000,
   );
+});
+
+test('closeConnection() gives a client all its time to take the rest, then some to close its half', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'gantry-hijack-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const server = createServer({ allowHalfOpen: true }).listen(join(directory, 'socket'));
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const client = createConnection({ path: join(directory, 'socket'), allowHalfOpen: true });
+  t.after(() => client.destroy());
+  const [socket] = (await once(server, 'connection')) as [Socket];
+
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  socket.write(Buffer.alloc(8_000_000));
+  const finished = once(socket, 'finish');
+  const closed = new AbortController().signal;
+  closeConnection({ input: socket, output: socket, raw: true, closed, socket });
+  t.mock.timers.tick(60_000);
+  assert.equal((await buffer(client)).length, 8_000_000);
+
+  await finished;
+  const gone = once(socket, 'close');
+  t.mock.timers.tick(5_000);
+  await gone;
 });
 
 test('attach lets the process go when the client disappears', async (t) => {

@@ -11,7 +11,7 @@ import { ContentType, frame, streamType } from './frames.ts';
 import { headersOf } from './streams.ts';
 import { upgradeOf } from './upgrade.ts';
 
-/** How long a client may leave its half of the connection open after ours has ended. */
+/** How long a client may leave its half of the connection open after it has taken all of ours. */
 const lingerMs = 5_000;
 
 /** A client's connection as two byte streams. */
@@ -170,9 +170,12 @@ export function closeConnection({ output, closed, socket }: Connection): void {
   output.end();
   if (socket === undefined) return;
   socket.resume();
-  const timer = setTimeout(() => socket.destroy(), lingerMs);
-  timer.unref();
-  socket.once('close', () => {
-    clearTimeout(timer);
+  // Not before: what a slow client has yet to take would be lost with the socket.
+  socket.once('finish', () => {
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    timer.unref();
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
   });
 }
