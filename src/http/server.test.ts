@@ -160,6 +160,23 @@ test('server holds bodies to the JSON rules of Docker', async (t) => {
   assert.match(await create(undefined), /^400 config cannot be empty/);
 });
 
+test('server checks the fields of a volume to make and of an endpoint as those of a container', async (t) => {
+  const { path } = await serve(t, {});
+  const refusal = async (to: string, body: object) => {
+    const answer = await call(path, to, { method: 'POST', headers: json, body: JSON.stringify(body) });
+    return `${answer.status} ${(JSON.parse(answer.body) as { message: string }).message}`;
+  };
+  const refused = '400 invalid JSON: json: cannot unmarshal';
+  assert.equal(
+    await refusal('/volumes/create', { Labels: ['a'] }),
+    `${refused} array into Go struct field CreateOptions.Labels of type map[string]string`,
+  );
+  assert.equal(
+    await refusal('/networks/a/connect', { Container: 'b', EndpointConfig: { Aliases: 'x' } }),
+    `${refused} string into Go struct field EndpointSettings.Aliases of type []string`,
+  );
+});
+
 test('server takes image names with slashes from the path', async (t) => {
   const { path } = await serve(t, {
     images: {

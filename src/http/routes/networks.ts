@@ -2,10 +2,16 @@ import type { FastifyInstance } from 'fastify';
 import type { EndpointSettings } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { readObject } from '../body.ts';
+import { endpointSettings } from '../container-kinds.ts';
 import type { IdParams, RouteContext } from '../context.ts';
+import { readFields, type StructKind } from '../json-fields.ts';
 import { queryOf } from '../query.ts';
 
 const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
+const connectOptions: StructKind = {
+  struct: 'ConnectOptions',
+  fields: { Container: 'string', EndpointConfig: endpointSettings },
+};
 
 export function networkRoutes(app: FastifyInstance, { engine }: RouteContext): void {
   const { networks, containers } = engine;
@@ -43,11 +49,8 @@ export function networkRoutes(app: FastifyInstance, { engine }: RouteContext): v
   });
 
   app.post<IdParams>('/networks/:id/connect', async (request) => {
-    const body = await readObject(request);
+    const body = readFields(await readObject(request), connectOptions);
     const settings = (body['EndpointConfig'] ?? {}) as Partial<EndpointSettings>;
-    if (typeof settings !== 'object') {
-      throw new EngineError('invalidArgument', 'EndpointConfig is not an object');
-    }
     await containers.connectNetwork(containerOf(body), request.params.id, settings);
     return '';
   });

@@ -1,12 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import type { Filters } from '../../api/index.ts';
-import { EngineError } from '../../errors/index.ts';
 import { readObject } from '../body.ts';
 import type { NameParams, RouteContext } from '../context.ts';
+import { labels, readFields, type StructKind } from '../json-fields.ts';
 import { queryOf } from '../query.ts';
 import { notSwarmManager } from './swarm.ts';
 
-const kinds = { Name: 'string', Driver: 'string', DriverOpts: 'object', Labels: 'object' } as const;
+const createOptions: StructKind = {
+  struct: 'CreateOptions',
+  fields: { Name: 'string', Driver: 'string', DriverOpts: labels, Labels: labels },
+};
 
 export function volumeRoutes(app: FastifyInstance, { engine }: RouteContext): void {
   const { volumes } = engine;
@@ -16,17 +19,8 @@ export function volumeRoutes(app: FastifyInstance, { engine }: RouteContext): vo
   );
 
   app.post('/volumes/create', async (request, reply) => {
-    const body = await readObject(request);
-    for (const [key, kind] of Object.entries(kinds)) {
-      const value = body[key];
-      if (value !== undefined && value !== null && typeof value !== kind) {
-        throw new EngineError(
-          'invalidArgument',
-          `invalid JSON: json: cannot unmarshal ${typeof value} into Go struct field ${key} of type ${kind}`,
-        );
-      }
-    }
-    return reply.code(201).send(await volumes.create(body));
+    const options = readFields(await readObject(request), createOptions);
+    return reply.code(201).send(await volumes.create(options));
   });
 
   app.post('/volumes/prune', async (request) => {
