@@ -32,6 +32,15 @@ test('Query.integer() and Query.platform() refuse what they cannot read', () => 
   }
 });
 
+test('Query.platform() takes the words for a platform that Docker takes', () => {
+  const platform = (text: string) => new Query({ platform: text }).platform();
+  assert.deepEqual(platform('linux/x86_64'), { os: 'linux', architecture: 'amd64' });
+  assert.deepEqual(platform('linux/aarch64'), { os: 'linux', architecture: 'arm64' });
+  assert.deepEqual(platform('arm64'), { os: 'linux', architecture: 'arm64' });
+  assert.deepEqual(platform('linux/arm/7'), { os: 'linux', architecture: 'arm', variant: 'v7' });
+  assert.equal(platform(''), undefined);
+});
+
 test('referenceOf() joins repository and tag', () => {
   assert.equal(referenceOf(new Query({ repo: 'a/b', tag: '1' })), 'a/b:1');
   assert.equal(referenceOf(new Query({ repo: 'a/b' })), 'a/b');

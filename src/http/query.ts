@@ -96,15 +96,10 @@ export class Query {
     });
   }
 
-  /** `os[/architecture[/variant]]` */
+  /** In words; `undefined` when absent or empty. */
   platform(name = 'platform'): Platform | undefined {
     const text = this.text(name);
-    if (text === '') return undefined;
-    const [os, architecture, variant, ...more] = text.toLowerCase().split('/');
-    if (!os || architecture === '' || variant === '' || more.length > 0) {
-      throw new EngineError('invalidArgument', `${JSON.stringify(text)}: invalid platform`);
-    }
-    return { os, architecture: architecture ?? 'amd64', ...(variant === undefined ? {} : { variant }) };
+    return text === '' ? undefined : parsePlatform(text);
   }
 }
 
