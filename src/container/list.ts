@@ -5,13 +5,20 @@ import { hasLabel } from '../lib/object-filters.ts';
 import type { ListOptions } from './containers.ts';
 import { type Container, statusOf } from './record.ts';
 import type { ContainerStore } from './store.ts';
-import { endpointsView } from './views.ts';
+import { endpointsView, type NetworkIds } from './views.ts';
 
 const statuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 const healths = ['none', 'starting', 'healthy', 'unhealthy'];
 
+export interface SelectContext {
+  readonly store: ContainerStore;
+  readonly images: Images;
+  readonly networkIds: NetworkIds;
+}
+
 /** Containers as `docker ps` picks them, newest first. [moby daemon/list.go] */
-export function select(store: ContainerStore, images: Images, options: ListOptions): Container[] {
+export function select(context: SelectContext, options: ListOptions): Container[] {
+  const { store } = context;
   const { filters } = options;
   assertKnown(filters, 'status', statuses);
   assertKnown(filters, 'health', healths);
@@ -19,24 +26,19 @@ export function select(store: ContainerStore, images: Images, options: ListOptio
   const matches = store
     .all()
     .sort((a, b) => Date.parse(b.record.created) - Date.parse(a.record.created))
-    .filter(matcher(store, images, filters))
+    .filter(matcher(filters, context))
     .filter((container) => all || container.state.running);
   return options.limit === undefined || options.limit <= 0 ? matches : matches.slice(0, options.limit);
 }
 
-function matcher(store: ContainerStore, images: Images, filters: Filters): (container: Container) => boolean {
-  const tests = [...filters].map(([key, values]) => testOf(key, values, { store, images }));
+function matcher(filters: Filters, context: SelectContext): (container: Container) => boolean {
+  const tests = [...filters].map(([key, values]) => testOf(key, values, context));
   return (container) => tests.every((test) => test(container));
-}
-
-interface Context {
-  readonly store: ContainerStore;
-  readonly images: Images;
 }
 
 type Test = (container: Container) => boolean;
 
-function testOf(key: string, values: readonly string[], context: Context): Test {
+function testOf(key: string, values: readonly string[], context: SelectContext): Test {
   const any = (matches: (container: Container, value: string) => boolean): Test => {
     return (container) => values.some((value) => matches(container, value));
   };
@@ -64,7 +66,9 @@ function testOf(key: string, values: readonly string[], context: Context): Test 
       );
     case 'network':
       return any((container, value) =>
-        Object.entries(endpointsView(container)).some(([name, e]) => name === value || e.NetworkID === value),
+        Object.entries(endpointsView(container, context.networkIds)).some(
+          ([name, { NetworkID }]) => name === value || NetworkID.startsWith(value),
+        ),
       );
     case 'publish':
       return portTest(key, values, publishedKeys);

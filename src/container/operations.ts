@@ -15,7 +15,6 @@ import type {
   ReconfigureResponse,
 } from '../api/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
-import type { Images } from '../image/index.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { Measurements } from '../lib/measurements.ts';
 import type { Platform } from '../oci/index.ts';
@@ -38,6 +37,7 @@ import type { Creator } from './creator.ts';
 import type { Execs } from './execs.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
+import { imageNames } from './image-names.ts';
 import type { Launcher } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { withoutLink } from './links.ts';
@@ -58,7 +58,7 @@ import type { ContainerStore } from './store.ts';
 import { containerTop } from './top.ts';
 import { assertCan, assertSettled } from './transitions.ts';
 import { updateContainer } from './update.ts';
-import { type ContainerSizes, inspectView, summaryView } from './views.ts';
+import { type ContainerSizes, inspectView, networkIdsOf, summaryView } from './views.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface OperationsDeps {
@@ -224,12 +224,18 @@ export class Operations implements Containers {
 
   async list(options: ListOptions): Promise<ContainerSummary[]> {
     const { store, services } = this.#deps;
+    const { images } = services;
     this.#measured.retain(new Set(store.all().map(({ record }) => record.id)));
-    const imageName = imageNames(services.images);
-    const found = select(store, services.images, options).map(async (container) => {
+    const imageName = imageNames(images);
+    const networkIds = networkIdsOf(services.networks);
+    const found = select({ store, images, networkIds }, options).map(async (container) => {
       const { size } = options;
       const sizes = size === false ? undefined : await this.#sizes(container, size === 'recent');
-      return summaryView(container, imageName(container), sizes);
+      return summaryView(container, {
+        image: imageName(container),
+        networkIds,
+        ...(sizes === undefined ? {} : { sizes }),
+      });
     });
     const settled = await Promise.allSettled(found);
     return settled.flatMap((one) => {
@@ -248,6 +254,7 @@ export class Operations implements Containers {
       paths: { directory: join(this.#deps.directory, id), snapshot: this.#deps.services.snapshots.paths(id) },
       execIds: this.#deps.execs.of(id),
       apparmorProfile: apparmorProfileOf(container.record.hostConfig, this.#deps.host),
+      networkIds: networkIdsOf(this.#deps.services.networks),
       ...(sizes === undefined ? {} : { sizes }),
     });
   }
@@ -380,23 +387,5 @@ export class Operations implements Containers {
       images: services.images,
       runtime: services.runtime,
     });
-  }
-}
-
-/** A container's image as the client named it, unless that name means another image by now. Looks each name up once. */
-function imageNames(images: Images): (container: Container) => string {
-  const idOf = new Map<string, string | undefined>();
-  return ({ record: { config, imageId } }) => {
-    if (!idOf.has(config.Image)) idOf.set(config.Image, idOfImage(images, config.Image));
-    return idOf.get(config.Image) === imageId ? config.Image : imageId;
-  };
-}
-
-function idOfImage(images: Images, name: string): string | undefined {
-  try {
-    return images.resolve(name).id;
-  } catch (error) {
-    if (error instanceof EngineError) return undefined;
-    throw error;
   }
 }

@@ -9,6 +9,8 @@ import type {
   MountPoint,
   PortMap,
 } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
+import type { Networks } from '../network/index.ts';
 import type { SnapshotPaths } from '../snapshot/index.ts';
 import { linksView } from './links.ts';
 import { logDriver } from './logs/drivers.ts';
@@ -18,6 +20,7 @@ import {
   type ContainerRecord,
   type RunState,
   statusOf,
+  zeroTime,
 } from './record.ts';
 import { statusText } from './status-text.ts';
 
@@ -63,6 +66,7 @@ export function inspectView(
     readonly execIds: readonly string[];
     /** `undefined` where the host has no AppArmor. */
     readonly apparmorProfile: string | undefined;
+    readonly networkIds: NetworkIds;
   },
 ): ContainerInspect {
   const { record, state } = container;
@@ -92,21 +96,24 @@ export function inspectView(
     ...context.sizes,
     Mounts: record.mounts.map(mountView),
     Config: record.config,
-    NetworkSettings: networkView(container),
+    NetworkSettings: networkView(container, context.networkIds),
   };
 }
 
-export function summaryView(container: Container, image: string, sizes?: ContainerSizes): ContainerSummary {
+export function summaryView(
+  container: Container,
+  context: { readonly image: string; readonly sizes?: ContainerSizes; readonly networkIds: NetworkIds },
+): ContainerSummary {
   const { record, state } = container;
   return {
     Id: record.id,
     Names: [record.name],
-    Image: image,
+    Image: context.image,
     ImageID: record.imageId,
     Command: commandOf(record).map(quoteWord).join(' '),
     Created: Math.floor(Date.parse(record.created) / 1000),
     Ports: portsView(container),
-    ...sizes,
+    ...context.sizes,
     Labels: record.config.Labels,
     State: statusOf(state),
     Status: statusText(stateView(state), new Date()),
@@ -114,7 +121,7 @@ export function summaryView(container: Container, image: string, sizes?: Contain
       NetworkMode: record.hostConfig.NetworkMode,
       ...(record.hostConfig.Annotations === undefined ? {} : { Annotations: record.hostConfig.Annotations }),
     },
-    NetworkSettings: { Networks: endpointsView(container) },
+    NetworkSettings: { Networks: endpointsView(container, context.networkIds) },
     Mounts: record.mounts.map(mountView),
   };
 }
@@ -137,14 +144,11 @@ function quoteWord(word: string): string {
   return word.includes(' ') ? `'${word}'` : word;
 }
 
-function portsView({ record, state }: Container): ContainerPort[] {
-  const ports = state.connection?.ports ?? {};
-  const exposed = state.running ? Object.keys({ ...record.config.ExposedPorts, ...ports }) : [];
-  return exposed.flatMap((key) => {
+function portsView(container: Container): ContainerPort[] {
+  return Object.entries(visiblePorts(container)).flatMap(([key, bindings]) => {
     const [number = '', type = 'tcp'] = key.split('/');
     const port = { PrivatePort: Number(number), Type: type as ContainerPort['Type'] };
-    const bindings = ports[key] ?? [];
-    if (bindings.length === 0) return [port];
+    if (bindings === null || bindings.length === 0) return [port];
     return bindings.map((binding) => ({
       IP: binding.HostIp || '0.0.0.0',
       ...port,
@@ -171,22 +175,51 @@ const unconnected: EndpointSettings = {
   DNSNames: null,
 };
 
+/** The id of a network by its name (or id); `undefined` where there is none. */
+export type NetworkIds = (network: string) => string | undefined;
+
+/** Looks each network up once. */
+export function networkIdsOf(networks: Pick<Networks, 'resolve'>): NetworkIds {
+  const ids = new Map<string, string | undefined>();
+  return (network) => {
+    if (!ids.has(network)) ids.set(network, idOfNetwork(networks, network));
+    return ids.get(network);
+  };
+}
+
+function idOfNetwork(networks: Pick<Networks, 'resolve'>, network: string): string | undefined {
+  try {
+    return networks.resolve(network).Id;
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  }
+}
+
 /** The networks a container is on, or will be on when it starts. */
-export function endpointsView({ record, state }: Container): Record<string, EndpointSettings> {
+export function endpointsView(
+  { record, state }: Container,
+  networkIds: NetworkIds = () => undefined,
+): Record<string, EndpointSettings> {
   if (state.connection !== undefined) return { ...state.connection.endpoints };
   const mode = record.hostConfig.NetworkMode;
   if (mode.startsWith('container:')) return {};
   const asked = Object.keys(record.endpoints);
   const names = asked.length > 0 ? asked : [mode];
   return Object.fromEntries(
-    names.map((name) => [
-      name === 'default' ? 'bridge' : name,
-      { ...unconnected, ...record.endpoints[name] },
-    ]),
+    names.map((given) => {
+      const name = given === 'default' ? 'bridge' : given;
+      // Docker looks networks up at the first start.
+      const id = state.startedAt === zeroTime ? undefined : networkIds(name);
+      return [
+        name,
+        { ...unconnected, ...record.endpoints[given], ...(id === undefined ? {} : { NetworkID: id }) },
+      ];
+    }),
   );
 }
 
-function networkView(container: Container): ContainerNetworkSettings {
+function networkView(container: Container, networkIds: NetworkIds): ContainerNetworkSettings {
   const { connection } = container.state;
   const bridge = connection?.endpoints['bridge'];
   return {
@@ -207,13 +240,14 @@ function networkView(container: Container): ContainerNetworkSettings {
     IPPrefixLen: bridge?.IPPrefixLen ?? 0,
     IPv6Gateway: '',
     MacAddress: bridge?.MacAddress ?? '',
-    Networks: endpointsView(container),
+    Networks: endpointsView(container, networkIds),
   };
 }
 
-/** Published ports and, as null, those only exposed. */
-function visiblePorts({ record, state }: Container): PortMap {
-  if (!state.running) return {};
+/** Published ports and, as null, those only exposed; none where there is no network to publish them on. */
+function visiblePorts({ record, state: { running, connection } }: Container): PortMap {
+  if (!running || connection === undefined) return {};
+  if (Object.keys(connection.endpoints).every((network) => network === 'none')) return {};
   const exposed = Object.keys(record.config.ExposedPorts ?? {}).map((key) => [key, null] as const);
-  return { ...Object.fromEntries(exposed), ...state.connection?.ports };
+  return { ...Object.fromEntries(exposed), ...connection.ports };
 }

@@ -233,6 +233,38 @@ test('a container that does not run can change its networks', () => {
   docker('network', 'rm', 'other');
 });
 
+test('ports are shown where there is a network for them, and a network also of a container that has stopped', () => {
+  const exposing = ['run', '-d', '--expose', '80'];
+  docker(...exposing, '--name', 'bridged', 'base:1', 'sleep', '1000');
+  for (const network of ['host', 'none'])
+    docker(...exposing, '--network', network, '--name', `on-${network}`, 'base:1', 'sleep', '1000');
+  docker('commit', '-c', 'EXPOSE 80', 'bridged', 'exposing:1');
+  docker('run', '-d', '--network', 'container:bridged', '--name', 'beside', 'exposing:1', 'sleep', '1000');
+  const ports = (name: string) => [
+    docker('ps', '-a', '--filter', `name=^/${name}$`, '--format', '{{.Ports}}'),
+    docker('inspect', '-f', '{{json .NetworkSettings.Ports}}', name),
+  ];
+  assert.deepEqual(ports('bridged'), ['80/tcp', '{"80/tcp":null}']);
+  for (const name of ['on-host', 'on-none', 'beside']) assert.deepEqual(ports(name), ['', '{}'], name);
+
+  docker('stop', '-t', '0', 'bridged');
+  assert.deepEqual(ports('bridged'), ['', '{}']);
+  for (const [name, network] of [
+    ['bridged', 'bridge'],
+    ['on-host', 'host'],
+  ] as const) {
+    const id = docker('network', 'inspect', '-f', '{{.Id}}', network);
+    const shown = docker('inspect', '-f', `{{.NetworkSettings.Networks.${network}.NetworkID}}`, name);
+    assert.equal(shown, id, name);
+    const found = docker('ps', '-a', '--filter', `network=${id.slice(0, 12)}`, '--format', '{{.Names}}');
+    assert.equal(found, name);
+  }
+  docker('create', '--name', 'created', 'base:1', 'true');
+  assert.equal(docker('inspect', '-f', '{{.NetworkSettings.Networks.bridge.NetworkID}}', 'created'), '');
+  docker('rm', '-f', 'bridged', 'on-host', 'on-none', 'beside', 'created');
+  docker('rmi', 'exposing:1');
+});
+
 test('--link on the default network: hosts, environment, removal', () => {
   docker('run', '-d', '--name', 'target', '--expose', '5432', '-e', 'FOO=1', 'base:1', 'sleep', '1000');
   const linked = ['run', '--name', 'linked', '--link', 'target:my-db', 'base:1', 'sh', '-c'];
@@ -311,7 +343,7 @@ test('a container that runs can change its networks', async () => {
   docker('exec', 'neighbour', 'ping', '-c', '1', 'added');
   docker('network', 'disconnect', 'joined', 'live');
   assert.deepEqual(networks(), {});
-  assert.equal(inspect('Ports'), '{"80/tcp":null}');
+  assert.equal(inspect('Ports'), '{}');
   docker('rm', '-f', 'live', 'neighbour');
   docker('network', 'rm', 'joined');
 });
