@@ -134,6 +134,17 @@ test('build() streams the context up and the progress down', async (t) => {
   ]);
 });
 
+test('build() sends each host to add as a parameter of its own', async (t) => {
+  const { host } = await daemon(t, (request, response) => {
+    const hosts = new URL(request.url ?? '', 'http://d').searchParams.getAll('extrahosts');
+    response.end(JSON.stringify({ stream: hosts.join(' ') }));
+  });
+  using client = createClient({ host });
+  const extraHosts = ['a:192.0.2.1', 'b:192.0.2.2'];
+  const messages = await Array.fromAsync(client.images.build(undefined, { extraHosts }));
+  assert.deepEqual(messages, [{ stream: 'a:192.0.2.1 b:192.0.2.2' }]);
+});
+
 test('load() tells the refusal of a daemon that does not read on', async (t) => {
   const { host } = await daemon(t, (_request, response) => {
     response.writeHead(400, { Connection: 'close' }).end('{"message":"bad archive"}');

@@ -209,7 +209,7 @@ function buildQuery(
     forcerm: options.forceRm,
     squash: options.squash,
     networkmode: options.networkMode,
-    extrahosts: options.extraHosts?.join(','),
+    extrahosts: options.extraHosts,
     cachefrom: json(options.cacheFrom),
     platform: options.platform,
     shmsize: options.shmSize,
