@@ -16,6 +16,9 @@ test('parseHost() reads unix and tcp hosts and refuses all else', () => {
   assert.deepEqual(parseHost('unix:///run/x.sock', false), { kind: 'unix', path: '/run/x.sock' });
   assert.deepEqual(parseHost('tcp://127.0.0.1:99', false), { kind: 'tcp', host: '127.0.0.1', port: 99 });
   assert.deepEqual(parseHost('tcp://[::1]', true), { kind: 'tcp', host: '::1', port: 2376 });
+  assert.deepEqual(parseHost('tcp://', false), { kind: 'tcp', host: 'localhost', port: 2375 });
+  assert.deepEqual(parseHost('tcp://:99', false), { kind: 'tcp', host: 'localhost', port: 99 });
+  assert.deepEqual(parseHost('tcp://0.0.0.0:99', false), { kind: 'tcp', host: '0.0.0.0', port: 99 });
   for (const bad of [
     '/run/x.sock',
     'unix://x',

@@ -24,8 +24,13 @@ const maskOfSocket = 0o117;
 /** sun_path without its final zero. */
 const longestSocketPath = 107;
 
-/** Parses `unix:///path` and `tcp://address:port`; the port defaults to Docker's. Throws `invalidArgument`. */
+/** Who may reach a daemon that was given no address: as in Docker, this host only. */
+const defaultHost = 'localhost';
+
+/** Parses `unix:///path` and `tcp://[address][:port]`; what is left out is Docker's. Throws `invalidArgument`. */
 export function parseHost(text: string, tls: boolean): Address {
+  // The URL of a browser cannot have a port without a host.
+  const url = text.replace(/^tcp:\/\/:/, `tcp://${defaultHost}:`);
   if (text.startsWith('unix://')) {
     const path = text.slice('unix://'.length);
     if (Buffer.byteLength(path) > longestSocketPath) {
@@ -35,11 +40,15 @@ export function parseHost(text: string, tls: boolean): Address {
       );
     }
     if (path.startsWith('/')) return { kind: 'unix', path };
-  } else if (text.startsWith('tcp://') && URL.canParse(text)) {
-    const { hostname, port, pathname } = new URL(text);
+  } else if (url.startsWith('tcp://') && URL.canParse(url)) {
+    const { hostname, port, pathname } = new URL(url);
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
     if (pathname === '' || pathname === '/') {
-      return { kind: 'tcp', host: host || '0.0.0.0', port: port === '' ? (tls ? 2376 : 2375) : Number(port) };
+      return {
+        kind: 'tcp',
+        host: host || defaultHost,
+        port: port === '' ? (tls ? 2376 : 2375) : Number(port),
+      };
     }
   }
   throw new EngineError(
