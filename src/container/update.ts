@@ -1,13 +1,13 @@
 import type { HostConfig, Resources, RestartPolicy } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { OciRuntime } from '../runtime/index.ts';
-import { assertResources, assertRestartPolicy, kernelMemoryWarnings } from './create/index.ts';
+import { assertResources, assertRestartPolicy, dropUnsupportedChange } from './create/index.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { Container } from './record.ts';
 import { createResources } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 
-/** What `docker update` may change of a container that exists. */
+/** What `docker update` may change of a container that exists, where 0 and '' leave it as it is. */
 const changeable = [
   'BlkioWeight',
   'CpuPeriod',
@@ -21,7 +21,6 @@ const changeable = [
   'MemoryReservation',
   'MemorySwap',
   'NanoCpus',
-  'PidsLimit',
 ] as const satisfies readonly (keyof Resources)[];
 
 export interface UpdateDeps {
@@ -33,10 +32,11 @@ export interface UpdateDeps {
 /** Changes limits, of a running container at once, and the restart policy. The caller holds its lock. */
 export async function updateContainer(
   { record, state }: Container,
-  change: Partial<HostConfig>,
+  wanted: Partial<HostConfig>,
   { store, runtime, host }: UpdateDeps,
 ): Promise<{ readonly Warnings: readonly string[] }> {
-  const limits = Object.fromEntries(changeable.flatMap((key) => (change[key] ? [[key, change[key]]] : [])));
+  const { change, warnings: Warnings } = dropUnsupportedChange(wanted, host);
+  const limits = changedLimits(change);
   const restart = changedPolicy(change.RestartPolicy);
   if (restart !== undefined) assertRestartPolicy(restart);
   if (restart !== undefined && record.hostConfig.AutoRemove && restart.Name !== 'no') {
@@ -51,7 +51,6 @@ export async function updateContainer(
     ...(restart === undefined ? {} : { RestartPolicy: restart }),
   };
   assertResources(hostConfig, host);
-  const Warnings = kernelMemoryWarnings(change);
   const live = state.running && !state.restarting && Object.keys(limits).length > 0;
   const changed = { ...record, hostConfig };
   if (!live) {
@@ -81,6 +80,15 @@ export async function applyLimits(
   } finally {
     store.transition(record.id, ({ updating: _done, ...rest }) => rest);
   }
+}
+
+function changedLimits({ PidsLimit, ...change }: Partial<HostConfig>): Partial<Resources> {
+  const set = changeable.flatMap((key) => (change[key] ? [[key, change[key]] as const] : []));
+  return {
+    ...Object.fromEntries(set),
+    // 0 and every negative number take the limit away.
+    ...(PidsLimit === undefined || PidsLimit === null ? {} : { PidsLimit: Math.max(PidsLimit, 0) }),
+  };
 }
 
 function changedPolicy(policy: RestartPolicy | undefined): RestartPolicy | undefined {

@@ -38,7 +38,31 @@ describe('limits', () => {
       docker('exec', 'grows', 'cat', `/sys/fs/cgroup/${unified ? v2 : v1}`);
     assert.equal(read('memory.max', 'memory/memory.limit_in_bytes'), String(96 << 20));
     assert.equal(read('pids.max', 'pids/pids.max'), '77');
+    for (const none of ['-1', '0']) {
+      docker('update', '--pids-limit', '77', 'grows');
+      assert.equal(engine.gantry(['update', '--pids-limit', none, 'grows']).code, 0);
+      assert.equal(read('pids.max', 'pids/pids.max'), 'max');
+      assert.equal(docker('inspect', '-f', '{{.HostConfig.PidsLimit}}', 'grows'), '0');
+    }
     docker('rm', '-f', 'grows');
+  });
+
+  test('the weight of block I/O reaches a container that runs, where the kernel has weights', () => {
+    docker('run', '-d', '--name', 'weighs', 'base:1', 'sleep', '1000');
+    const result = engine.docker(['update', '--blkio-weight', '300', 'weighs']);
+    assert.equal(result.code, 0, result.stderr);
+    const shown = docker('inspect', '-f', '{{.HostConfig.BlkioWeight}}', 'weighs');
+    if (unified || existsSync('/sys/fs/cgroup/blkio/blkio.bfq.weight')) {
+      const files = ['io.bfq.weight', 'io.weight', 'blkio/blkio.bfq.weight'];
+      const script = `cd /sys/fs/cgroup; cat ${files.join(' ')} 2>/dev/null | head -n 1`;
+      // The kernel's own weight has another scale.
+      assert.match(docker('exec', 'weighs', 'sh', '-c', script), /\b(300|2930)$/);
+      assert.equal(shown, '300');
+    } else {
+      assert.match(result.stdout + result.stderr, /does not support Block I\/O weight .* Weight discarded\./);
+      assert.equal(shown, '0');
+    }
+    docker('rm', '-f', 'weighs');
   });
 
   test('a container over its memory is killed and says so', () => {

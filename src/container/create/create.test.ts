@@ -401,4 +401,5 @@ test('normalizeCreate() takes what compose and the CLI send', () => {
   });
   assert.deepEqual(Object.keys(hostConfig.PortBindings).sort(), ['53/udp', '80/tcp']);
   assert.deepEqual(hostConfig.Dns, []);
+  for (const PidsLimit of [0, -1]) assert.equal(withHost({ PidsLimit }).hostConfig.PidsLimit, null);
 });

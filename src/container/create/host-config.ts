@@ -39,6 +39,8 @@ export function defaultHostConfig(
     Runtime: merged.Runtime === '' ? runtime : merged.Runtime,
     MemorySwap: memory > 0 && merged.MemorySwap === 0 ? memory * 2 : merged.MemorySwap,
     MemorySwappiness: merged.MemorySwappiness === -1 ? null : merged.MemorySwappiness,
+    // 0 and every negative number are no limit.
+    PidsLimit: (merged.PidsLimit ?? 0) > 0 ? merged.PidsLimit : null,
     OomKillDisable: host.cgroupVersion === 1 ? (merged.OomKillDisable ?? false) : merged.OomKillDisable,
     MaskedPaths: privileged ? null : (given.MaskedPaths ?? maskedPathsOf(host)),
     ReadonlyPaths: privileged ? null : (given.ReadonlyPaths ?? defaultReadonlyPaths),

@@ -20,7 +20,7 @@ export { assertMounts } from './check-mounts.ts';
 export { assertRestartPolicy } from './check-policies.ts';
 export { assertResources } from './check-resources.ts';
 export { endpointsOf } from './endpoints.ts';
-export { kernelMemoryWarnings } from './unsupported.ts';
+export { dropUnsupportedChange } from './unsupported.ts';
 
 export interface CreateInput {
   readonly request: ContainerCreateRequest;

@@ -1,6 +1,9 @@
 import type { HostConfig } from '../../api/index.ts';
 import type { HostFacts } from '../host-facts.ts';
 
+const weightDiscarded =
+  'Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.';
+
 /** Leaves out the limits this host's kernel cannot set, with a warning for each. [moby daemon/daemon_unix.go] */
 export function dropUnsupported(
   { KernelMemory = 0, KernelMemoryTCP = 0, ...given }: HostConfig,
@@ -34,9 +37,7 @@ export function dropUnsupported(
     );
   }
   if (given.BlkioWeight > 0 && !host.blkioWeight) {
-    drop('Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.', {
-      BlkioWeight: 0,
-    });
+    drop(weightDiscarded, { BlkioWeight: 0 });
   }
   if ((given.BlkioWeightDevice?.length ?? 0) > 0 && !host.blkioWeightDevice) {
     drop(
@@ -50,8 +51,19 @@ export function dropUnsupported(
   return { hostConfig, warnings };
 }
 
+/** As `dropUnsupported`, of the limits that an update changes. */
+export function dropUnsupportedChange(
+  change: Partial<HostConfig>,
+  host: Pick<HostFacts, 'blkioWeight'>,
+): { readonly change: Partial<HostConfig>; readonly warnings: string[] } {
+  const warnings = kernelMemoryWarnings(change);
+  if (host.blkioWeight || (change.BlkioWeight ?? 0) <= 0) return { change, warnings };
+  const { BlkioWeight: _discarded, ...rest } = change;
+  return { change: rest, warnings: [...warnings, weightDiscarded] };
+}
+
 /** No kernel has these limits any more. */
-export function kernelMemoryWarnings({
+function kernelMemoryWarnings({
   KernelMemory = 0,
   KernelMemoryTCP = 0,
 }: Pick<HostConfig, 'KernelMemory' | 'KernelMemoryTCP'>): string[] {

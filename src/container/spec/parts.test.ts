@@ -9,6 +9,7 @@ import {
 import { hostDevices, parseDeviceRule, resolveDevices } from './devices.ts';
 import { createEnvironment } from './environment.ts';
 import { assertPropagation, rootPropagation } from './mounts.ts';
+import { createResources } from './resources.ts';
 import { kernelAtLeast, SeccompProfiles } from './seccomp.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
 
@@ -138,4 +139,11 @@ test('assertPropagation() looks at the mount below the source', () => {
   assert.equal(rootPropagation(mounts('/x', 'rslave')), 'rslave');
   assert.equal(rootPropagation(mounts('/x', 'rshared')), 'shared');
   assert.equal(rootPropagation(mounts('/x', 'rprivate')), undefined);
+});
+
+test('createResources() has what an update may change, and no limit of processes as -1', () => {
+  assert.deepEqual(createResources({ BlkioWeight: 300, PidsLimit: 0 }), {
+    pids: { limit: -1 },
+    blockIO: { weight: 300 },
+  });
 });

@@ -12,9 +12,8 @@ interface ThrottleLimit {
   readonly rate: number;
 }
 
-/** `linux.resources.blockIO` of the runtime specification. */
-export interface BlockIo {
-  readonly weight?: number;
+/** `linux.resources.blockIO` of the runtime specification, what it says of devices. */
+export interface DeviceBlockIo {
   readonly weightDevice?: readonly {
     readonly major: number;
     readonly minor: number;
@@ -26,15 +25,17 @@ export interface BlockIo {
   readonly throttleWriteIOPSDevice?: readonly ThrottleLimit[];
 }
 
-/** cgroup limits but devices and block I/O; what is not limited is left out. Used at start and by update. */
+/** cgroup limits but those on devices; what is not limited is left out. Used at start and by update. */
 export function createResources(config: Partial<Resources>): RuntimeResources {
   const memory = memoryLimits(config);
   const cpu = cpuLimits(config);
   const pids = config.PidsLimit ?? undefined;
+  const blockIo = nonZero('weight', config.BlkioWeight);
   return {
     ...(isEmpty(memory) ? {} : { memory }),
     ...(isEmpty(cpu) ? {} : { cpu }),
     ...(pids === undefined ? {} : { pids: { limit: pids > 0 ? pids : -1 } }),
+    ...(isEmpty(blockIo) ? {} : { blockIO: blockIo }),
   };
 }
 
@@ -63,8 +64,8 @@ function cpuLimits(config: Partial<Resources>): NonNullable<RuntimeResources['cp
   };
 }
 
-/** Block I/O limits with each device's numbers looked up on this host; `undefined` when there are none. */
-export async function resolveBlockIo(config: Partial<HostConfig>): Promise<BlockIo | undefined> {
+/** Block I/O limits of devices, whose numbers are looked up on this host; `undefined` when there are none. */
+export async function resolveBlockIo(config: Partial<HostConfig>): Promise<DeviceBlockIo | undefined> {
   const [weightDevice, readBps, writeBps, readIops, writeIops] = await Promise.all([
     Promise.all(
       (config.BlkioWeightDevice ?? []).map(async ({ Path, Weight }) => ({
@@ -77,8 +78,7 @@ export async function resolveBlockIo(config: Partial<HostConfig>): Promise<Block
     throttles(config.BlkioDeviceReadIOps),
     throttles(config.BlkioDeviceWriteIOps),
   ]);
-  const limits: BlockIo = {
-    ...nonZero('weight', config.BlkioWeight),
+  const limits: DeviceBlockIo = {
     ...(weightDevice.length === 0 ? {} : { weightDevice }),
     ...(readBps.length === 0 ? {} : { throttleReadBpsDevice: readBps }),
     ...(writeBps.length === 0 ? {} : { throttleWriteBpsDevice: writeBps }),

@@ -8,7 +8,7 @@ import { type DeviceGrant, deviceRules } from './devices.ts';
 import { type ContainerFiles, createMounts, rootPropagation } from './mounts.ts';
 import { createNamespaces, isPrivateNetwork, type NamespacePaths } from './namespaces.ts';
 import { createProcess } from './process.ts';
-import { type BlockIo, createResources } from './resources.ts';
+import { createResources, type DeviceBlockIo } from './resources.ts';
 import type { SeccompProfiles, SeccompSpec } from './seccomp.ts';
 import { securityOptions } from './security-options.ts';
 
@@ -34,7 +34,7 @@ export interface SpecInput {
   /** From `resolveDevices`, or `hostDevices` when privileged. */
   readonly devices: readonly DeviceGrant[];
   /** From `resolveBlockIo`. */
-  readonly blockIo?: BlockIo;
+  readonly blockIo?: DeviceBlockIo;
   /** The engine's parent cgroup; `hostConfig.CgroupParent` comes before it. */
   readonly cgroupParent: string;
 }
@@ -80,6 +80,7 @@ export function createSpec(input: SpecInput): RuntimeSpec {
   const sysctl = sysctlsOf(input);
   const propagation = rootPropagation(input.mounts);
   const devices = input.devices.map(({ node }) => node);
+  const limits = createResources(hostConfig);
   return {
     ociVersion: '1.0.2',
     ...(hostConfig.UTSMode === 'host' ? {} : { hostname: config.Hostname }),
@@ -98,8 +99,8 @@ export function createSpec(input: SpecInput): RuntimeSpec {
       namespaces: createNamespaces(hostConfig, input.namespaces),
       resources: {
         devices: deviceRules(privileged, input.devices, hostConfig.DeviceCgroupRules ?? []),
-        ...createResources(hostConfig),
-        ...(input.blockIo === undefined ? {} : { blockIO: input.blockIo }),
+        ...limits,
+        ...(input.blockIo === undefined ? {} : { blockIO: { ...limits.blockIO, ...input.blockIo } }),
       },
       cgroupsPath: cgroupPath(input),
       ...(devices.length === 0 ? {} : { devices }),

@@ -82,8 +82,10 @@ export function containerRoutes(app: FastifyInstance, { engine }: RouteContext):
   });
 
   app.post<IdParams>('/containers/:id/update', async (request) => {
-    const body = await readObject(request);
-    return containers.update(request.params.id, toHostConfig(body));
+    const change = toHostConfig(await readObject(request));
+    // Until then clients could not leave it out: 0 was no change.
+    if (request.api < 40) delete change['PidsLimit'];
+    return containers.update(request.params.id, change);
   });
 
   app.post<IdParams>('/containers/:id/resize', async (request) => {
