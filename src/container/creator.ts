@@ -3,7 +3,7 @@ import { EngineError } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
 import { randomId, shortId } from '../lib/ids.ts';
 import { splitLink } from '../network/index.ts';
-import { type Platform, platformMatches, platformString } from '../oci/index.ts';
+import { hostPlatform, hostRuns, type Platform, platformMatches, platformString } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { type CreateContext, endpointsOf, normalizeCreate } from './create/index.ts';
@@ -75,7 +75,7 @@ export class Creator {
       // Read again in the same transaction: the image may have been removed meanwhile.
       store.insert({ record, state: newState }, () => images.resolve(image.id));
       made = true;
-      return { Id: id, Warnings: warnings };
+      return { Id: id, Warnings: [...warnings, ...platformWarnings(image.config, options.platform)] };
     } finally {
       if (!made) await this.#undo(id);
     }
@@ -115,4 +115,11 @@ function assertPlatform(name: string, image: Platform, wanted: Platform | undefi
     'notFound',
     `image with reference ${name} was found but does not provide the specified platform (${platformString(wanted)}): it is ${platformString(image)}`,
   );
+}
+
+function platformWarnings(image: Platform, wanted: Platform | undefined): string[] {
+  if (wanted !== undefined || hostRuns(image)) return [];
+  return [
+    `The requested image's platform (${platformString(image)}) does not match the detected host platform (${platformString(hostPlatform())}) and no specific platform was requested`,
+  ];
 }

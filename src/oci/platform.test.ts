@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { hostPlatform, parsePlatform, platformMatches, platformString } from './index.ts';
+import { hostPlatform, hostRuns, parsePlatform, platformMatches, platformString } from './index.ts';
 
 test('parsePlatform() reads one, two and three parts in Go words and their synonyms', () => {
   assert.deepEqual(parsePlatform('linux/amd64'), { os: 'linux', architecture: 'amd64' });
@@ -23,4 +23,14 @@ test('platformMatches() takes arm64 and arm64/v8 as one, arm/v6 and arm/v7 as tw
   assert.ok(!match('linux/arm/v6', 'linux/arm/v7'));
   assert.ok(!match('linux/amd64', 'linux/arm64'));
   assert.equal(platformString(parsePlatform('linux/arm/v6')), 'linux/arm/v6');
+});
+
+test('hostRuns() takes the 32 bits of a host of 64', () => {
+  const amd64 = parsePlatform('linux/amd64');
+  assert.ok(hostRuns(parsePlatform('linux/amd64/v2'), amd64));
+  assert.ok(hostRuns(parsePlatform('linux/386'), amd64));
+  assert.ok(hostRuns(parsePlatform('linux/arm/v7'), parsePlatform('linux/arm64')));
+  assert.ok(!hostRuns(parsePlatform('linux/arm64'), amd64));
+  assert.ok(!hostRuns(parsePlatform('windows/amd64'), amd64));
+  assert.ok(!hostRuns(amd64, parsePlatform('linux/386')));
 });

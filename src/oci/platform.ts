@@ -12,6 +12,8 @@ const architectures: Readonly<Record<string, string>> = {
   armel: 'arm',
   ppc64: 'ppc64le',
 };
+/** Architectures whose programs a processor runs beside its own. */
+const alsoRuns: Readonly<Record<string, readonly string[]>> = { amd64: ['386'], arm64: ['arm'] };
 const systems = new Set(['linux', 'windows', 'darwin', 'freebsd', 'netbsd', 'openbsd', 'solaris', 'plan9']);
 const part = /^[A-Za-z0-9_.-]+$/;
 
@@ -49,6 +51,12 @@ export function platformMatches(wanted: Platform, has: Platform): boolean {
       (has.variant ?? '') === '' ||
       normalVariant(wanted) === normalVariant(has))
   );
+}
+
+/** Whether a host runs the programs of `platform` by itself, without an emulator. */
+export function hostRuns(platform: Platform, host = hostPlatform()): boolean {
+  if (platformMatches(host, platform)) return true;
+  return platform.os === host.os && (alsoRuns[host.architecture] ?? []).includes(platform.architecture);
 }
 
 function architectureOf(name: string, variant?: string): { architecture: string; variant?: string } {

@@ -254,6 +254,26 @@ test('so it is when limits change', () => {
   engine.ok(['rm', 'limited']);
 });
 
+test('an image of another platform that nobody asked for gets a warning', () => {
+  const emptyTar = '\0'.repeat(1024);
+  const imported = engine.docker(['import', '--platform', 'linux/s390x', '-', 'foreign:1'], {
+    input: emptyTar,
+  });
+  assert.equal(imported.code, 0, imported.stderr);
+  for (const cli of both) {
+    const { code, stdout, stderr } = engine[cli](['create', 'foreign:1', 'true']);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /WARNING: The requested image's platform \(linux\/s390x\) does not match the detected host platform \(linux\/\w+\) and no specific platform was requested/,
+    );
+    const asked = engine[cli](['create', '--platform', 'linux/s390x', 'foreign:1', 'true']);
+    assert.equal(asked.stderr, '');
+    engine.ok(['rm', stdout.trim(), asked.stdout.trim()]);
+  }
+  engine.ok(['rmi', 'foreign:1']);
+});
+
 describe('our own CLI refuses with the words of docker', () => {
   for (const [options, text] of [
     [
