@@ -13,17 +13,21 @@ export class KeyedLock {
     const turn = Promise.withResolvers<void>();
     const tail = before.then(() => turn.promise);
     this.#tails.set(key, tail);
-    const release = () => {
-      turn.resolve();
+    // Not when this turn is over: those before one that left may still hold it.
+    void tail.then(() => {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
-    };
+    });
     try {
       await raceAbort(before, signal);
     } catch (error) {
-      release();
+      turn.resolve();
       throw error;
     }
-    return { [Symbol.dispose]: release };
+    return {
+      [Symbol.dispose]: () => {
+        turn.resolve();
+      },
+    };
   }
 }
 
