@@ -31,22 +31,25 @@ export function createFluentdSink(source: FluentdSource, options: LogOptions): L
     // We know best what to send again.
     socket: { ...socketOptions(address), disableReconnect: true, timeout: -1 },
   });
-  const closed = Promise.withResolvers<never>();
-  closed.promise.catch(() => undefined);
+  const closed = new AbortController();
   client.socketOn(FluentSocketEvent.ERROR, (error: Error) => {
-    closed.reject(error);
+    closed.abort(error);
   });
   client.socketOn(FluentSocketEvent.CLOSE, () => {
-    closed.reject(new Error('the server closed the connection'));
+    closed.abort(new Error('the server closed the connection'));
   });
-  let connected: Promise<void> | undefined;
+  /** A signal, as every race with a promise that stays pending would be kept by it. */
+  const whileOpen = <T>(work: Promise<T>, signal: AbortSignal) =>
+    raceAbort(raceAbort(work, closed.signal), signal);
+  let connected = false;
   return {
     async send(lines, signal) {
-      connected ??= client.connect();
-      const soon = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
-      await raceAbort(Promise.race([connected, closed.promise]), soon);
+      if (!connected) {
+        await whileOpen(client.connect(), AbortSignal.any([signal, AbortSignal.timeout(connectMs)]));
+        connected = true;
+      }
       const sent = lines.map((line) => client.emit(recordOf(line, source), timeOf(line, subSecondPrecision)));
-      await raceAbort(Promise.race([Promise.all(sent), closed.promise]), signal);
+      await whileOpen(Promise.all(sent), signal);
     },
     [Symbol.asyncDispose]: async () => {
       // What was not sent is rejected, of which `send` has told.
