@@ -1,227 +1,20 @@
 import assert from 'node:assert/strict';
-import { hash } from 'node:crypto';
-import { once } from 'node:events';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import test, { type TestContext } from 'node:test';
-import { gzipSync } from 'node:zlib';
-import type { ProgressMessage } from '../api/index.ts';
-import { openContentStore } from '../content/index.ts';
-import { createImages, type Images } from '../image/index.ts';
-import { createHttpGet } from '../lib/http-get.ts';
-import { noProxies } from '../lib/http-proxy.ts';
-import { mount, unmount } from '../lib/native.ts';
-import { exitOf, start } from '../lib/process.ts';
-import { byteString, encodeTarEntry, type NewTarEntry, paddingOf, tarEnd } from '../lib/tar/index.ts';
-import { openMetadata } from '../metadata/index.ts';
-import type { ImageId } from '../oci/index.ts';
-import { openSnapshots, type Snapshots } from '../snapshot/index.ts';
+import test from 'node:test';
 import {
-  type Builder,
-  type BuildRequest,
-  buildExitCode,
-  createBuilder,
-  openBuildCache,
-  type PruneCacheOptions,
-  type StepRunner,
-} from './index.ts';
-
-interface Bench {
-  readonly builder: Builder;
-  /** Another builder on the same stores. */
-  readonly withSteps: (steps: StepRunner) => Builder;
-  readonly images: Images;
-  readonly snapshots: Snapshots['snapshots'];
-  readonly leases: () => number;
-  readonly runs: () => number;
-}
-
-/** A builder on real stores below a new root, with a base image `busybox` of the host's static busybox. */
-async function openBench(t: TestContext): Promise<Bench> {
-  const root = mkdtempSync(join(tmpdir(), 'gantry-build-'));
-  const stack = new AsyncDisposableStack();
-  t.after(() => stack.disposeAsync());
-  stack.defer(() => rm(root, { recursive: true, force: true }));
-  const metadata = stack.use(openMetadata(join(root, 'gantry.db')));
-  const content = await openContentStore({ directory: join(root, 'content') });
-  const { snapshots, layers } = stack.use(await openSnapshots({ root, metadata }));
-  const cache = openBuildCache(metadata);
-  const cached = () => cache.stepImages();
-  const images = stack.use(createImages({ metadata, content, snapshots, layers, users: () => [], cached }));
-  await importBusybox(images);
-  let runs = 0;
-  const chroot = chrootRunner(snapshots);
-  const steps: StepRunner = {
-    run: (step, signal) => {
-      runs += 1;
-      return chroot.run(step, signal);
-    },
-  };
-  const stores = { content, snapshots, layers, images };
-  const httpGet = stack.use(createHttpGet(noProxies));
-  const withSteps = (runner: StepRunner) =>
-    createBuilder({ root, metadata, stores, cache, steps: runner, httpGet });
-  const builder = withSteps(steps);
-  return {
-    builder,
-    withSteps,
-    images,
-    snapshots,
-    leases: () => metadata.leases.held().length,
-    runs: () => runs,
-  };
-}
-
-async function importBusybox(images: Images): Promise<void> {
-  const files = [
-    ...['bin/', 'etc/', 'tmp/', 'proc/'].map((path) => ({
-      path: byteString(path),
-      type: 'directory' as const,
-    })),
-    ...['sh', 'cat', 'echo', 'touch', 'rm', 'ls', 'mktemp', 'chmod', 'sleep', 'stat', 'readlink', 'id'].map(
-      (name) => ({
-        path: byteString(`bin/${name}`),
-        type: 'symlink' as const,
-        linkPath: byteString('busybox'),
-      }),
-    ),
-    {
-      path: byteString('etc/passwd'),
-      type: 'file' as const,
-      text: 'root:x:0:0::/:/bin/sh\nweb:x:33:44::/:/bin/sh\n',
-    },
-    { path: byteString('etc/group'), type: 'file' as const, text: 'root:x:0:\nstaff:x:50:\n' },
-    { path: byteString('lib'), type: 'symlink' as const, linkPath: byteString('usr/lib') },
-    { path: byteString('usr/lib/'), type: 'directory' as const, mode: 0o750 },
-    {
-      path: byteString('bin/busybox'),
-      type: 'file' as const,
-      mode: 0o755,
-      text: readFileSync('/bin/busybox'),
-    },
-  ];
-  await images.importRootfs(Readable.from([archiveOf(files)]), {
-    reference: 'busybox:latest',
-    changes: ['CMD ["/bin/sh"]'],
-  });
-}
-
-type Member = Omit<NewTarEntry, 'size'> & { readonly text?: string | Buffer };
-
-function archiveOf(members: readonly Member[]): Buffer {
-  const blocks = members.flatMap(({ text = '', ...entry }) => {
-    const content = Buffer.from(text);
-    return [
-      encodeTarEntry({ ...entry, size: content.length }),
-      content,
-      Buffer.alloc(paddingOf(content.length)),
-    ];
-  });
-  return Buffer.concat([...blocks, tarEnd]);
-}
-
-/** Runs steps with chroot: enough of a container for a build. */
-function chrootRunner(snapshots: Snapshots['snapshots']): StepRunner {
-  return {
-    run: async (step, signal) => {
-      const root = await snapshots.mount(step.snapshotKey);
-      const proc = join(root, 'proc');
-      mount({ source: 'proc', target: proc, type: 'proc' });
-      try {
-        const [user = '0', group] = (step.user || '0').split(':');
-        const child = start('chroot', [`--userspec=${user}:${group ?? user}`, root, ...step.args], {
-          stdio: ['ignore', 'pipe', 'pipe'],
-          env: Object.fromEntries(
-            step.env.map((entry) => [entry.split('=', 1)[0] ?? '', entry.replace(/^[^=]*=/, '')] as const),
-          ),
-          signal,
-        });
-        child.on('error', () => undefined);
-        child.stdout?.on('data', (data: Buffer) => {
-          step.onOutput('stdout', data);
-        });
-        child.stderr?.on('data', (data: Buffer) => {
-          step.onOutput('stderr', data);
-        });
-        return await exitOf('chroot', child);
-      } finally {
-        unmount(proc);
-      }
-    },
-  };
-}
-
-type Files = Readonly<Record<string, string | Member>>;
-
-function contextOf(files: Files): Readable {
-  const members = Object.entries(files).map(([path, file]) =>
-    typeof file === 'string' ? { path: byteString(path), type: 'file' as const, text: file } : file,
-  );
-  return Readable.from([archiveOf(members)]);
-}
-
-function requestOf(files: Files, options: Partial<BuildRequest> = {}): BuildRequest {
-  return {
-    context: contextOf(files),
-    dockerfile: 'Dockerfile',
-    tags: [],
-    buildArgs: {},
-    labels: {},
-    target: '',
-    noCache: false,
-    pull: false,
-    credentials: new Map(),
-    quiet: false,
-    networkMode: 'default',
-    extraHosts: [],
-    shmSize: 0,
-    ulimits: [],
-    memory: 0,
-    cpuQuota: 0,
-    cpuPeriod: 0,
-    cpuShares: 0,
-    cpusetCpus: '',
-    ...options,
-  };
-}
-
-interface Built {
-  readonly id: ImageId;
-  readonly text: string;
-  readonly messages: readonly ProgressMessage[];
-}
-
-async function build(bench: Bench, files: Files, options: Partial<BuildRequest> = {}): Promise<Built> {
-  const messages: ProgressMessage[] = [];
-  const id = await bench.builder.build(
-    requestOf(files, options),
-    (message) => messages.push(message),
-    new AbortController().signal,
-  );
-  return { id, messages, text: messages.map((message) => message.stream ?? '').join('') };
-}
-
-async function fails(bench: Bench, files: Files, options: Partial<BuildRequest> = {}): Promise<Error> {
-  try {
-    await build(bench, files, options);
-  } catch (error) {
-    assert.ok(error instanceof Error);
-    return error;
-  }
-  throw new Error('the build did not fail');
-}
-
-/** Shows the file system of an image to `look`. */
-async function inImage<T>(bench: Bench, id: ImageId, look: (root: string) => T): Promise<T> {
-  const { chainId } = bench.images.resolve(id);
-  assert.ok(chainId !== undefined);
-  await using view = await bench.snapshots.view(chainId);
-  return look(view.root);
-}
+  build,
+  chrootRunner,
+  type Files,
+  fails,
+  inImage,
+  openBench,
+  requestOf,
+} from '../../test/support/build-bench.ts';
+import type { ProgressMessage } from '../api/index.ts';
+import { byteString } from '../lib/tar/index.ts';
+import { buildExitCode, type PruneCacheOptions } from './index.ts';
 
 test('build() tells every step in the classic words, and the second time takes all from the cache', async (t) => {
   const bench = await openBench(t);
@@ -411,105 +204,6 @@ RUN echo $GLOBAL $PLAIN $GIVEN $HTTP_PROXY > /out
   assert.equal(proxy.id, built.id);
 });
 
-test('COPY places files as Docker does', async (t) => {
-  const bench = await openBench(t);
-  const directory = (path: string, mode: number) => ({
-    path: byteString(path),
-    type: 'directory' as const,
-    mode,
-  });
-  const files: Files = {
-    Dockerfile: `FROM busybox
-WORKDIR /w/deep
-COPY a.txt renamed
-COPY a.txt b.txt dir/
-COPY src /tmp
-COPY src new
-COPY --chown=web:staff --chmod=u=rwX,go= src /owned
-COPY a.txt /lib
-COPY *.txt /glob/
-COPY <<one <<"two" /inline/
-\${HOSTNAME:-unset} 'quoted'
-one
-$HOME
-two
-COPY --parents src/sub/c /kept/
-`,
-    'a.txt': 'a',
-    'b.txt': 'b',
-    src: directory('src', 0o700),
-    'src/sub': directory('src/sub', 0o711),
-    'src/sub/c': 'c',
-    'src/link': { path: byteString('src/link'), type: 'symlink', linkPath: byteString('sub/c') },
-    'src/owned': { path: byteString('src/owned'), type: 'file', uid: 7, gid: 8, mode: 0o600, text: 'x' },
-  };
-  const { id } = await build(bench, files);
-  await inImage(bench, id, (root) => {
-    const mode = (path: string) => (lstatSync(join(root, path)).mode & 0o7777).toString(8);
-    const text = (path: string) => readFileSync(join(root, path), 'utf8');
-    assert.equal(text('w/deep/renamed'), 'a');
-    assert.equal(text('w/deep/dir/b.txt'), 'b');
-    assert.equal(text('tmp/sub/c'), 'c');
-    assert.equal(mode('tmp'), '755');
-    assert.equal(mode('w/deep/new'), '700');
-    assert.equal(mode('w/deep/new/sub'), '711');
-    assert.equal(readlinkSync(join(root, 'w/deep/new/link')), 'sub/c');
-    assert.equal(lstatSync(join(root, 'w/deep/new/owned')).uid, 0);
-    const { uid, gid } = lstatSync(join(root, 'owned/sub/c'));
-    assert.deepEqual([uid, gid, mode('owned/sub/c'), mode('owned/sub')], [33, 50, '600', '700']);
-    assert.equal(text('usr/lib/a.txt'), 'a');
-    assert.ok(lstatSync(join(root, 'lib')).isSymbolicLink());
-    assert.equal(mode('usr/lib'), '750');
-    assert.deepEqual(readdirSync(join(root, 'glob')), ['a.txt', 'b.txt']);
-    assert.equal(text('inline/one'), "unset 'quoted'\n");
-    assert.equal(text('inline/two'), '$HOME\n');
-    assert.equal(text('kept/src/sub/c'), 'c');
-  });
-});
-
-test('ADD unpacks a local archive into place and copies other files', async (t) => {
-  const bench = await openBench(t);
-  const archive = archiveOf([
-    { path: byteString('./'), type: 'directory' },
-    { path: byteString('sub/f'), type: 'file', text: 'in archive', uid: 5 },
-    { path: byteString('lib/more'), type: 'file', text: 'lib' },
-    { path: byteString('hard'), type: 'link', linkPath: byteString('sub/f') },
-  ]);
-  const files: Files = {
-    Dockerfile: 'FROM busybox\nADD t.tgz /\nADD plain /plain/\nADD --unpack=false t.tgz /kept.tgz\n',
-    't.tgz': { path: byteString('t.tgz'), type: 'file', text: gzipSync(archive) },
-    plain: 'p',
-  };
-  const { id } = await build(bench, files);
-  await inImage(bench, id, (root) => {
-    assert.equal(readFileSync(join(root, 'sub/f'), 'utf8'), 'in archive');
-    assert.equal(lstatSync(join(root, 'sub/f')).nlink, 2);
-    assert.equal(lstatSync(join(root, 'sub/f')).uid, 5);
-    assert.equal(readFileSync(join(root, 'usr/lib/more'), 'utf8'), 'lib');
-    assert.ok(lstatSync(join(root, 'lib')).isSymbolicLink());
-    assert.equal(readFileSync(join(root, 'plain/plain'), 'utf8'), 'p');
-    assert.ok(lstatSync(join(root, 'kept.tgz')).isFile());
-  });
-});
-
-test('.dockerignore keeps files out of COPY, but not out of the build', async (t) => {
-  const bench = await openBench(t);
-  const files = {
-    Dockerfile: 'FROM busybox\nCOPY . /ctx/\n',
-    '.dockerignore': '*\n!keep\nkeep/not\n',
-    'keep/yes': '1',
-    'keep/not': '2',
-    other: '3',
-  };
-  const { id } = await build(bench, files);
-  await inImage(bench, id, (root) => {
-    assert.deepEqual(readdirSync(join(root, 'ctx')), ['keep']);
-    assert.deepEqual(readdirSync(join(root, 'ctx/keep')), ['yes']);
-  });
-  const error = await fails(bench, { ...files, Dockerfile: 'FROM busybox\nCOPY other /\n' });
-  assert.match(error.message, /excluded by \.dockerignore/);
-});
-
 test('ONBUILD triggers run in the next build and are gone from its image', async (t) => {
   const bench = await openBench(t);
   const base = 'FROM busybox\nONBUILD COPY x /x\nONBUILD RUN cat /x > /y\n';
@@ -659,33 +353,6 @@ test('an image can be removed when a step on it lost its record to a later one',
   assert.deepEqual(bench.images.list({ all: true, sharedSize: false, filters: new Map() }), []);
 });
 
-test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async (t) => {
-  const bench = await openBench(t);
-  const server = createServer((request, response) => {
-    response.statusCode = request.url?.startsWith('/file') === true ? 200 : 404;
-    response.setHeader('last-modified', 'Tue, 14 Nov 2023 22:13:20 GMT');
-    response.end('fetched');
-  });
-  t.after(() => server.close());
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  const url = `http://127.0.0.1:${address.port}`;
-  const good = hash('sha256', 'fetched', 'hex');
-  const Dockerfile = `FROM busybox\nADD --checksum=sha256:${good} ${url}/file.txt?x=1 /dir/\nADD ${url}/file /as\n`;
-  const { id } = await build(bench, { Dockerfile });
-  await inImage(bench, id, (root) => {
-    const stats = lstatSync(join(root, 'dir/file.txt'));
-    assert.equal(stats.mode & 0o7777, 0o600);
-    assert.equal(stats.mtimeMs, 1_700_000_000_000);
-    assert.equal(readFileSync(join(root, 'as'), 'utf8'), 'fetched');
-  });
-  const bad = await fails(bench, { Dockerfile: `FROM busybox\nADD --checksum=sha256:00 ${url}/file /x\n` });
-  assert.match(bad.message, /^ADD failed: digest mismatch sha256:/);
-  const missing = await fails(bench, { Dockerfile: `FROM busybox\nADD ${url}/nope /x\n` });
-  assert.match(missing.message, /^ADD failed: failed to GET .*nope with status 404 Not Found/);
-});
-
 test('independent stages run at once, and are told in order', async (t) => {
   const bench = await openBench(t);
   // Each command waits for the other: one after the other they would never end.
@@ -730,28 +397,6 @@ COPY --from=b /b /
   assert.equal(buildExitCode(error), 7);
   assert.ok(Date.now() - started < 30_000);
   assert.deepEqual(bench.snapshots.list().active, []);
-});
-
-test('hostile contexts are refused with the name, and nothing stays', async (t) => {
-  const bench = await openBench(t);
-  const member = (path: string, more: Partial<Member> = {}): Files => ({
-    Dockerfile: 'FROM busybox\nCOPY . /c/\n',
-    [path]: { path: byteString(path), type: 'file', text: 'x', ...more },
-  });
-  const cases: readonly (readonly [Files, RegExp])[] = [
-    [member('../out'), /"\.\.\/out" leaves it/],
-    [member('hard', { type: 'link', text: '', linkPath: byteString('../../etc/passwd') }), /"hard" links to/],
-    [member('dir/.wh.passwd'), /\.wh\./],
-  ];
-  for (const [files, message] of cases) assert.match((await fails(bench, files)).message, message);
-  const escaping = {
-    path: byteString('link'),
-    type: 'symlink',
-    linkPath: byteString('/etc/hostname'),
-  } as const;
-  const error = await fails(bench, { Dockerfile: 'FROM busybox\nCOPY link /c\n', link: escaping });
-  assert.match(error.message, /stat link: file does not exist/);
-  assert.equal(bench.leases(), 0);
 });
 
 test('the Dockerfile may be lower case, elsewhere, behind a symlink or ignored, but not outside', async (t) => {

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { once } from 'node:events';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import test from 'node:test';
+import { gzipSync } from 'node:zlib';
+import {
+  archiveOf,
+  build,
+  type Files,
+  fails,
+  inImage,
+  type Member,
+  openBench,
+} from '../../test/support/build-bench.ts';
+import { byteString } from '../lib/tar/index.ts';
+
+test('COPY places files as Docker does', async (t) => {
+  const bench = await openBench(t);
+  const directory = (path: string, mode: number) => ({
+    path: byteString(path),
+    type: 'directory' as const,
+    mode,
+  });
+  const files: Files = {
+    Dockerfile: `FROM busybox
+WORKDIR /w/deep
+COPY a.txt renamed
+COPY a.txt b.txt dir/
+COPY src /tmp
+COPY src new
+COPY --chown=web:staff --chmod=u=rwX,go= src /owned
+COPY a.txt /lib
+COPY *.txt /glob/
+COPY <<one <<"two" /inline/
+\${HOSTNAME:-unset} 'quoted'
+one
+$HOME
+two
+COPY --parents src/sub/c /kept/
+`,
+    'a.txt': 'a',
+    'b.txt': 'b',
+    src: directory('src', 0o700),
+    'src/sub': directory('src/sub', 0o711),
+    'src/sub/c': 'c',
+    'src/link': { path: byteString('src/link'), type: 'symlink', linkPath: byteString('sub/c') },
+    'src/owned': { path: byteString('src/owned'), type: 'file', uid: 7, gid: 8, mode: 0o600, text: 'x' },
+  };
+  const { id } = await build(bench, files);
+  await inImage(bench, id, (root) => {
+    const mode = (path: string) => (lstatSync(join(root, path)).mode & 0o7777).toString(8);
+    const text = (path: string) => readFileSync(join(root, path), 'utf8');
+    assert.equal(text('w/deep/renamed'), 'a');
+    assert.equal(text('w/deep/dir/b.txt'), 'b');
+    assert.equal(text('tmp/sub/c'), 'c');
+    assert.equal(mode('tmp'), '755');
+    assert.equal(mode('w/deep/new'), '700');
+    assert.equal(mode('w/deep/new/sub'), '711');
+    assert.equal(readlinkSync(join(root, 'w/deep/new/link')), 'sub/c');
+    assert.equal(lstatSync(join(root, 'w/deep/new/owned')).uid, 0);
+    const { uid, gid } = lstatSync(join(root, 'owned/sub/c'));
+    assert.deepEqual([uid, gid, mode('owned/sub/c'), mode('owned/sub')], [33, 50, '600', '700']);
+    assert.equal(text('usr/lib/a.txt'), 'a');
+    assert.ok(lstatSync(join(root, 'lib')).isSymbolicLink());
+    assert.equal(mode('usr/lib'), '750');
+    assert.deepEqual(readdirSync(join(root, 'glob')), ['a.txt', 'b.txt']);
+    assert.equal(text('inline/one'), "unset 'quoted'\n");
+    assert.equal(text('inline/two'), '$HOME\n');
+    assert.equal(text('kept/src/sub/c'), 'c');
+  });
+});
+
+test('ADD unpacks a local archive into place and copies other files', async (t) => {
+  const bench = await openBench(t);
+  const archive = archiveOf([
+    { path: byteString('./'), type: 'directory' },
+    { path: byteString('sub/f'), type: 'file', text: 'in archive', uid: 5 },
+    { path: byteString('lib/more'), type: 'file', text: 'lib' },
+    { path: byteString('hard'), type: 'link', linkPath: byteString('sub/f') },
+  ]);
+  const files: Files = {
+    Dockerfile: 'FROM busybox\nADD t.tgz /\nADD plain /plain/\nADD --unpack=false t.tgz /kept.tgz\n',
+    't.tgz': { path: byteString('t.tgz'), type: 'file', text: gzipSync(archive) },
+    plain: 'p',
+  };
+  const { id } = await build(bench, files);
+  await inImage(bench, id, (root) => {
+    assert.equal(readFileSync(join(root, 'sub/f'), 'utf8'), 'in archive');
+    assert.equal(lstatSync(join(root, 'sub/f')).nlink, 2);
+    assert.equal(lstatSync(join(root, 'sub/f')).uid, 5);
+    assert.equal(readFileSync(join(root, 'usr/lib/more'), 'utf8'), 'lib');
+    assert.ok(lstatSync(join(root, 'lib')).isSymbolicLink());
+    assert.equal(readFileSync(join(root, 'plain/plain'), 'utf8'), 'p');
+    assert.ok(lstatSync(join(root, 'kept.tgz')).isFile());
+  });
+});
+
+test('.dockerignore keeps files out of COPY, but not out of the build', async (t) => {
+  const bench = await openBench(t);
+  const files = {
+    Dockerfile: 'FROM busybox\nCOPY . /ctx/\n',
+    '.dockerignore': '*\n!keep\nkeep/not\n',
+    'keep/yes': '1',
+    'keep/not': '2',
+    other: '3',
+  };
+  const { id } = await build(bench, files);
+  await inImage(bench, id, (root) => {
+    assert.deepEqual(readdirSync(join(root, 'ctx')), ['keep']);
+    assert.deepEqual(readdirSync(join(root, 'ctx/keep')), ['yes']);
+  });
+  const error = await fails(bench, { ...files, Dockerfile: 'FROM busybox\nCOPY other /\n' });
+  assert.match(error.message, /excluded by \.dockerignore/);
+});
+
+test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async (t) => {
+  const bench = await openBench(t);
+  const server = createServer((request, response) => {
+    response.statusCode = request.url?.startsWith('/file') === true ? 200 : 404;
+    response.setHeader('last-modified', 'Tue, 14 Nov 2023 22:13:20 GMT');
+    response.end('fetched');
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const url = `http://127.0.0.1:${address.port}`;
+  const good = hash('sha256', 'fetched', 'hex');
+  const Dockerfile = `FROM busybox\nADD --checksum=sha256:${good} ${url}/file.txt?x=1 /dir/\nADD ${url}/file /as\n`;
+  const { id } = await build(bench, { Dockerfile });
+  await inImage(bench, id, (root) => {
+    const stats = lstatSync(join(root, 'dir/file.txt'));
+    assert.equal(stats.mode & 0o7777, 0o600);
+    assert.equal(stats.mtimeMs, 1_700_000_000_000);
+    assert.equal(readFileSync(join(root, 'as'), 'utf8'), 'fetched');
+  });
+  const bad = await fails(bench, { Dockerfile: `FROM busybox\nADD --checksum=sha256:00 ${url}/file /x\n` });
+  assert.match(bad.message, /^ADD failed: digest mismatch sha256:/);
+  const missing = await fails(bench, { Dockerfile: `FROM busybox\nADD ${url}/nope /x\n` });
+  assert.match(missing.message, /^ADD failed: failed to GET .*nope with status 404 Not Found/);
+});
+
+test('hostile contexts are refused with the name, and nothing stays', async (t) => {
+  const bench = await openBench(t);
+  const member = (path: string, more: Partial<Member> = {}): Files => ({
+    Dockerfile: 'FROM busybox\nCOPY . /c/\n',
+    [path]: { path: byteString(path), type: 'file', text: 'x', ...more },
+  });
+  const cases: readonly (readonly [Files, RegExp])[] = [
+    [member('../out'), /"\.\.\/out" leaves it/],
+    [member('hard', { type: 'link', text: '', linkPath: byteString('../../etc/passwd') }), /"hard" links to/],
+    [member('dir/.wh.passwd'), /\.wh\./],
+  ];
+  for (const [files, message] of cases) assert.match((await fails(bench, files)).message, message);
+  const escaping = {
+    path: byteString('link'),
+    type: 'symlink',
+    linkPath: byteString('/etc/hostname'),
+  } as const;
+  const error = await fails(bench, { Dockerfile: 'FROM busybox\nCOPY link /c\n', link: escaping });
+  assert.match(error.message, /stat link: file does not exist/);
+  assert.equal(bench.leases(), 0);
+});
