@@ -73,6 +73,50 @@ COPY --parents src/sub/c /kept/
   });
 });
 
+test('what COPY and ADD put into a directory that is there changes its directories too, but not itself', async (t) => {
+  const bench = await openBench(t);
+  const directory = (path: string, mode: number, uid = 0) => ({
+    path: byteString(path),
+    type: 'directory' as const,
+    mode,
+    uid,
+    mtimeNs: 1_600_000_000_000_000_000n,
+  });
+  const archive = archiveOf([
+    { path: byteString('late/f'), type: 'file', text: 'before its directory' },
+    directory('late/', 0o710, 8),
+    directory('data/', 0o711, 9),
+  ]);
+  const files: Files = {
+    Dockerfile: `FROM busybox
+RUN busybox mkdir -p /app/data /copy/data /add/data && chmod 701 /copy
+COPY tree /app
+COPY --chown=web:staff --chmod=750 tree other /copy/
+ADD t.tar /add/
+`,
+    tree: directory('tree', 0o755),
+    'tree/data': directory('tree/data', 0o700),
+    'tree/data/f': 'f',
+    other: directory('other', 0o755),
+    'other/new': directory('other/new', 0o700),
+    't.tar': { path: byteString('t.tar'), type: 'file', text: archive },
+  };
+  const { id } = await build(bench, files);
+  await inImage(bench, id, (root) => {
+    const told = (path: string) => {
+      const { mode, uid, gid, mtimeMs } = lstatSync(join(root, path));
+      return [(mode & 0o7777).toString(8), uid, gid, mtimeMs === 1_600_000_000_000];
+    };
+    assert.deepEqual(told('app'), ['755', 0, 0, false]);
+    assert.deepEqual(told('app/data'), ['700', 0, 0, true]);
+    assert.deepEqual(told('copy'), ['701', 0, 0, false]);
+    assert.deepEqual(told('copy/data'), ['750', 33, 50, true]);
+    assert.deepEqual(told('copy/new'), ['750', 33, 50, true]);
+    assert.deepEqual(told('add/data'), ['711', 9, 0, true]);
+    assert.deepEqual(told('add/late'), ['710', 8, 0, true]);
+  });
+});
+
 test('ADD unpacks a local archive into place and copies other files', async (t) => {
   const bench = await openBench(t);
   const archive = archiveOf([

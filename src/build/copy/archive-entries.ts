@@ -61,7 +61,7 @@ export async function* archiveEntries(
     const owner = target.owner ?? { uid: entry.uid, gid: entry.gid };
     if (entry.type === 'directory') {
       const real = await destination.resolve(at);
-      yield* await destination.directory(real, { mode: entry.mode, owner, mtimeNs: entry.mtimeNs });
+      yield* await destination.merged(real, { mode: entry.mode, owner, mtimeNs: entry.mtimeNs });
       continue;
     }
     const linkPath =

@@ -42,7 +42,10 @@ export async function* copyEntries(
   const intoDirectory = path.endsWith('/') || (await destination.isDirectory(real));
   // Later sources win, and a layer names each path once.
   const files = new Map<ByteString, LayerEntry>();
-  const directories: LayerEntry[] = [];
+  const directories = new Map<ByteString, LayerEntry>();
+  const make = (entries: readonly LayerEntry[]) => {
+    for (const entry of entries) directories.set(entry.header.path, entry);
+  };
   for (const source of sources) {
     const base = source.keep === '' ? real : await destination.resolve(joinPath(real, source.keep));
     const fresh = freshDirectory(source, target);
@@ -51,13 +54,13 @@ export async function* copyEntries(
     };
     if (source.entry.type !== 'directory') {
       const at = intoDirectory || source.keep !== '' ? joinPath(base, source.name) : base;
-      directories.push(...(await destination.directory(parentOf(at), fresh)));
+      make(await destination.directory(parentOf(at), fresh));
       put(source.entry, at);
       continue;
     }
     const likeSource = { ...fresh, mode: modeOf(source.entry, target), mtimeNs: source.entry.mtimeNs };
-    directories.push(...(await destination.directory(parentOf(base), fresh)));
-    directories.push(...(await destination.directory(base, likeSource)));
+    make(await destination.directory(parentOf(base), fresh));
+    make(await destination.directory(base, likeSource));
     await walk(source, async (entry, relative) => {
       const at = joinPath(base, relative);
       if (entry.type !== 'directory') {
@@ -66,12 +69,10 @@ export async function* copyEntries(
       }
       files.delete(at);
       const attributes = { mode: modeOf(entry, target), mtimeNs: entry.mtimeNs };
-      directories.push(
-        ...(await destination.directory(at, { ...attributes, owner: ownerOf(source.tree, entry, target) })),
-      );
+      make(await destination.merged(at, { ...attributes, owner: ownerOf(source.tree, entry, target) }));
     });
   }
-  yield* directories;
+  yield* directories.values();
   yield* files.values();
 }
 

@@ -88,6 +88,14 @@ export class Destination {
     }
     return entries;
   }
+
+  /** The same for a directory that is copied: it is merged with one that is there, but looks as its source does. */
+  async merged(path: ByteString, attributes: NewDirectory): Promise<LayerEntry[]> {
+    if (path === '') return [];
+    const entries = await this.directory(path, attributes);
+    const copied = newDirectory(path, attributes);
+    return [...entries.filter(({ header }) => header.path !== copied.header.path), copied];
+  }
 }
 
 function newDirectory(path: ByteString, { mode, owner, mtimeNs }: NewDirectory): LayerEntry {
