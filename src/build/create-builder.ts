@@ -123,7 +123,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
       images,
       stores: parts.stores,
       steps: parts.steps,
-      resolveImage: baseImages({ images, transfers: parts.transfers, request }),
+      resolveImage: baseImages({ images, transfers: parts.transfers, request, live: live.images }),
       cache: parts.cache,
       usedKeys: new Set(),
       liveImages: live.images,

@@ -69,6 +69,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
           running: state.running,
         })),
       cached: () => cache.stepImages(),
+      building: () => cache.live(),
     }),
   );
   const { registries, proxies } = config;

@@ -21,7 +21,9 @@ import { imageSpace } from './space.ts';
 /** The images of an engine. The caller owns the stores it passes in and disposes the result before them. */
 export function createImages(dependencies: ImageDependencies): Images {
   const rows = new ImageRows(dependencies.metadata);
-  const stores = { ...dependencies, rows, cached: dependencies.cached ?? (() => new Set<ImageId>()) };
+  const none = () => new Set<ImageId>();
+  const { cached = none, building = none } = dependencies;
+  const stores = { ...dependencies, rows, cached, building };
   const parts: ImageParts = { ...stores, collect: createCollection(stores) };
   const { collect } = parts;
   const index = keepLayoutIndex(rows, parts.content);

@@ -15,11 +15,14 @@ export interface ImageDependencies {
   readonly users: () => Iterable<ImageUser>;
   /** Images that build steps gave and no build as its result: the build cache's own. Default: none. */
   readonly cached?: () => ReadonlySet<ImageId>;
+  /** Images that running builds stand on: as a running container's, nothing removes them. Default: none. */
+  readonly building?: () => ReadonlySet<ImageId>;
 }
 
 /** What the operations on images share. */
 export interface ImageParts extends ImageDependencies {
   readonly cached: () => ReadonlySet<ImageId>;
+  readonly building: () => ReadonlySet<ImageId>;
   readonly rows: ImageRows;
   /** Starts (or joins) a garbage collection that sees the present state; returns the bytes freed. */
   readonly collect: () => Promise<number>;

@@ -14,11 +14,12 @@ export function prunableImages(parts: ImageParts, options: PlanImagePrune): Prun
   const { rows } = parts;
   const references = rows.allReferences();
   const cached = parts.cached();
-  const used = new Set(
-    [...parts.users()].flatMap((user) =>
+  const used = new Set([
+    ...parts.building(),
+    ...[...parts.users()].flatMap((user) =>
       options.goneContainers.has(user.containerId) ? [] : [user.imageId],
     ),
-  );
+  ]);
   const leaving = new Map<ImageId, string>();
   const images = rows.all();
   const namesOf = (id: ImageId) => (references.get(id) ?? []).map(familiarString);
@@ -93,6 +94,7 @@ export function removeAsPlanned(
   if (now.join(' ') !== names.join(' ')) return `its names are others now: ${now.join(', ') || 'none'}`;
   const [user] = [...parts.users()].filter(({ imageId }) => imageId === id);
   if (user !== undefined) return `container ${shortId(user.containerId)} uses it`;
+  if (parts.building().has(id)) return 'a build uses it';
   const [child] = rows.children(id);
   if (child !== undefined) return `image ${shortId(child)} was made from it`;
   for (const name of names.length === 0 ? [id] : names) {

@@ -20,7 +20,7 @@ type Obstacle = 'child' | 'running' | 'reference' | 'stopped';
 const hard: readonly Obstacle[] = ['child', 'running'];
 
 class Conflict extends EngineError {
-  /** A container uses the image. */
+  /** A container or a build uses the image. */
   readonly used: boolean;
 
   constructor(id: ImageId, obstacle: Obstacle, detail: string) {
@@ -91,6 +91,7 @@ class Removal {
   readonly #options: RemoveOptions;
   readonly #users: readonly ImageUser[];
   readonly #cached: ReadonlySet<ImageId>;
+  readonly #building: ReadonlySet<ImageId>;
   readonly #done: ImageDeleteItem[] = [];
 
   constructor(parts: ImageParts, transaction: Transaction, options: RemoveOptions) {
@@ -99,6 +100,7 @@ class Removal {
     this.#options = options;
     this.#users = [...parts.users()];
     this.#cached = parts.cached();
+    this.#building = parts.building();
   }
 
   remove(nameOrId: string): ImageDeleteItem[] {
@@ -107,12 +109,12 @@ class Removal {
     const references = rows.references(image.id);
     const { force } = this.#options;
     if (reference !== undefined) {
-      const [user] = this.#users.filter(({ imageId }) => imageId === image.id);
+      const user = this.#userOf(image.id);
       if (!force && isSingle(references) && user !== undefined) {
         throw new EngineError(
           'conflict',
           `conflict: unable to remove repository reference ${JSON.stringify(nameOrId)} (must force) - ` +
-            `container ${shortId(user.containerId)} is using its referenced image ${shortId(image.id)}`,
+            `${user} is using its referenced image ${shortId(image.id)}`,
         );
       }
       if (this.#untagWithDigests(image.id, reference) > 0) return this.#done;
@@ -125,6 +127,12 @@ class Removal {
     }
     this.#delete(image, { force, quiet: false });
     return this.#done;
+  }
+
+  #userOf(id: ImageId): string | undefined {
+    const user = this.#users.find(({ imageId }) => imageId === id);
+    if (user !== undefined) return `container ${shortId(user.containerId)}`;
+    return this.#building.has(id) ? 'a running build' : undefined;
   }
 
   /** Takes a reference, and with a repository's last tag its digests; returns how many references are left. */
@@ -210,6 +218,9 @@ class Removal {
     if (obstacles.includes('running') && running !== undefined) {
       const container = shortId(running.containerId);
       throw new Conflict(id, 'running', `image is being used by running container ${container}`);
+    }
+    if (obstacles.includes('running') && this.#building.has(id)) {
+      throw new Conflict(id, 'running', 'image is being used by a running build');
     }
     if (obstacles.includes('reference') && rows.references(id).length > 0) {
       throw new Conflict(id, 'reference', 'image is referenced in multiple repositories');

@@ -45,7 +45,10 @@ export async function openBench(t: TestContext): Promise<Bench> {
   const { snapshots, layers } = stack.use(await openSnapshots({ root, metadata }));
   const cache = openBuildCache(metadata);
   const cached = () => cache.stepImages();
-  const images = stack.use(createImages({ metadata, content, snapshots, layers, users: () => [], cached }));
+  const building = () => cache.live();
+  const images = stack.use(
+    createImages({ metadata, content, snapshots, layers, users: () => [], cached, building }),
+  );
   await importBusybox(images);
   let runs = 0;
   const chroot = chrootRunner(snapshots);

@@ -31,7 +31,7 @@ export interface BuildCache {
   }): void;
   /** Notes that a build gave this image as its result. */
   markResult(image: ImageId): void;
-  /** Images of the steps of a build that runs, to be filled as it goes, until disposed: no prune takes them. */
+  /** Images that a build which runs stands on, to be filled as it goes, until disposed: nothing removes them. */
   track(): Disposable & { readonly images: Set<ImageId> };
   /** Images of running builds. */
   live(): ReadonlySet<ImageId>;

@@ -4,6 +4,7 @@ import { raceAbort } from '../../lib/keyed-lock.ts';
 import {
   canonicalString,
   familiarName,
+  type ImageId,
   isDigest,
   type Platform,
   parseReference,
@@ -19,13 +20,15 @@ export interface BaseImagesOptions {
   /** Without it images are those that are here. */
   readonly transfers: Transfers | undefined;
   readonly request: Pick<BuildRequest, 'pull' | 'credentials'>;
+  /** Gets what is found: no removal takes it from the build. */
+  readonly live: Set<ImageId>;
 }
 
 /**
  * The images that a build names: those that are here, else, or with `pull`, those a registry has. Each is pulled
  * once in a build.
  */
-export function baseImages({ images, transfers, request }: BaseImagesOptions): ResolveImage {
+export function baseImages({ images, transfers, request, live }: BaseImagesOptions): ResolveImage {
   const pulled = new Map<string, Promise<Image>>();
 
   const pull = (
@@ -54,17 +57,22 @@ export function baseImages({ images, transfers, request }: BaseImagesOptions): R
       ...(options.platform === undefined ? {} : { platform: options.platform }),
     };
     await options.transfers.pull(what, { onProgress: options.tell, signal: options.signal });
-    return images.resolve(canonicalString(reference));
+    return kept(images.resolve(canonicalString(reference)));
+  };
+
+  const kept = (image: Image): Image => {
+    live.add(image.id);
+    return image;
   };
 
   return async (text, options) => {
     const known = find(images, text);
     if (transfers === undefined || isId(text)) {
       if (known === undefined) throw refusal(text);
-      return known;
+      return kept(known);
     }
     const fits = known !== undefined && runsOn(known, options.platform);
-    return fits && !request.pull ? known : pull(text, { ...options, transfers });
+    return fits && !request.pull ? kept(known) : pull(text, { ...options, transfers });
   };
 }
 

@@ -43,7 +43,7 @@ export interface BuildContext {
   readonly cache: BuildCache;
   /** Keys of the records this build used. */
   readonly usedKeys: Set<string>;
-  /** Images of the steps so far: no prune takes them. */
+  /** Images of the steps so far, of bases and sources: nothing removes them. */
   readonly liveImages: Set<ImageId>;
   readonly lease: Lease;
   readonly slots: Slots;
