@@ -16,6 +16,7 @@ import {
   openBench,
 } from '../../test/support/build-bench.ts';
 import { byteString } from '../lib/tar/index.ts';
+import type { ImageId } from '../oci/index.ts';
 
 test('COPY places files as Docker does', async (t) => {
   const bench = await openBench(t);
@@ -139,6 +140,59 @@ test('ADD unpacks a local archive into place and copies other files', async (t) 
     assert.ok(lstatSync(join(root, 'lib')).isSymbolicLink());
     assert.equal(readFileSync(join(root, 'plain/plain'), 'utf8'), 'p');
     assert.ok(lstatSync(join(root, 'kept.tgz')).isFile());
+  });
+});
+
+test('COPY keeps the names of one file together, from a context and from an image', async (t) => {
+  const bench = await openBench(t);
+  const link = (path: string, linkPath: string) => ({
+    path: byteString(path),
+    type: 'link' as const,
+    linkPath: byteString(linkPath),
+  });
+  const Dockerfile = `FROM busybox AS first
+COPY . /all/
+FROM busybox
+COPY --from=first /all /again/
+`;
+  const files: Files = {
+    Dockerfile,
+    'tree/a': { path: byteString('tree/a'), type: 'file', text: 'content', mode: 0o600 },
+    'tree/b': link('tree/b', 'tree/a'),
+    c: link('c', 'tree/b'),
+    soft: { path: byteString('soft'), type: 'symlink', linkPath: byteString('c') },
+    soft2: link('soft2', 'soft'),
+  };
+  const look = async (id: ImageId, root: string) =>
+    inImage(bench, id, (image) =>
+      ['tree/a', 'tree/b', 'c', 'soft', 'soft2'].map((name) => lstatSync(join(image, root, name)).nlink),
+    );
+  const first = await build(bench, files, { target: 'first' });
+  assert.deepEqual(await look(first.id, 'all'), [3, 3, 3, 2, 2]);
+  assert.deepEqual(await look((await build(bench, files)).id, 'again'), [3, 3, 3, 2, 2]);
+  const copies: Files = {
+    ...files,
+    c: { path: byteString('c'), type: 'file', text: 'content', mode: 0o600 },
+  };
+  const other = await build(bench, copies, { target: 'first' });
+  assert.doesNotMatch(other.text, /Using cache/);
+  assert.deepEqual(await look(other.id, 'all'), [2, 2, 1, 2, 2]);
+});
+
+test('a hard link whose first name another source covers is one of the rest', async (t) => {
+  const bench = await openBench(t);
+  const files: Files = {
+    Dockerfile: 'FROM busybox\nCOPY one two /all/\n',
+    'one/a': 'one',
+    'one/b': { path: byteString('one/b'), type: 'link', linkPath: byteString('one/a') },
+    'one/c': { path: byteString('one/c'), type: 'link', linkPath: byteString('one/a') },
+    'two/a': 'two',
+  };
+  const { id } = await build(bench, files);
+  await inImage(bench, id, (root) => {
+    const text = (name: string) => readFileSync(join(root, 'all', name), 'utf8');
+    assert.deepEqual([text('a'), text('b'), text('c')], ['two', 'one', 'one']);
+    assert.equal(lstatSync(join(root, 'all/c')).nlink, 2);
   });
 });
 

@@ -40,6 +40,7 @@ export class DirectoryTree implements SourceTree {
       deviceMajor: Number(((stats.rdev >> 8n) & 0xfffn) | ((stats.rdev >> 32n) & ~0xfffn)),
       deviceMinor: Number((stats.rdev & 0xffn) | ((stats.rdev >> 12n) & ~0xffn)),
       attributes: type === 'file' ? attributesOf(full) : noAttributes,
+      ...(type !== 'directory' && stats.nlink > 1n ? { inode: `${stats.dev}:${stats.ino}` } : {}),
     };
   }
 

@@ -19,6 +19,8 @@ export interface TreeEntry {
   readonly deviceMinor: number;
   /** Extended attributes as PAX records, `SCHILY.xattr.NAME`. */
   readonly attributes: ReadonlyMap<string, ByteString>;
+  /** Of what has several names (hard links): the same for all of them. */
+  readonly inode?: string;
 }
 
 /** A part of an open file that reading does not have to wait for: it was just written. */
@@ -73,6 +75,20 @@ export function readFully({ fd, offset, size }: Region, into: Buffer, at: number
     if (read === 0) throw new EngineError('internal', 'a spooled file ends early');
     done += read;
   }
+}
+
+/**
+ * The name that was told first of all those of one file, if that is another one; `first` remembers them, by inode.
+ */
+export function firstName(
+  first: Map<string, ByteString>,
+  { inode }: TreeEntry,
+  name: ByteString,
+): ByteString | undefined {
+  if (inode === undefined) return undefined;
+  const known = first.get(inode);
+  if (known === undefined) first.set(inode, name);
+  return known;
 }
 
 /** The last part of a path. */

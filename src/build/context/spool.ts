@@ -106,7 +106,7 @@ class Indexer {
       );
     }
     if (entry.type === 'link') {
-      this.#entries.set(path, { ...this.#target(entry), path });
+      this.#link(path, this.#target(entry));
       return;
     }
     const spooled: SpooledEntry = {
@@ -130,11 +130,17 @@ class Indexer {
     this.#hash = undefined;
   }
 
-  /** A hard link is one more name of the same content. */
+  /** A hard link is one more name of the same content; where that stands tells it from all others. */
+  #link(path: ByteString, target: SpooledEntry): void {
+    const shared = { ...target, inode: String(target.offset) };
+    this.#entries.set(shared.path, shared);
+    this.#entries.set(path, { ...shared, path });
+  }
+
   #target(entry: TarEntry): SpooledEntry {
     const path = cleanPath(entry.linkPath);
     const target = path === undefined ? undefined : this.#entries.get(path);
-    if (target === undefined || target.type !== 'file') {
+    if (target === undefined || target.type === 'directory') {
       throw new EngineError(
         'invalidArgument',
         `Refusing the build context: ${shown(entry.path)} links to ${shown(entry.linkPath)}, which is no file in it`,

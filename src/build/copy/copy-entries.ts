@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/index.ts';
 import { type ByteString, byteString, textOf } from '../../lib/tar/index.ts';
-import { joinPath, type SourceTree, type TreeEntry } from '../context/source-tree.ts';
+import { firstName, joinPath, type SourceTree, type TreeEntry } from '../context/source-tree.ts';
 import type { Destination, NewDirectory } from './destination.ts';
 import type { ModeChange } from './file-mode.ts';
 import type { LayerEntry } from './layer-tar.ts';
@@ -41,7 +41,7 @@ export async function* copyEntries(
   const real = await destination.resolve(byteString(path));
   const intoDirectory = path.endsWith('/') || (await destination.isDirectory(real));
   // Later sources win, and a layer names each path once.
-  const files = new Map<ByteString, LayerEntry>();
+  const files = new Map<ByteString, CopiedFile>();
   const directories = new Map<ByteString, LayerEntry>();
   const make = (entries: readonly LayerEntry[]) => {
     for (const entry of entries) directories.set(entry.header.path, entry);
@@ -49,8 +49,9 @@ export async function* copyEntries(
   for (const source of sources) {
     const base = source.keep === '' ? real : await destination.resolve(joinPath(real, source.keep));
     const fresh = freshDirectory(source, target);
+    const names = new Map<string, ByteString>();
     const put = (entry: TreeEntry, at: ByteString) => {
-      files.set(at, copied(source.tree, entry, { at, target }));
+      files.set(at, { entry, copy: copied(source.tree, entry, { at, target }), names });
     };
     if (source.entry.type !== 'directory') {
       const at = intoDirectory || source.keep !== '' ? joinPath(base, source.name) : base;
@@ -73,7 +74,23 @@ export async function* copyEntries(
     });
   }
   yield* directories.values();
-  yield* files.values();
+  for (const [at, { entry, copy, names }] of files) {
+    const first = firstName(names, entry, at);
+    yield first === undefined ? copy : linked(copy, first);
+  }
+}
+
+interface CopiedFile {
+  readonly entry: TreeEntry;
+  readonly copy: LayerEntry;
+  /** Of hard links, the first names that stand in the layer: names of one source stay names of one file. */
+  readonly names: Map<string, ByteString>;
+}
+
+function linked({ header }: LayerEntry, linkPath: ByteString): LayerEntry {
+  // What hangs on the file was told with its first name.
+  const { pax: _attributes, ...rest } = header;
+  return { header: { ...rest, type: 'link', linkPath } };
 }
 
 function freshDirectory(source: CopySource, target: CopyTarget): NewDirectory {

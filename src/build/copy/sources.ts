@@ -2,7 +2,14 @@ import { createHash, hash } from 'node:crypto';
 import { EngineError } from '../../errors/index.ts';
 import { globToRegExp, hasWildcard, ignoreMatcher } from '../../lib/dockerignore/index.ts';
 import { type ByteString, byteString, cleanPath, textOf } from '../../lib/tar/index.ts';
-import { joinPath, nameOf, resolveEntry, type SourceTree, type TreeEntry } from '../context/source-tree.ts';
+import {
+  firstName,
+  joinPath,
+  nameOf,
+  resolveEntry,
+  type SourceTree,
+  type TreeEntry,
+} from '../context/source-tree.ts';
 
 /** A source of COPY or ADD, found: a file, or a directory whose content is meant. */
 export interface CopySource {
@@ -129,10 +136,12 @@ export async function digestOfSource(source: CopySource): Promise<SourceDigest> 
   }
   const whole = createHash('sha256');
   const files = new Map<string, string>();
+  const names = new Map<string, ByteString>();
   whole.update(await digestOfEntry(source, entry));
   await walk(source, async (child, relative) => {
     const digest = await digestOfEntry(source, child);
-    whole.update(`${relative}\0${digest}\n`, 'latin1');
+    const link = firstName(names, child, relative);
+    whole.update(`${relative}\0${digest}${link === undefined ? '' : `\0${link}`}\n`, 'latin1');
     files.set(textOf(child.path), digest);
   });
   const parts = files.size > mostNamed ? byDirectory(files) : files;
