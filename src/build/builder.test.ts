@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test from 'node:test';
@@ -13,6 +14,7 @@ import {
   requestOf,
 } from '../../test/support/build-bench.ts';
 import type { ProgressMessage } from '../api/index.ts';
+import { raceAbort } from '../lib/keyed-lock.ts';
 import { byteString } from '../lib/tar/index.ts';
 import { buildExitCode } from './index.ts';
 
@@ -307,6 +309,42 @@ COPY --from=a /a /
   await inImage(bench, id, (root) => {
     assert.deepEqual(readdirSync(root).sort(), ['a', 'b']);
   });
+});
+
+test('commands that run long hold up no other build, and a build is cancelled whatever it waits for', async (t) => {
+  const bench = await openBench(t);
+  const chroot = chrootRunner(bench.snapshots);
+  const many = availableParallelism() + 1;
+  const allRun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  let running = 0;
+  const builder = bench.withSteps({
+    run: async (step, signal) => {
+      running += 1;
+      if (running === many) allRun.resolve();
+      await raceAbort(finish.promise, signal);
+      return chroot.run(step, signal);
+    },
+  });
+  const cancel = new AbortController();
+  const builds = Array.from({ length: many }, (_, index) =>
+    builder.build(
+      requestOf({ Dockerfile: `FROM busybox\nRUN echo ${index} >/out\n` }),
+      () => undefined,
+      index === 0 ? cancel.signal : AbortSignal.timeout(20_000),
+    ),
+  );
+  const [cancelled] = builds;
+  assert.ok(cancelled !== undefined);
+  const outcomes = Promise.allSettled(builds);
+  await raceAbort(allRun.promise, AbortSignal.timeout(10_000));
+  const Dockerfile = 'FROM busybox\nENV A=1\nWORKDIR /w\nCOPY Dockerfile .\n';
+  await builder.build(requestOf({ Dockerfile }), () => undefined, AbortSignal.timeout(10_000));
+  cancel.abort();
+  await assert.rejects(cancelled);
+  finish.resolve();
+  const ended = (await outcomes).map(({ status }) => status);
+  assert.deepEqual(ended, ['rejected', ...Array.from({ length: many - 1 }, () => 'fulfilled')]);
 });
 
 test('a failing stage stops the others', async (t) => {

@@ -46,6 +46,7 @@ export interface BuildContext {
   /** Images of the steps so far, of bases and sources: nothing removes them. */
   readonly liveImages: Set<ImageId>;
   readonly lease: Lease;
+  /** For packing and hashing layers, which is work of this process; a command may take as long as it wants. */
   readonly slots: Slots;
   readonly signal: AbortSignal;
   readonly httpGet: HttpGet;

@@ -47,7 +47,10 @@ export async function openCopy(
       comment: `${name} ${effect.chown === undefined ? '' : `--chown=${effect.chown} `}${label} in ${effect.destination} `,
       run: async (parent, before) => {
         try {
-          return await makeLayer(context, effect, { sources, parent, before });
+          return await context.slots.run(
+            () => makeLayer(context, effect, { sources, parent, before }),
+            context.signal,
+          );
         } catch (error) {
           throw failed(name, error);
         }

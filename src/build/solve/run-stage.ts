@@ -173,7 +173,7 @@ class StageRun {
     createdBy: string,
     work: (before: Image | undefined) => Promise<NewLayer | undefined>,
   ): Promise<void> {
-    const { cache, request, slots, usedKeys } = this.#context;
+    const { cache, request, usedKeys } = this.#context;
     const inputs = { ...own, base: this.#image?.id ?? 'scratch' };
     const key = keyOf(inputs);
     const found = cache.find(key);
@@ -184,17 +184,15 @@ class StageRun {
       this.#advance(cached, state);
       return;
     }
-    const image = await slots.run(async () => {
-      this.#context.signal.throwIfAborted();
-      const layer = await work(cached);
-      const { platform } = request;
-      return addStepImage(this.#context, {
-        parent: this.#image,
-        state,
-        createdBy,
-        ...(layer === undefined ? {} : { layer }),
-        ...(platform === undefined ? {} : { platform }),
-      });
+    this.#context.signal.throwIfAborted();
+    const layer = await work(cached);
+    const { platform } = request;
+    const image = await addStepImage(this.#context, {
+      parent: this.#image,
+      state,
+      createdBy,
+      ...(layer === undefined ? {} : { layer }),
+      ...(platform === undefined ? {} : { platform }),
     });
     cache.store({ key, image: image.id, description: createdBy, inputs });
     this.#advance(image, state);

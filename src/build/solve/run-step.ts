@@ -22,7 +22,7 @@ export async function runStep(
   effect: RunEffect,
   { state, parent, progress }: RunWork,
 ): Promise<NewLayer | undefined> {
-  const { lease, request, signal, steps, stores } = context;
+  const { lease, request, signal, slots, steps, stores } = context;
   const id = randomId();
   const snapshotKey = `build-${id}`;
   progress.print(` ---> Running in ${shortId(id)}\n`);
@@ -48,7 +48,7 @@ export async function runStep(
     output.stderr.end();
     signal.throwIfAborted();
     if (exitCode !== 0) throw runFailure(effect.args, exitCode);
-    const layer = await commitStep(stores, snapshotKey, { parent, lease, signal });
+    const layer = await slots.run(() => commitStep(stores, snapshotKey, { parent, lease, signal }), signal);
     progress.print(` ---> Removed intermediate container ${shortId(id)}\n`);
     return layer;
   } finally {
