@@ -118,6 +118,36 @@ ADD t.tar /add/
   });
 });
 
+test('--chown without a group takes the group of the same name, of a number the same number', async (t) => {
+  const bench = await openBench(t);
+  const files = (chown: string): Files => ({
+    Dockerfile: `FROM busybox\nCOPY --chown=${chown} f /f\n`,
+    f: '',
+  });
+  const { id } = await build(bench, {
+    f: '',
+    Dockerfile: `FROM busybox
+RUN echo mail:x:8:12::/:/bin/sh >>/etc/passwd && echo mail:x:20: >>/etc/group
+COPY --chown=mail f /name
+COPY --chown=7 f /number
+`,
+  });
+  await inImage(bench, id, (root) => {
+    const ids = ['name', 'number']
+      .map((name) => lstatSync(join(root, name)))
+      .map(({ uid, gid }) => [uid, gid]);
+    assert.deepEqual(ids, [
+      [8, 20],
+      [7, 7],
+    ]);
+  });
+  const error = await fails(bench, files('web'));
+  assert.equal(
+    error.message,
+    "COPY failed: unable to convert uid/gid chown string to host mapping: can't find gid for group web: no such group: web",
+  );
+});
+
 test('ADD unpacks a local archive into place and copies other files', async (t) => {
   const bench = await openBench(t);
   const archive = archiveOf([

@@ -11,15 +11,14 @@ const number = /^\d+$/;
 
 /**
  * The ids of `user[:group]`; names are looked up in the image's /etc/passwd and /etc/group.
- * A user without group has the group of the same number. Throws `invalidArgument` for an unknown name.
+ * A user without group names the group too. Throws `invalidArgument` for an unknown name.
  */
 export async function resolveOwner(text: string, image: SourceTree | undefined): Promise<Owner> {
-  const [user = '', group, ...more] = text.split(':');
+  const [user = '', group = user, ...more] = text.split(':');
   if (more.length > 0 || user === '' || group === '') {
     throw new EngineError('invalidArgument', `invalid chown string format: ${text}`);
   }
   const uid = number.test(user) ? Number(user) : await lookUp('user', user, image);
-  if (group === undefined) return { uid, gid: uid };
   return { uid, gid: number.test(group) ? Number(group) : await lookUp('group', group, image) };
 }
 
