@@ -25,10 +25,14 @@ export interface BuildRequest {
   readonly shmSize: number;
   readonly ulimits: readonly Ulimit[];
   readonly memory: number;
+  /** Memory and swap together; -1 for no limit. */
+  readonly memorySwap: number;
   readonly cpuQuota: number;
   readonly cpuPeriod: number;
   readonly cpuShares: number;
   readonly cpusetCpus: string;
+  readonly cpusetMems: string;
+  readonly cgroupParent: string;
   readonly platform?: Platform;
 }
 
@@ -48,10 +52,13 @@ export interface StepRun {
     | 'shmSize'
     | 'ulimits'
     | 'memory'
+    | 'memorySwap'
     | 'cpuQuota'
     | 'cpuPeriod'
     | 'cpuShares'
     | 'cpusetCpus'
+    | 'cpusetMems'
+    | 'cgroupParent'
   >;
   readonly onOutput: (stream: 'stdout' | 'stderr', data: Buffer) => void;
 }

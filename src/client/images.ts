@@ -29,6 +29,7 @@ export interface BuildQuery {
   readonly rm?: boolean;
   readonly forceRm?: boolean;
   readonly squash?: boolean;
+  readonly securityOpt?: readonly string[];
   readonly networkMode?: string;
   readonly extraHosts?: readonly string[];
   readonly cacheFrom?: readonly string[];
@@ -208,6 +209,7 @@ function buildQuery(
     rm: options.rm,
     forcerm: options.forceRm,
     squash: options.squash,
+    securityopt: options.securityOpt,
     networkmode: options.networkMode,
     extrahosts: options.extraHosts,
     cachefrom: json(options.cacheFrom),

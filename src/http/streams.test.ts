@@ -67,6 +67,9 @@ test('build reads its parameters and passes on what the builder says', async (t)
     ['labels', '{"l":"v"}'],
     ['ulimits', '[{"Name":"nofile","Soft":1,"Hard":2}]'],
     ['memory', '1024'],
+    ['memswap', '-1'],
+    ['cpusetmems', '0-1'],
+    ['cgroupparent', '/builds'],
     ['platform', 'linux/arm64/v8'],
     ['dockerfile', 'sub/Dockerfile'],
   ]);
@@ -88,16 +91,32 @@ test('build reads its parameters and passes on what the builder says', async (t)
       shmSize: 0,
       ulimits: [{ Name: 'nofile', Soft: 1, Hard: 2 }],
       memory: 1024,
+      memorySwap: -1,
       cpuQuota: 0,
       cpuPeriod: 0,
       cpuShares: 0,
       cpusetCpus: '',
+      cpusetMems: '0-1',
+      cgroupParent: '/builds',
       platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
       pull: false,
       credentials: new Map(),
     },
   ]);
 });
+
+for (const [query, message] of [
+  ['securityopt=label%3Ddisable', 'security options are not supported on linux'],
+  ['squash=1', 'squash is only supported with experimental mode'],
+]) {
+  test(`build refuses ${query} as Docker does`, async (t) => {
+    const { path } = await serve(t, { builder: { build: async () => assert.fail('it was built') } });
+    const client = new RawClient(path);
+    client.send(`POST /build?${query} HTTP/1.1`, ...close, 'Content-Length: 0', '', '');
+    const { status, body } = await client.answer();
+    assert.deepEqual([status, JSON.parse(body.toString())], [400, { message }]);
+  });
+}
 
 test('build is aborted when the client leaves', async (t) => {
   const aborted = Promise.withResolvers<void>();

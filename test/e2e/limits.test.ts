@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync, rmdirSync } from 'node:fs';
 import test, { after, before, describe } from 'node:test';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { temporaryDirectory, writeTree } from '../support/files.ts';
 
 // cgroup limits and confinement, on either version of cgroups and with or without AppArmor.
 
@@ -63,6 +64,29 @@ describe('limits', () => {
       assert.equal(shown, '0');
     }
     docker('rm', '-f', 'weighs');
+  });
+
+  test('are those of a build for its RUN too', (t) => {
+    const mems = unified ? 'cpuset.mems' : 'cpuset/cpuset.mems';
+    const swap = unified ? 'memory.swap.max' : 'memory/memory.memsw.limit_in_bytes';
+    const parent = `/gantry-test-${process.pid}`;
+    const context = temporaryDirectory(t);
+    writeTree(context, {
+      Dockerfile: `FROM base:1
+RUN cat /sys/fs/cgroup/${mems} >/mems; cat /sys/fs/cgroup/${swap} >/swap; cat /proc/self/cgroup >/cgroup
+`,
+    });
+    t.after(() => {
+      const left = globSync([`/sys/fs/cgroup${parent}`, `/sys/fs/cgroup/*${parent}`]);
+      // Some controllers have two names.
+      for (const directory of left) if (existsSync(directory)) rmdirSync(directory);
+    });
+    const limits = ['-m', '64m', '--memory-swap', '96m', '--cpuset-mems', '0', '--cgroup-parent', parent];
+    docker('build', '-q', '-t', 'limited', ...limits, context);
+    const read = (file: string) => docker('run', '--rm', 'limited', 'cat', file);
+    assert.equal(read('/mems'), '0');
+    assert.equal(read('/swap'), String((unified ? 32 : 96) << 20));
+    if (!unified) assert.match(read('/cgroup'), new RegExp(`:memory:${parent}/`));
   });
 
   test('a container over its memory is killed and says so', () => {

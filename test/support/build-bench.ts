@@ -178,10 +178,13 @@ export function requestOf(files: Files, options: Partial<BuildRequest> = {}): Bu
     shmSize: 0,
     ulimits: [],
     memory: 0,
+    memorySwap: 0,
     cpuQuota: 0,
     cpuPeriod: 0,
     cpuShares: 0,
     cpusetCpus: '',
+    cpusetMems: '',
+    cgroupParent: '',
     ...options,
   };
 }

@@ -83,6 +83,7 @@ export const buildCommand = defineCommand({
       ulimits: values.ulimit,
       ...(values.platform === '' ? {} : { platform: values.platform }),
       ...(values.squash ? { squash: true } : {}),
+      securityOpt: values['security-opt'],
       ...(Object.keys(auths).length === 0 ? {} : { registryConfig: encodeAll(auths) }),
     });
     let imageId = '';

@@ -65,6 +65,12 @@ function toBuildRequest(query: Query, context: IncomingMessage): Omit<BuildReque
       `Cannot build from ${JSON.stringify(remote)}: send the context as the body of the request`,
     );
   }
+  if (query.has('securityopt')) {
+    throw new EngineError('invalidArgument', 'security options are not supported on linux');
+  }
+  if (query.flag('squash')) {
+    throw new EngineError('invalidArgument', 'squash is only supported with experimental mode');
+  }
   const platform = query.platform();
   return {
     context,
@@ -81,10 +87,13 @@ function toBuildRequest(query: Query, context: IncomingMessage): Omit<BuildReque
     shmSize: query.integer('shmsize') ?? 0,
     ulimits: ulimitsOf(query),
     memory: query.integer('memory') ?? 0,
+    memorySwap: query.integer('memswap') ?? 0,
     cpuQuota: query.integer('cpuquota') ?? 0,
     cpuPeriod: query.integer('cpuperiod') ?? 0,
     cpuShares: query.integer('cpushares') ?? 0,
     cpusetCpus: query.text('cpusetcpus'),
+    cpusetMems: query.text('cpusetmems'),
+    cgroupParent: query.text('cgroupparent'),
     ...(platform === undefined ? {} : { platform }),
   };
 }
