@@ -16,6 +16,7 @@ import {
 import type { ProgressMessage } from '../api/index.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
 import { byteString } from '../lib/tar/index.ts';
+import { hostPlatform, type ImageId } from '../oci/index.ts';
 import { buildExitCode } from './index.ts';
 
 test('build() tells every step in the classic words, and the second time takes all from the cache', async (t) => {
@@ -232,6 +233,25 @@ test('quiet: only the id, or everything when the build fails', async (t) => {
     ),
   );
   assert.match(messages.map((message) => message.stream).join(''), /Step 2\/2 : RUN exit 1/);
+});
+
+test('the platform decides what FROM scratch gives, also from the cache, and what COPY --from takes', async (t) => {
+  const bench = await openBench(t);
+  const files = { Dockerfile: 'FROM scratch\nCOPY x /\nENV A=1\n', x: '1' };
+  const architecture = (id: ImageId) => bench.images.resolve(id).config.architecture;
+  const s390x = { platform: { os: 'linux', architecture: 's390x' } };
+  const plain = await build(bench, files);
+  assert.equal(architecture(plain.id), hostPlatform().architecture);
+  assert.equal(architecture((await build(bench, files, s390x)).id), 's390x');
+  assert.equal((await build(bench, files, { platform: hostPlatform() })).id, plain.id);
+  const own = 'FROM --platform=linux/riscv64 scratch\nCOPY x /\n';
+  assert.equal(architecture((await build(bench, { ...files, Dockerfile: own }, s390x)).id), 'riscv64');
+  const copying = { Dockerfile: 'FROM scratch\nCOPY --from=busybox /etc/group /\n' };
+  assert.equal(architecture((await build(bench, copying)).id), hostPlatform().architecture);
+  assert.match(
+    (await fails(bench, copying, s390x)).message,
+    /^COPY failed: image with reference busybox was found but does not match the specified platform: wanted linux\/s390x,/,
+  );
 });
 
 test('RUN heredocs are scripts', async (t) => {

@@ -1,5 +1,5 @@
 import type { Image } from '../../image/index.ts';
-import { type HistoryEntry, hostPlatform, type ImageConfig, type Platform } from '../../oci/index.ts';
+import { type HistoryEntry, type ImageConfig, type Platform } from '../../oci/index.ts';
 import type { StageState } from '../plan/stage-state.ts';
 import { type BuildContext, nowMs } from './build-context.ts';
 import type { NewLayer } from './store-layer.ts';
@@ -11,14 +11,15 @@ export interface NewStepImage {
   /** How history tells the step. */
   readonly createdBy: string;
   readonly layer?: NewLayer;
-  readonly platform?: Platform;
+  /** Of an image without parent. */
+  readonly platform: Platform;
 }
 
 /** Makes the image that a step gives. */
 export async function addStepImage(context: BuildContext, step: NewStepImage): Promise<Image> {
   const { parent, state, layer } = step;
   const created = new Date(nowMs(context)).toISOString();
-  const { os, architecture, variant } = parent?.config ?? step.platform ?? hostPlatform();
+  const { os, architecture, variant } = parent?.config ?? step.platform;
   const { author } = state;
   const entry: HistoryEntry = {
     created,

@@ -65,7 +65,7 @@ export function baseImages({ images, transfers, request, live }: BaseImagesOptio
     return image;
   };
 
-  return async (text, options) => {
+  const resolve: ResolveImage = async (text, options) => {
     const known = find(images, text);
     if (transfers === undefined || isId(text)) {
       if (known === undefined) throw refusal(text);
@@ -73,6 +73,18 @@ export function baseImages({ images, transfers, request, live }: BaseImagesOptio
     }
     const fits = known !== undefined && runsOn(known, options.platform);
     return fits && !request.pull ? kept(known) : pull(text, { ...options, transfers });
+  };
+
+  return async (text, options) => {
+    const { platform } = options;
+    const image = await resolve(text, options);
+    if (platform !== undefined && !runsOn(image, platform)) {
+      throw new EngineError(
+        'notFound',
+        `image with reference ${text} was found but does not match the specified platform: wanted ${platformString(platform)}, actual: ${platformString(image.config)}`,
+      );
+    }
+    return image;
   };
 }
 

@@ -111,10 +111,15 @@ async function treeOf(
 ): Promise<SourceTree> {
   const origin = context.plan.originOf(instruction, stage.index);
   if (origin === undefined) return context.tree;
+  const { platform } = context.request;
   const image =
     origin.kind === 'stage'
       ? (await context.stage(origin.index)).image
-      : await context.resolveImage(origin.reference, { tell: stage.tell, signal: context.signal });
+      : await context.resolveImage(origin.reference, {
+          ...(platform === undefined ? {} : { platform }),
+          tell: stage.tell,
+          signal: context.signal,
+        });
   if (image?.chainId === undefined) return emptyTree;
   const view = open.use(await context.stores.snapshots.view(image.chainId, context.signal));
   return new DirectoryTree(view.root);

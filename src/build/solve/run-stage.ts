@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { randomId, shortId } from '../../lib/ids.ts';
-import { platformMatches, platformString } from '../../oci/index.ts';
+import { hostPlatform, type Platform, platformString } from '../../oci/index.ts';
 import { keyOf, type StepInputs } from '../cache/build-cache.ts';
 import type { StageInstruction } from '../instructions/instruction.ts';
 import { parseInstruction } from '../instructions/parse-instruction.ts';
@@ -81,21 +81,18 @@ class StageRun {
     await this.#triggers(this.#image?.config.config?.OnBuild ?? []);
   }
 
-  async #baseImage(reference: string): Promise<Image> {
-    const { request, resolveImage, signal } = this.#context;
-    const platform = this.#stage.platform ?? request.platform;
-    const image = await resolveImage(reference, {
+  get #platform(): Platform | undefined {
+    return this.#stage.platform ?? this.#context.request.platform;
+  }
+
+  #baseImage(reference: string): Promise<Image> {
+    const { resolveImage, signal } = this.#context;
+    const platform = this.#platform;
+    return resolveImage(reference, {
       ...(platform === undefined ? {} : { platform }),
       tell: this.#progress.tell,
       signal,
     });
-    if (platform !== undefined && !platformMatches(platform, image.config)) {
-      throw new EngineError(
-        'notFound',
-        `image with reference ${reference} was found but does not match the specified platform: wanted ${platformString(platform)}, actual: ${platformString(image.config)}`,
-      );
-    }
-    return image;
   }
 
   async #triggers(triggers: readonly string[]): Promise<void> {
@@ -174,7 +171,8 @@ class StageRun {
     work: (before: Image | undefined) => Promise<NewLayer | undefined>,
   ): Promise<void> {
     const { cache, request, usedKeys } = this.#context;
-    const inputs = { ...own, base: this.#image?.id ?? 'scratch' };
+    const platform = this.#platform ?? hostPlatform();
+    const inputs = { ...own, base: this.#image?.id ?? `scratch ${platformString(platform)}` };
     const key = keyOf(inputs);
     const found = cache.find(key);
     const cached = found === undefined ? undefined : this.#context.images.find(found);
@@ -186,13 +184,12 @@ class StageRun {
     }
     this.#context.signal.throwIfAborted();
     const layer = await work(cached);
-    const { platform } = request;
     const image = await addStepImage(this.#context, {
       parent: this.#image,
       state,
       createdBy,
       ...(layer === undefined ? {} : { layer }),
-      ...(platform === undefined ? {} : { platform }),
+      platform,
     });
     cache.store({ key, image: image.id, description: createdBy, inputs });
     this.#advance(image, state);
