@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test from 'node:test';
 import {
   build,
-  chrootRunner,
   type Files,
   fails,
   inImage,
+  listening,
   openBench,
   requestOf,
 } from '../../test/support/build-bench.ts';
 import type { ProgressMessage } from '../api/index.ts';
-import { raceAbort } from '../lib/keyed-lock.ts';
 import { byteString } from '../lib/tar/index.ts';
 import { hostPlatform, type ImageId } from '../oci/index.ts';
 import { buildExitCode } from './index.ts';
@@ -149,7 +147,7 @@ test('build() says what is wrong with a Dockerfile, a source or a base', async (
   await assert.rejects(
     bench.builder.build(
       { ...requestOf({}), context: Readable.from([Buffer.from('no tar at all'.repeat(100))]) },
-      () => undefined,
+      listening(() => undefined),
       new AbortController().signal,
     ),
     { code: 'invalidArgument' },
@@ -228,7 +226,7 @@ test('quiet: only the id, or everything when the build fails', async (t) => {
   await assert.rejects(
     bench.builder.build(
       requestOf({ Dockerfile: 'FROM busybox\nRUN exit 1\n' }, { quiet: true }),
-      (message) => messages.push(message),
+      listening((message) => messages.push(message)),
       new AbortController().signal,
     ),
   );
@@ -277,21 +275,6 @@ EOF
   assert.match(built.text, /#!\/bin\/cat\n# four\n/);
 });
 
-test('aborting a build kills its command and leaves nothing', async (t) => {
-  const bench = await openBench(t);
-  const controller = new AbortController();
-  const building = bench.builder.build(
-    requestOf({ Dockerfile: 'FROM busybox\nRUN echo started; sleep 100\n' }),
-    (message) => {
-      if (message.stream === 'started\n') controller.abort();
-    },
-    controller.signal,
-  );
-  await assert.rejects(building);
-  assert.deepEqual(bench.snapshots.list().active, []);
-  assert.equal(bench.leases(), 0);
-});
-
 test('SOURCE_DATE_EPOCH makes equal builds equal', async (t) => {
   const options = { buildArgs: { SOURCE_DATE_EPOCH: '1700000000' }, noCache: true };
   const bench = await openBench(t);
@@ -300,88 +283,6 @@ test('SOURCE_DATE_EPOCH makes equal builds equal', async (t) => {
   const second = await build(bench, files, options);
   assert.equal(second.id, first.id);
   assert.equal(bench.images.resolve(first.id).config.created, '2023-11-14T22:13:20.000Z');
-});
-
-test('independent stages run at once, and are told in order', async (t) => {
-  const bench = await openBench(t);
-  // Each command waits for the other: one after the other they would never end.
-  const meeting = Promise.withResolvers<void>();
-  let waiting = 0;
-  const chroot = chrootRunner(bench.snapshots);
-  const builder = bench.withSteps({
-    run: async (step, signal) => {
-      waiting += 1;
-      if (waiting === 2) meeting.resolve();
-      await meeting.promise;
-      return chroot.run(step, signal);
-    },
-  });
-  const Dockerfile = `FROM busybox AS a
-RUN echo from-a > /a; cat /a
-FROM busybox AS b
-RUN echo from-b > /b; cat /b
-FROM scratch
-COPY --from=b /b /
-COPY --from=a /a /
-`;
-  const { text, id } = await build({ ...bench, builder }, { Dockerfile });
-  assert.match(text, /Step 2\/7[^]*from-a\n[^]*Step 3\/7[^]*from-b\n[^]*Step 5\/7/);
-  await inImage(bench, id, (root) => {
-    assert.deepEqual(readdirSync(root).sort(), ['a', 'b']);
-  });
-});
-
-test('commands that run long hold up no other build, and a build is cancelled whatever it waits for', async (t) => {
-  const bench = await openBench(t);
-  const chroot = chrootRunner(bench.snapshots);
-  const many = availableParallelism() + 1;
-  const allRun = Promise.withResolvers<void>();
-  const finish = Promise.withResolvers<void>();
-  let running = 0;
-  const builder = bench.withSteps({
-    run: async (step, signal) => {
-      running += 1;
-      if (running === many) allRun.resolve();
-      await raceAbort(finish.promise, signal);
-      return chroot.run(step, signal);
-    },
-  });
-  const cancel = new AbortController();
-  const builds = Array.from({ length: many }, (_, index) =>
-    builder.build(
-      requestOf({ Dockerfile: `FROM busybox\nRUN echo ${index} >/out\n` }),
-      () => undefined,
-      index === 0 ? cancel.signal : AbortSignal.timeout(20_000),
-    ),
-  );
-  const [cancelled] = builds;
-  assert.ok(cancelled !== undefined);
-  const outcomes = Promise.allSettled(builds);
-  await raceAbort(allRun.promise, AbortSignal.timeout(10_000));
-  const Dockerfile = 'FROM busybox\nENV A=1\nWORKDIR /w\nCOPY Dockerfile .\n';
-  await builder.build(requestOf({ Dockerfile }), () => undefined, AbortSignal.timeout(10_000));
-  cancel.abort();
-  await assert.rejects(cancelled);
-  finish.resolve();
-  const ended = (await outcomes).map(({ status }) => status);
-  assert.deepEqual(ended, ['rejected', ...Array.from({ length: many - 1 }, () => 'fulfilled')]);
-});
-
-test('a failing stage stops the others', async (t) => {
-  const bench = await openBench(t);
-  const Dockerfile = `FROM busybox AS a
-RUN sleep 100
-FROM busybox AS b
-RUN exit 7
-FROM scratch
-COPY --from=a /a /
-COPY --from=b /b /
-`;
-  const started = Date.now();
-  const error = await fails(bench, { Dockerfile });
-  assert.equal(buildExitCode(error), 7);
-  assert.ok(Date.now() - started < 30_000);
-  assert.deepEqual(bench.snapshots.list().active, []);
 });
 
 test('the Dockerfile may be lower case, elsewhere, behind a symlink or ignored, but not outside', async (t) => {

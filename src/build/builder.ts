@@ -60,13 +60,21 @@ export interface StepRun {
     | 'cpusetMems'
     | 'cgroupParent'
   >;
-  readonly onOutput: (stream: 'stdout' | 'stderr', data: Buffer) => void;
+  /** The next output waits for it; rejects when the step is aborted. */
+  readonly onOutput: (stream: 'stdout' | 'stderr', data: Buffer) => Promise<void>;
 }
 
 /** Runs RUN steps; implemented by the container side, so that build knows no runtime. */
 export interface StepRunner {
   /** The exit code. Aborting kills the command. Nothing of it remains but the snapshot's changes. */
   run(step: StepRun, signal: AbortSignal): Promise<number>;
+}
+
+/** Who hears how a build goes. */
+export interface BuildListener {
+  readonly tell: (message: ProgressMessage) => void;
+  /** Resolves when it takes more: what may say much, as a command does, waits for it. */
+  readonly ready: () => Promise<void>;
 }
 
 /** A record of the build cache. */
@@ -105,11 +113,7 @@ export interface Builder extends AsyncDisposable {
    * `errorDetail.code`. Errors of the context, Dockerfile and plan come before the first progress message.
    * With `quiet` the only message is `{ stream: ID + newline }`; a failed quiet build tells everything it did.
    */
-  build(
-    request: BuildRequest,
-    onProgress: (message: ProgressMessage) => void,
-    signal: AbortSignal,
-  ): Promise<ImageId>;
+  build(request: BuildRequest, listener: BuildListener, signal: AbortSignal): Promise<ImageId>;
   /** Forgets records of the cache and removes what only they kept; `SpaceReclaimed` is what that freed. */
   prune(
     options: PruneCacheOptions,

@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { ProgressMessage } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Images, Transfers } from '../image/index.ts';
 import type { HttpGet } from '../lib/http-get.ts';
@@ -9,7 +8,7 @@ import { shortId } from '../lib/ids.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { familiarString, type ImageId, parseReference, withDefaultTag } from '../oci/index.ts';
-import type { Builder, BuildRequest, PruneCacheOptions, StepRunner } from './builder.ts';
+import type { Builder, BuildListener, BuildRequest, PruneCacheOptions, StepRunner } from './builder.ts';
 import { type BuildCache, openBuildCache } from './cache/build-cache.ts';
 import { cacheUsage } from './cache/cache-usage.ts';
 import { chooseRecords, forgetRecords } from './cache/prune-cache.ts';
@@ -18,6 +17,7 @@ import { spoolArchive } from './context/spool.ts';
 import { parseDockerfile } from './parser/parse.ts';
 import { predefinedArgs, unusedArgs } from './plan/build-args.ts';
 import { planBuild } from './plan/plan.ts';
+import { QuietListener } from './quiet-listener.ts';
 import { baseImages } from './solve/base-images.ts';
 import type { BuildContext } from './solve/build-context.ts';
 import { solve } from './solve/solve.ts';
@@ -37,7 +37,6 @@ export interface BuilderDependencies {
 }
 
 const leaseTtlMs = 24 * 3600 * 1000;
-type Listener = (message: ProgressMessage) => void;
 
 export function createBuilder(dependencies: BuilderDependencies): Builder {
   const { cache = openBuildCache(dependencies.metadata) } = dependencies;
@@ -48,9 +47,9 @@ export function createBuilder(dependencies: BuilderDependencies): Builder {
   const closing = new AbortController();
   const running = new Set<Promise<ImageId>>();
   return {
-    build: async (request, onProgress, signal) => {
+    build: async (request, listener, signal) => {
       const tags = request.tags.map(checkedTag);
-      const job = { request, tags, onProgress, signal: AbortSignal.any([signal, closing.signal]) };
+      const job = { request, tags, listener, signal: AbortSignal.any([signal, closing.signal]) };
       const building = request.quiet ? buildQuietly(parts, job) : build(parts, job);
       running.add(building);
       try {
@@ -75,13 +74,13 @@ export function createBuilder(dependencies: BuilderDependencies): Builder {
 
 /** Tells only the id, or all that was said when it fails. */
 async function buildQuietly(parts: Parts, job: Job): Promise<ImageId> {
-  const unheard: ProgressMessage[] = [];
+  const listener = new QuietListener();
   try {
-    const id = await build(parts, { ...job, onProgress: (message) => void unheard.push(message) });
-    job.onProgress({ stream: `${id}\n` });
+    const id = await build(parts, { ...job, listener });
+    job.listener.tell({ stream: `${id}\n` });
     return id;
   } catch (error) {
-    unheard.forEach(job.onProgress);
+    listener.tellAll(job.listener);
     throw error;
   }
 }
@@ -94,11 +93,11 @@ interface Parts extends BuilderDependencies {
 interface Job {
   readonly request: BuildRequest;
   readonly tags: readonly string[];
-  readonly onProgress: Listener;
+  readonly listener: BuildListener;
   readonly signal: AbortSignal;
 }
 
-async function build(parts: Parts, { request, tags, onProgress, signal }: Job): Promise<ImageId> {
+async function build(parts: Parts, { request, tags, listener, signal }: Job): Promise<ImageId> {
   const temporary = join(parts.root, 'build');
   await mkdir(temporary, { recursive: true, mode: 0o700 });
   using live = parts.cache.track();
@@ -135,7 +134,7 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
         ? { epochMs: Number(epoch) * 1000 }
         : {}),
     };
-    const { image } = await solve(context, onProgress, signal);
+    const { image } = await solve(context, listener, signal);
     parts.cache.touch([...context.usedKeys]);
     if (image === undefined) {
       throw new EngineError('invalidArgument', 'No image was generated. Is your Dockerfile empty?');
@@ -143,12 +142,12 @@ async function build(parts: Parts, { request, tags, onProgress, signal }: Job): 
     parts.cache.markResult(image.id);
     const unused = unusedArgs(request.buildArgs, plan.declaredArgs);
     if (unused.length > 0) {
-      onProgress({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
+      listener.tell({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
     }
-    onProgress({ stream: `Successfully built ${shortId(image.id)}\n` });
+    listener.tell({ stream: `Successfully built ${shortId(image.id)}\n` });
     for (const tag of tags) {
       images.tag(image.id, tag);
-      onProgress({ stream: `Successfully tagged ${tag}\n` });
+      listener.tell({ stream: `Successfully tagged ${tag}\n` });
     }
     return image.id;
   } catch (error) {

@@ -60,7 +60,7 @@ export class ContainerStepRunner implements StepRunner {
       signal.addEventListener('abort', kill, { once: true });
       signal.throwIfAborted();
       await runtime.start(id);
-      for await (const { stream, data } of attachment.output) step.onOutput(stream, data);
+      for await (const { stream, data } of attachment.output) await step.onOutput(stream, data);
       const { exitCode } = await runtime.wait(id);
       signal.throwIfAborted();
       return exitCode;

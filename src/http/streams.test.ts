@@ -22,10 +22,10 @@ function unchunk(body: Buffer): Buffer {
 test('build tells a failure by status before the first message and in the stream after it', async (t) => {
   const { path } = await serve(t, {
     builder: {
-      build: async (request, onProgress) => {
+      build: async (request, listener) => {
         request.context.resume();
         if (request.target === 'early') throw new EngineError('invalidArgument', 'dockerfile parse error');
-        onProgress({ stream: 'Step 1/1 : FROM x\n' });
+        listener.tell({ stream: 'Step 1/1 : FROM x\n' });
         throw new EngineError('notFound', 'No such image: x:latest');
       },
     },
@@ -50,11 +50,11 @@ test('build reads its parameters and passes on what the builder says', async (t)
   const seen: object[] = [];
   const { path } = await serve(t, {
     builder: {
-      build: async (request, onProgress) => {
+      build: async (request, listener) => {
         const { context, ...rest } = request;
         context.resume();
         seen.push(rest);
-        onProgress({ stream: 'sha256:1\n' });
+        listener.tell({ stream: 'sha256:1\n' });
         return 'sha256:1' as never;
       },
     },
@@ -105,6 +105,37 @@ test('build reads its parameters and passes on what the builder says', async (t)
   ]);
 });
 
+test('what a build says waits for a client that does not read', async (t) => {
+  let said = 0;
+  const stopped = Promise.withResolvers<void>();
+  const line = { stream: 'x'.repeat(64 << 10) };
+  const { path } = await serve(t, {
+    builder: {
+      build: async (request, listener) => {
+        request.context.resume();
+        for (; said < 1000; said += 1) {
+          listener.tell(line);
+          const ready = listener.ready();
+          const late = setTimeout(() => {
+            stopped.resolve();
+          }, 1000);
+          await ready;
+          clearTimeout(late);
+        }
+        stopped.resolve();
+        return 'sha256:1' as never;
+      },
+    },
+  });
+  const client = new RawClient(path);
+  client.socket.pause();
+  client.send('POST /build HTTP/1.1', ...close, 'Content-Length: 0', '', '');
+  await stopped.promise;
+  assert.ok(said < 200, String(said));
+  client.socket.resume();
+  assert.ok((await client.answer()).body.length > 1000 * line.stream.length);
+});
+
 for (const [query, message] of [
   ['securityopt=label%3Ddisable', 'security options are not supported on linux'],
   ['squash=1', 'squash is only supported with experimental mode'],
@@ -123,7 +154,7 @@ test('build is aborted when the client leaves', async (t) => {
   const started = Promise.withResolvers<void>();
   const { path } = await serve(t, {
     builder: {
-      build: async (request, _onProgress, signal) => {
+      build: async (request, _listener, signal) => {
         request.context.resume().on('error', () => undefined);
         started.resolve();
         await once(signal, 'abort');

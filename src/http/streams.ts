@@ -81,11 +81,11 @@ export async function sendLines(
 /**
  * The progress of a long operation: objects ended by CR LF. Until the first message a failure is an ordinary error
  * answer (the returned promise rejects), after it a message with `errorDetail`; with `alwaysOk` it is such a message
- * even when it is the first.
+ * even when it is the first. What may send much waits for `ready` between its messages: the client takes more, or is gone.
  */
 export async function sendProgress(
   reply: FastifyReply,
-  operation: (onProgress: (message: ProgressMessage) => void) => Promise<void>,
+  operation: (onProgress: (message: ProgressMessage) => void, ready: () => Promise<void>) => Promise<void>,
   { alwaysOk = false }: { readonly alwaysOk?: boolean } = {},
 ): Promise<void> {
   let begun: ServerResponse | undefined;
@@ -93,8 +93,11 @@ export async function sendProgress(
   const onProgress = (message: ProgressMessage) => {
     if (response().writable) response().write(`${JSON.stringify(message)}\r\n`);
   };
+  const ready = async () => {
+    if (begun !== undefined) await drained(begun);
+  };
   try {
-    await operation(onProgress);
+    await operation(onProgress, ready);
   } catch (error) {
     if (begun === undefined && !alwaysOk) throw withoutPrompt(error);
     const { message } = describeError(error);

@@ -5,8 +5,10 @@ import { utimesSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { dockerBuilds, dockerfile } from '../support/docker-build.ts';
+import { memoryOf } from '../support/engine-usage.ts';
 import { writeTree } from '../support/files.ts';
 
 // docker build, as the unmodified CLI's classic builder drives it: which files it takes, and where they go.
@@ -181,4 +183,29 @@ test('a client that sends all of a context before it reads is told what is wrong
   const [answer] = (await once(socket, 'data')) as [Buffer];
   assert.match(answer.toString(), /^HTTP\/1.1 400 [^]*invalid tar header/);
   socket.destroy();
+});
+
+test('a client that does not read what RUN prints does not make the daemon grow, and loses nothing', async () => {
+  const printed = 100_000_000;
+  const lines = ['FROM base:1', `RUN yes | head -c ${printed}`];
+  writeTree(context, dockerfile(...lines));
+  const { stdout: body } = spawnSync('tar', ['-c', '-C', context, '.']);
+  const socket = connect(engine.host.slice('unix://'.length));
+  const resting = memoryOf(engine.pid);
+  socket.write(`POST /build HTTP/1.0\r\nHost: d\r\nContent-Length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+  let peak = 0;
+  // Within 2 seconds the command goes on without its client.
+  for (const end = Date.now() + 5000; Date.now() < end; await sleep(100)) {
+    peak = Math.max(peak, memoryOf(engine.pid));
+  }
+  assert.ok(peak - resting < 64 << 10, `${resting} KiB grew to ${peak}`);
+  let said = 0;
+  let last = '';
+  for await (const chunk of socket) {
+    last = (last + String(chunk)).slice(-1000);
+    said += (chunk as Buffer).length;
+  }
+  assert.ok(said > printed, String(said));
+  assert.match(last, /Successfully built/);
 });

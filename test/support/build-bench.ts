@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import type { ProgressMessage } from '../../src/api/index.ts';
 import {
   type Builder,
+  type BuildListener,
   type BuildRequest,
   createBuilder,
   openBuildCache,
@@ -138,13 +139,16 @@ export function chrootRunner(snapshots: Snapshots['snapshots']): StepRunner {
           signal,
         });
         child.on('error', () => undefined);
-        child.stdout?.on('data', (data: Buffer) => {
-          step.onOutput('stdout', data);
-        });
-        child.stderr?.on('data', (data: Buffer) => {
-          step.onOutput('stderr', data);
-        });
-        return await exitOf('chroot', child);
+        const hear = async (stream: 'stdout' | 'stderr') => {
+          for await (const data of child[stream] ?? []) await step.onOutput(stream, data as Buffer);
+        };
+        const [exit, ...heard] = await Promise.allSettled([
+          exitOf('chroot', child),
+          hear('stdout'),
+          hear('stderr'),
+        ]);
+        for (const outcome of [exit, ...heard]) if (outcome.status === 'rejected') throw outcome.reason;
+        return exit.status === 'fulfilled' ? exit.value : -1;
       } finally {
         unmount(proc);
       }
@@ -189,6 +193,11 @@ export function requestOf(files: Files, options: Partial<BuildRequest> = {}): Bu
   };
 }
 
+/** Takes all at once. */
+export function listening(tell: (message: ProgressMessage) => void): BuildListener {
+  return { tell, ready: async () => undefined };
+}
+
 interface Built {
   readonly id: ImageId;
   readonly text: string;
@@ -199,7 +208,7 @@ export async function build(bench: Bench, files: Files, options: Partial<BuildRe
   const messages: ProgressMessage[] = [];
   const id = await bench.builder.build(
     requestOf(files, options),
-    (message) => messages.push(message),
+    listening((message) => messages.push(message)),
     new AbortController().signal,
   );
   return { id, messages, text: messages.map((message) => message.stream ?? '').join('') };

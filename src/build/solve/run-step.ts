@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import { randomId, shortId } from '../../lib/ids.ts';
+import { raceAbort } from '../../lib/keyed-lock.ts';
 import type { ChainId } from '../../oci/index.ts';
 import type { Effect } from '../plan/apply-instruction.ts';
 import type { StageState } from '../plan/stage-state.ts';
@@ -40,6 +41,7 @@ export async function runStep(
         request,
         onOutput: (stream, data) => {
           output[stream].write(data);
+          return raceAbort(progress.ready(), signal);
         },
       },
       signal,

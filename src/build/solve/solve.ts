@@ -1,5 +1,5 @@
-import type { ProgressMessage } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
+import type { BuildListener } from '../builder.ts';
 import type { BuildContext, StageResult } from './build-context.ts';
 import { OrderedProgress } from './progress.ts';
 import { runStage } from './run-stage.ts';
@@ -10,12 +10,12 @@ import { runStage } from './run-stage.ts';
  */
 export async function solve(
   shared: Omit<BuildContext, 'stage' | 'signal'>,
-  onProgress: (message: ProgressMessage) => void,
+  listener: BuildListener,
   signal: AbortSignal,
 ): Promise<StageResult> {
   const { plan } = shared;
   const stop = new AbortController();
-  const progress = new OrderedProgress(onProgress);
+  const progress = new OrderedProgress(listener);
   const results = new Map<number, Promise<StageResult>>();
   const context: BuildContext = {
     ...shared,
@@ -31,7 +31,7 @@ export async function solve(
       return result;
     },
   };
-  announceGlobalArgs(context, onProgress);
+  announceGlobalArgs(context, listener);
 
   let failure: { readonly error: unknown } | undefined;
   // Each stage waits for those it needs, which stand before it; so all can be started in order.
@@ -55,8 +55,8 @@ export async function solve(
   return result;
 }
 
-function announceGlobalArgs({ plan }: BuildContext, onProgress: (message: ProgressMessage) => void): void {
+function announceGlobalArgs({ plan }: BuildContext, listener: BuildListener): void {
   for (const [index, arg] of plan.globalArgs.entries()) {
-    onProgress({ stream: `Step ${index + 1}/${plan.totalSteps} : ${arg.source.text}\n` });
+    listener.tell({ stream: `Step ${index + 1}/${plan.totalSteps} : ${arg.source.text}\n` });
   }
 }

@@ -30,9 +30,9 @@ export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContex
       credentials: credentialsByHost(request),
     };
     const signal = calls.signalOf(request, reply);
-    await sendProgress(reply, async (onProgress) => {
+    await sendProgress(reply, async (tell, ready) => {
       try {
-        await engine.builder.build(build, onProgress, signal);
+        await engine.builder.build(build, { tell, ready }, signal);
       } finally {
         // Some clients read no answer before they have sent all.
         request.raw.resume();
