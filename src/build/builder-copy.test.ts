@@ -265,6 +265,12 @@ test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async 
     assert.equal(stats.mtimeMs, 1_700_000_000_000);
     assert.equal(readFileSync(join(root, 'as'), 'utf8'), 'fetched');
   });
+  const expanded = (sum: string) => ({
+    Dockerfile: `FROM busybox\nARG SUM=${sum}\nADD --checksum=$SUM ${url}/file /x\n`,
+  });
+  await build(bench, expanded(`sha256:${good}`));
+  await build(bench, expanded(''));
+  assert.match((await fails(bench, expanded('sha256:00'))).message, /: sha256:00$/);
   const bad = await fails(bench, { Dockerfile: `FROM busybox\nADD --checksum=sha256:00 ${url}/file /x\n` });
   assert.match(bad.message, /^ADD failed: digest mismatch sha256:/);
   const missing = await fails(bench, { Dockerfile: `FROM busybox\nADD ${url}/nope /x\n` });

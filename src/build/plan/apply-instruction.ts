@@ -53,6 +53,8 @@ export type Effect =
       readonly destination: string;
       readonly chown?: string;
       readonly chmod?: string;
+      /** What a download has to have. */
+      readonly checksum?: string;
     };
 
 export interface Applied {
@@ -244,6 +246,7 @@ function copyEffect(state: StageState, instruction: CopyInstruction, expand: Exp
   const absolute = posix.resolve('/', state.config.WorkingDir ?? '', destination);
   const isDirectory = /(?:^|\/)\.{0,2}$/.test(destination);
   const { chown, chmod } = instruction;
+  const checksum = expand.word(instruction.checksum ?? '');
   return {
     kind: 'copy',
     instruction,
@@ -255,6 +258,7 @@ function copyEffect(state: StageState, instruction: CopyInstruction, expand: Exp
     destination: isDirectory && absolute !== '/' ? `${absolute}/` : absolute,
     ...(chown === undefined ? {} : { chown: expand.word(chown) }),
     ...(chmod === undefined ? {} : { chmod: expand.word(chmod) }),
+    ...(checksum === '' ? {} : { checksum }),
   };
 }
 

@@ -81,7 +81,7 @@ interface Opening {
 
 async function sourcesOf(
   context: BuildContext,
-  { instruction, sources, files, destination }: CopyEffect,
+  { instruction, sources, files, destination, checksum }: CopyEffect,
   { open, stage }: Opening,
 ): Promise<CopySource[]> {
   const tree = await treeOf(context, instruction, { open, stage });
@@ -91,10 +91,10 @@ async function sourcesOf(
       throw new EngineError('notImplemented', `adding a git repository is not supported yet: ${word}`);
     }
     if (instruction.kind === 'add' && isUrl(word)) {
-      found.push(await remoteSource(context, word, { open, destination, checksum: instruction.checksum }));
+      found.push(await remoteSource(context, word, { open, destination, checksum }));
       continue;
     }
-    if (instruction.checksum !== undefined) {
+    if (checksum !== undefined) {
       throw new EngineError('invalidArgument', 'checksum is only supported for HTTP(S) and Git sources');
     }
     const { parents, exclude } = instruction;
