@@ -218,6 +218,31 @@ test('ONBUILD triggers run in the next build and are gone from its image', async
   assert.equal(bench.images.resolve(next.id).config.config?.OnBuild, undefined);
 });
 
+test('an ONBUILD trigger copies from a stage that nothing else needs', async (t) => {
+  const bench = await openBench(t);
+  const onbuild = 'FROM busybox\nONBUILD COPY --from=tools /t /t\nONBUILD RUN cat /t >/u\n';
+  await build(bench, { Dockerfile: onbuild }, { tags: ['base'] });
+  const Dockerfile = `FROM busybox AS first
+RUN echo made >/t
+FROM busybox AS unused
+RUN exit 1
+FROM first AS tools
+RUN cat /t
+FROM base AS other
+FROM base
+COPY --from=other /u /v
+`;
+  const { id, text } = await build(bench, { Dockerfile });
+  await inImage(bench, id, (root) => {
+    assert.equal(readFileSync(join(root, 'u'), 'utf8'), 'made\n');
+    assert.equal(readFileSync(join(root, 'v'), 'utf8'), 'made\n');
+  });
+  assert.match(text, /# FROM first AS tools\n[^]*# RUN cat \/t\n[^]*made\n/);
+  assert.match(text, /Step 3\/3 : COPY --from=other/);
+  await fails(bench, { Dockerfile: `${Dockerfile.replace('echo made', 'exit 5')}` });
+  assert.deepEqual(bench.snapshots.list().active, []);
+});
+
 test('quiet: only the id, or everything when the build fails', async (t) => {
   const bench = await openBench(t);
   const built = await build(bench, { Dockerfile: 'FROM busybox\nENV A=1\n' }, { quiet: true });

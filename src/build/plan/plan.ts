@@ -26,8 +26,8 @@ export interface PlannedStage {
   /** FROM as written. */
   readonly text: string;
   readonly instructions: readonly StageInstruction[];
-  /** Number of its FROM among the steps, from 1. */
-  readonly firstStep: number;
+  /** Number of its FROM among the steps, from 1; of a stage that only a trigger needs there is none. */
+  readonly firstStep?: number;
   /** Stages that must be done before or while it runs. */
   readonly needs: readonly number[];
 }
@@ -43,6 +43,8 @@ export interface BuildPlan {
   readonly totalSteps: number;
   /** Every ARG name of the file. */
   readonly declaredArgs: ReadonlySet<string>;
+  /** A stage that only a trigger of a base image turns out to need: no plan can know. */
+  spare(index: number): PlannedStage;
   /** What a COPY's `--from` means in a stage of the plan. */
   originOf(copy: CopyInstruction, stageIndex: number): CopyOrigin | undefined;
 }
@@ -64,9 +66,9 @@ export function planBuild(dockerfile: Dockerfile, request: PlanRequest): BuildPl
   );
   const planned = new Map<number, PlannedStage>();
 
-  const visit = (index: number): void => {
+  const planStage = (index: number): PlannedStage => {
     const stage = labelled[index];
-    if (stage === undefined || planned.has(index)) return;
+    if (stage === undefined) throw new EngineError('internal', `Cannot plan stage ${index}: there is none`);
     const base = baseOf(labelled, index, { values: globalValues, escape: dockerfile.escape });
     const needs = [
       ...(base.kind === 'stage' ? [base.index] : []),
@@ -75,17 +77,21 @@ export function planBuild(dockerfile: Dockerfile, request: PlanRequest): BuildPl
         return origin?.kind === 'stage' ? [origin.index] : [];
       }),
     ];
-    for (const need of needs) visit(need);
     const platform = platformOf(stage, { values: globalValues, escape: dockerfile.escape });
-    planned.set(index, {
+    return {
       index,
       base,
       ...(platform === undefined ? {} : { platform }),
       text: stage.from.source.text,
       instructions: stage.instructions,
-      firstStep: 0,
       needs,
-    });
+    };
+  };
+  const visit = (index: number): void => {
+    if (planned.has(index)) return;
+    const stage = planStage(index);
+    for (const need of stage.needs) visit(need);
+    planned.set(index, stage);
   };
   visit(target);
 
@@ -104,6 +110,7 @@ export function planBuild(dockerfile: Dockerfile, request: PlanRequest): BuildPl
     stages: ordered,
     totalSteps: step - 1,
     declaredArgs: declaredArgsOf(globalArgs, labelled),
+    spare: planStage,
     originOf: (copy, stageIndex) => originOf(labelled, copy, stageIndex),
   };
 }

@@ -10,6 +10,7 @@ import type { SourceTree } from '../context/source-tree.ts';
 import type { Scope } from '../plan/apply-instruction.ts';
 import type { BuildPlan } from '../plan/plan.ts';
 import type { StageState } from '../plan/stage-state.ts';
+import type { Section } from './progress.ts';
 import type { LayerStores } from './store-layer.ts';
 
 /** Finds the image that FROM or COPY --from names, pulling it if it has to. */
@@ -54,8 +55,8 @@ export interface BuildContext {
   readonly temporary: string;
   /** SOURCE_DATE_EPOCH in milliseconds, if given. */
   readonly epochMs?: number;
-  /** The result of another stage; it runs once. */
-  readonly stage: (index: number) => Promise<StageResult>;
+  /** The result of another stage; it runs once. One that was not planned to run is heard as a part of the asker. */
+  readonly stage: (index: number, asker: Section) => Promise<StageResult>;
 }
 
 /** The time that new images and directories get. */

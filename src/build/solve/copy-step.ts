@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import type { ProgressMessage } from '../../api/index.ts';
 import { codeOf, EngineError, messageOf } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
 import { byteString } from '../../lib/tar/index.ts';
@@ -16,6 +15,7 @@ import { type CopySource, digestOfSource, findSources } from '../copy/sources.ts
 import type { Effect, InlineFile } from '../plan/apply-instruction.ts';
 import { type BuildContext, nowMs } from './build-context.ts';
 import { download, isGit, isUrl } from './download.ts';
+import type { Section } from './progress.ts';
 import { type NewLayer, storedLayer, storeLayer } from './store-layer.ts';
 
 export type CopyEffect = Extract<Effect, { kind: 'copy' }>;
@@ -71,7 +71,7 @@ function failed(name: string, error: unknown): unknown {
 /** The stage that copies, and where it tells what it waits for. */
 export interface StageVoice {
   readonly index: number;
-  readonly tell: (message: ProgressMessage) => void;
+  readonly progress: Section;
 }
 
 interface Opening {
@@ -114,10 +114,10 @@ async function treeOf(
   const { platform } = context.request;
   const image =
     origin.kind === 'stage'
-      ? (await context.stage(origin.index)).image
+      ? (await context.stage(origin.index, stage.progress)).image
       : await context.resolveImage(origin.reference, {
           ...(platform === undefined ? {} : { platform }),
-          tell: stage.tell,
+          tell: stage.progress.tell,
           signal: context.signal,
         });
   if (image?.chainId === undefined) return emptyTree;

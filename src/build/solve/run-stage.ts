@@ -45,7 +45,7 @@ class StageRun {
     await this.#start();
     this.#print(` ---> ${this.#shortImage()}\n`);
     for (const [index, instruction] of instructions.entries()) {
-      this.#announce(firstStep + index + 1, instruction.source.text);
+      this.#announce(firstStep === undefined ? undefined : firstStep + index + 1, instruction.source.text);
       await this.#step(instruction);
       this.#print(` ---> ${this.#shortImage()}\n`);
     }
@@ -53,9 +53,11 @@ class StageRun {
     return { image: this.#image, state: this.#state };
   }
 
-  #announce(step: number, text: string): void {
+  #announce(step: number | undefined, text: string): void {
     this.#context.signal.throwIfAborted();
-    this.#print(`Step ${step}/${this.#context.plan.totalSteps} : ${text}\n`);
+    this.#print(
+      step === undefined ? `# ${text}\n` : `Step ${step}/${this.#context.plan.totalSteps} : ${text}\n`,
+    );
   }
 
   #print(text: string): void {
@@ -70,7 +72,7 @@ class StageRun {
     const { base } = this.#stage;
     if (base.kind === 'scratch') return;
     if (base.kind === 'stage') {
-      const result = await this.#context.stage(base.index);
+      const result = await this.#context.stage(base.index, this.#progress);
       this.#image = result.image;
       const fresh = initialState(result.image?.config.config, result.image?.config.author);
       this.#state = { ...fresh, args: result.state.args };
@@ -131,7 +133,7 @@ class StageRun {
       case 'copy': {
         await using copy = await openCopy(this.#context, effect, {
           index: this.#stage.index,
-          tell: this.#progress.tell,
+          progress: this.#progress,
         });
         await this.#make(state, copy.inputs, `/bin/sh -c #(nop) ${copy.comment}`, (before) =>
           copy.run(this.#image?.chainId, before),

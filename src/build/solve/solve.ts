@@ -1,7 +1,8 @@
 import { EngineError } from '../../errors/index.ts';
 import type { BuildListener } from '../builder.ts';
+import type { PlannedStage } from '../plan/plan.ts';
 import type { BuildContext, StageResult } from './build-context.ts';
-import { OrderedProgress } from './progress.ts';
+import { OrderedProgress, type Section } from './progress.ts';
 import { runStage } from './run-stage.ts';
 
 /**
@@ -17,34 +18,29 @@ export async function solve(
   const stop = new AbortController();
   const progress = new OrderedProgress(listener);
   const results = new Map<number, Promise<StageResult>>();
-  const context: BuildContext = {
-    ...shared,
-    signal: AbortSignal.any([signal, stop.signal]),
-    stage: async (index) => {
-      const result = results.get(index);
-      if (result === undefined) {
-        throw new EngineError(
-          'invalidArgument',
-          `Cannot copy from stage ${index}: the target does not need it`,
-        );
-      }
-      return result;
-    },
-  };
-  announceGlobalArgs(context, listener);
-
   let failure: { readonly error: unknown } | undefined;
-  // Each stage waits for those it needs, which stand before it; so all can be started in order.
-  for (const [position, stage] of plan.stages.entries()) {
-    const section = progress.section(position);
+  const start = (stage: PlannedStage, section: Section): Promise<StageResult> => {
     const result = runStage(context, stage, section);
     results.set(stage.index, result);
     result.then(section.end, (error: unknown) => {
       failure ??= { error };
       stop.abort(error);
     });
+    return result;
+  };
+  const context: BuildContext = {
+    ...shared,
+    signal: AbortSignal.any([signal, stop.signal]),
+    stage: (index, asker) => results.get(index) ?? start(plan.spare(index), withinOf(asker)),
+  };
+  announceGlobalArgs(context, listener);
+
+  // Each stage waits for those it needs, which stand before it; so all can be started in order.
+  for (const [position, stage] of plan.stages.entries()) void start(stage, progress.section(position));
+  for (let settled = 0; settled < results.size; ) {
+    settled = results.size;
+    await Promise.allSettled(results.values());
   }
-  await Promise.allSettled(results.values());
   if (failure !== undefined) {
     progress.flush();
     throw failure.error;
@@ -53,6 +49,11 @@ export async function solve(
   const result = target === undefined ? undefined : await results.get(target.index);
   if (result === undefined) throw new EngineError('internal', 'the plan has no target');
   return result;
+}
+
+/** The voice of a stage that ends before the asker does. Others may need it before the asker's turn: it never waits. */
+function withinOf(asker: Section): Section {
+  return { ...asker, ready: async () => undefined, end: () => undefined };
 }
 
 function announceGlobalArgs({ plan }: BuildContext, listener: BuildListener): void {
