@@ -148,6 +148,33 @@ COPY --chown=7 f /number
   );
 });
 
+test('--exclude keeps out sources that are files, as those in directories', async (t) => {
+  const bench = await openBench(t);
+  const files: Files = {
+    Dockerfile: `FROM busybox
+COPY --exclude=*.txt --exclude=!home.txt hom* /glob/
+COPY --parents --exclude=dir/sub/c --exclude=dir/a.txt dir/a.txt dir/b.txt dir/./sub dir/sub /parents/
+`,
+    'home.md': '',
+    'home.txt': '',
+    'homer.txt': '',
+    'dir/a.txt': '',
+    'dir/b.txt': '',
+    'dir/sub/c': '',
+    'dir/sub/d': '',
+  };
+  const { id } = await build(bench, files);
+  await inImage(bench, id, (root) => {
+    assert.deepEqual(readdirSync(join(root, 'glob')), ['home.md', 'home.txt']);
+    const all = readdirSync(join(root, 'parents'), { recursive: true }).sort();
+    assert.deepEqual(all, ['dir', 'dir/b.txt', 'dir/sub', 'dir/sub/d', 'sub', 'sub/c', 'sub/d']);
+  });
+  const again = await build(bench, { ...files, 'homer.txt': 'changed' });
+  assert.equal(again.text.match(/Using cache/g)?.length, 2);
+  const error = await fails(bench, { ...files, Dockerfile: 'FROM busybox\nCOPY --exclude=h* home.md /\n' });
+  assert.equal(error.message, 'COPY failed: no source files were specified');
+});
+
 test('ADD unpacks a local archive into place and copies other files', async (t) => {
   const bench = await openBench(t);
   const archive = archiveOf([

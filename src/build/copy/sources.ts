@@ -37,7 +37,7 @@ export async function findSources(
   words: readonly string[],
   options: FindOptions,
 ): Promise<CopySource[]> {
-  const excluded = ignoreMatcher(options.exclude);
+  const matches = ignoreMatcher(options.exclude);
   const sources: CopySource[] = [];
   for (const word of words) {
     const { pattern, pivot } = patternOf(word);
@@ -46,12 +46,15 @@ export async function findSources(
       const entry = await resolveEntry(tree, path);
       if (entry === undefined) throw missing(word, options.isContext);
       const kept = options.parents ? path.split('/').slice(pivot) : [];
+      // --exclude is relative to the source, of a file to where it is; with --parents to what is kept.
+      const above = textOf(kept.join('/'));
+      if (entry.type !== 'directory' && matches(above === '' ? textOf(nameOf(path)) : above)) continue;
       sources.push({
         tree,
         entry,
         name: nameOf(path),
         keep: (entry.type === 'directory' ? kept : kept.slice(0, -1)).join('/') as ByteString,
-        excluded,
+        excluded: (below) => matches(above === '' ? below : `${above}/${below}`),
       });
     }
   }
