@@ -276,6 +276,8 @@ test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async 
   const server = createServer((request, response) => {
     response.statusCode = request.url?.startsWith('/file') === true ? 200 : 404;
     response.setHeader('last-modified', 'Tue, 14 Nov 2023 22:13:20 GMT');
+    const named = /^\/file\/named\/(.*)\/$/.exec(request.url ?? '')?.[1];
+    if (named !== undefined) response.setHeader('content-disposition', decodeURIComponent(named));
     response.end('fetched');
   });
   t.after(() => server.close());
@@ -298,6 +300,23 @@ test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async 
   await build(bench, expanded(`sha256:${good}`));
   await build(bench, expanded(''));
   assert.match((await fails(bench, expanded('sha256:00'))).message, /: sha256:00$/);
+  const headers = [
+    'attachment; filename="a; \\"b\\".txt"',
+    'inline; size=3; FileName = plain.txt',
+    "attachment; filename=other; filename*=UTF-8''w%C3%A9%20x",
+    'attachment; filename="../../up.txt"',
+  ].map((header) => `ADD ${url}/file/named/${encodeURIComponent(header).replaceAll("'", '%27')}/ /named/`);
+  const names = ['FROM busybox', `ADD ${url}/file/w%20%C3%A9 /named/`, ...headers, ''];
+  const named = await build(bench, { Dockerfile: names.join('\n') });
+  await inImage(bench, named.id, (root) => {
+    const found = readdirSync(join(root, 'named')).sort();
+    assert.deepEqual(found, ['a; "b".txt', 'plain.txt', 'up.txt', 'w é', 'wé x']);
+  });
+  for (const path of ['/file/', '/file/named/attachment/', '/file/named/attachment;%20filename=x%2F/']) {
+    const nameless = await fails(bench, { Dockerfile: `FROM busybox\nADD ${url}${path} /dir/\n` });
+    assert.equal(nameless.message, `ADD failed: cannot determine filename for source ${url}${path}`);
+    await build(bench, { Dockerfile: `FROM busybox\nADD ${url}${path} /whole\n` });
+  }
   const bad = await fails(bench, { Dockerfile: `FROM busybox\nADD --checksum=sha256:00 ${url}/file /x\n` });
   assert.match(bad.message, /^ADD failed: digest mismatch sha256:/);
   const missing = await fails(bench, { Dockerfile: `FROM busybox\nADD ${url}/nope /x\n` });

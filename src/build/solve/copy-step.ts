@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { codeOf, EngineError, messageOf } from '../../errors/index.ts';
 import type { Image } from '../../image/index.ts';
-import { byteString } from '../../lib/tar/index.ts';
+import { type ByteString, byteString } from '../../lib/tar/index.ts';
 import type { ChainId } from '../../oci/index.ts';
 import { DirectoryTree } from '../context/directory-tree.ts';
 import type { SourceTree, TreeEntry } from '../context/source-tree.ts';
@@ -133,6 +133,9 @@ const emptyTree: SourceTree = {
   read: () => Buffer.alloc(0),
 };
 
+/** Docker's name in an image's directory for a download without one. */
+const unnamed = byteString('__unnamed__');
+
 interface Remote {
   readonly open: AsyncDisposableStack;
   readonly destination: string;
@@ -154,7 +157,7 @@ async function remoteSource(
   if (destination.endsWith('/') && file.name === '') {
     throw new EngineError('invalidArgument', `cannot determine filename for source ${url}`);
   }
-  return sourceOfFile(file.tree, file.entry, file.name);
+  return sourceOfFile(file.tree, file.entry, file.name === '' ? unnamed : file.name);
 }
 
 function inlineSource({ name, content }: InlineFile, timeMs: number): CopySource {
@@ -179,11 +182,11 @@ function inlineSource({ name, content }: InlineFile, timeMs: number): CopySource
     digest: async () => hash('sha256', bytes, 'hex'),
     read: () => bytes,
   };
-  return sourceOfFile(tree, entry, name);
+  return sourceOfFile(tree, entry, byteString(name));
 }
 
-function sourceOfFile(tree: SourceTree, entry: TreeEntry, name: string): CopySource {
-  return { tree, entry, name: byteString(name), keep: byteString(''), excluded: () => false };
+function sourceOfFile(tree: SourceTree, entry: TreeEntry, name: ByteString): CopySource {
+  return { tree, entry, name, keep: byteString(''), excluded: () => false };
 }
 
 async function inputsOf(

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import type { HttpGet } from '../../lib/http-get.ts';
 import { type ByteString, byteString } from '../../lib/tar/index.ts';
 import type { Content, SourceTree, TreeEntry } from '../context/source-tree.ts';
+import { downloadName } from './download-name.ts';
 
 const secondNs = 1_000_000_000n;
 
@@ -12,8 +12,8 @@ const secondNs = 1_000_000_000n;
 export interface Download extends AsyncDisposable {
   readonly tree: SourceTree;
   readonly entry: TreeEntry;
-  /** Name from the URL's path, '' if there is none. */
-  readonly name: string;
+  /** '' if nothing tells it. */
+  readonly name: ByteString;
 }
 
 export function isUrl(source: string): boolean {
@@ -71,7 +71,7 @@ export async function download(
         read,
       },
       entry,
-      name: posix.basename(new URL(url).pathname),
+      name: downloadName(url, response.headers),
       [Symbol.asyncDispose]: () => file.close(),
     };
   } catch (error) {
