@@ -15,6 +15,8 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly target: string;
   readonly noCache: boolean;
+  /** Images whose steps are taken where their histories tell the same ones. */
+  readonly cacheFrom: readonly string[];
   /** Ask registries for newer versions of the images it starts from. */
   readonly pull: boolean;
   /** Who one is, by registry. */

@@ -20,6 +20,7 @@ import { planBuild } from './plan/plan.ts';
 import { QuietListener } from './quiet-listener.ts';
 import { baseImages } from './solve/base-images.ts';
 import type { BuildContext } from './solve/build-context.ts';
+import { cacheImages } from './solve/cache-sources.ts';
 import { solve } from './solve/solve.ts';
 import type { LayerStores } from './solve/store-layer.ts';
 
@@ -109,6 +110,8 @@ async function build(parts: Parts, { request, tags, listener, signal }: Job): Pr
     using lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
     const { images } = parts.stores;
     const epoch = request.buildArgs['SOURCE_DATE_EPOCH'];
+    const cacheFrom = cacheImages(images, request.cacheFrom);
+    for (const { id } of cacheFrom) live.images.add(id);
     const context: Omit<BuildContext, 'stage' | 'signal'> = {
       request,
       plan,
@@ -124,6 +127,7 @@ async function build(parts: Parts, { request, tags, listener, signal }: Job): Pr
       steps: parts.steps,
       resolveImage: baseImages({ images, transfers: parts.transfers, request, live: live.images }),
       cache: parts.cache,
+      cacheFrom,
       usedKeys: new Set(),
       liveImages: live.images,
       lease,

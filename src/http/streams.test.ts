@@ -68,6 +68,7 @@ test('build reads its parameters and passes on what the builder says', async (t)
     ['ulimits', '[{"Name":"nofile","Soft":1,"Hard":2}]'],
     ['memory', '1024'],
     ['memswap', '-1'],
+    ['cachefrom', '["app:1","app:2"]'],
     ['cpusetmems', '0-1'],
     ['cgroupparent', '/builds'],
     ['platform', 'linux/arm64/v8'],
@@ -85,6 +86,7 @@ test('build reads its parameters and passes on what the builder says', async (t)
       labels: { l: 'v' },
       target: '',
       noCache: false,
+      cacheFrom: ['app:1', 'app:2'],
       quiet: true,
       networkMode: '',
       extraHosts: [],
@@ -138,9 +140,10 @@ test('what a build says waits for a client that does not read', async (t) => {
 
 for (const [query, message] of [
   ['securityopt=label%3Ddisable', 'security options are not supported on linux'],
+  ['cachefrom=%7B%7D', 'invalid value for cachefrom: a list of strings is expected'],
   ['squash=1', 'squash is only supported with experimental mode'],
 ]) {
-  test(`build refuses ${query} as Docker does`, async (t) => {
+  test(`build refuses ${query}`, async (t) => {
     const { path } = await serve(t, { builder: { build: async () => assert.fail('it was built') } });
     const client = new RawClient(path);
     client.send(`POST /build?${query} HTTP/1.1`, ...close, 'Content-Length: 0', '', '');

@@ -174,6 +174,7 @@ export function requestOf(files: Files, options: Partial<BuildRequest> = {}): Bu
     labels: {},
     target: '',
     noCache: false,
+    cacheFrom: [],
     pull: false,
     credentials: new Map(),
     quiet: false,

@@ -10,7 +10,9 @@ export interface NewStepImage {
   readonly state: StageState;
   /** How history tells the step. */
   readonly createdBy: string;
-  readonly layer?: NewLayer;
+  readonly layer?: Pick<NewLayer, 'layer' | 'diffId'>;
+  /** How the history of another image tells the step, if that went through it before. */
+  readonly entry?: HistoryEntry;
   /** Of an image without parent. */
   readonly platform: Platform;
 }
@@ -18,10 +20,10 @@ export interface NewStepImage {
 /** Makes the image that a step gives. */
 export async function addStepImage(context: BuildContext, step: NewStepImage): Promise<Image> {
   const { parent, state, layer } = step;
-  const created = new Date(nowMs(context)).toISOString();
+  const created = step.entry?.created ?? new Date(nowMs(context)).toISOString();
   const { os, architecture, variant } = parent?.config ?? step.platform;
   const { author } = state;
-  const entry: HistoryEntry = {
+  const entry: HistoryEntry = step.entry ?? {
     created,
     created_by: step.createdBy,
     ...(author === undefined ? {} : { author }),

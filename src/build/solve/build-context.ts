@@ -44,6 +44,8 @@ export interface BuildContext {
   readonly cache: BuildCache;
   /** Keys of the records this build used. */
   readonly usedKeys: Set<string>;
+  /** Images whose steps may be taken. */
+  readonly cacheFrom: readonly Image[];
   /** Images of the steps so far, of bases and sources: nothing removes them. */
   readonly liveImages: Set<ImageId>;
   readonly lease: Lease;

@@ -9,8 +9,9 @@ import { parseDockerfile } from '../parser/parse.ts';
 import { applyInstruction, type Effect } from '../plan/apply-instruction.ts';
 import type { PlannedStage } from '../plan/plan.ts';
 import { initialState, type StageState } from '../plan/stage-state.ts';
-import { addStepImage } from './add-image.ts';
+import { addStepImage, type NewStepImage } from './add-image.ts';
 import type { BuildContext, StageResult } from './build-context.ts';
+import { CacheSources } from './cache-sources.ts';
 import { openCopy } from './copy-step.ts';
 import type { Section } from './progress.ts';
 import { runStep } from './run-step.ts';
@@ -30,6 +31,7 @@ class StageRun {
   readonly #context: BuildContext;
   readonly #stage: PlannedStage;
   readonly #progress: Section;
+  readonly #sources: CacheSources;
   #image: Image | undefined;
   #state: StageState = initialState(undefined, undefined);
 
@@ -37,6 +39,7 @@ class StageRun {
     this.#context = context;
     this.#stage = stage;
     this.#progress = progress;
+    this.#sources = new CacheSources(context);
   }
 
   async run(): Promise<StageResult> {
@@ -178,23 +181,20 @@ class StageRun {
     const key = keyOf(inputs);
     const found = cache.find(key);
     const cached = found === undefined ? undefined : this.#context.images.find(found);
-    if (cached !== undefined && !request.noCache) {
-      this.#print(' ---> Using cache\n');
-      usedKeys.add(key);
-      this.#advance(cached, state);
-      return;
-    }
+    const step = { parent: this.#image, state, createdBy, platform };
+    // Before the cache: an equal step made here has a history of its own, after which no source's fits.
+    const taken = await this.#sources.take(step);
+    const known = taken ?? (request.noCache ? undefined : cached);
+    if (known !== undefined) this.#print(' ---> Using cache\n');
     this.#context.signal.throwIfAborted();
-    const layer = await work(cached);
-    const image = await addStepImage(this.#context, {
-      parent: this.#image,
-      state,
-      createdBy,
-      ...(layer === undefined ? {} : { layer }),
-      platform,
-    });
-    cache.store({ key, image: image.id, description: createdBy, inputs });
+    const image = known ?? (await this.#made(step, await work(cached)));
+    if (known !== undefined && known.id === found) usedKeys.add(key);
+    else cache.store({ key, image: image.id, description: createdBy, inputs });
     this.#advance(image, state);
+  }
+
+  #made(step: Omit<NewStepImage, 'layer'>, layer: NewLayer | undefined): Promise<Image> {
+    return addStepImage(this.#context, { ...step, ...(layer === undefined ? {} : { layer }) });
   }
 
   #advance(image: Image, state: StageState): void {

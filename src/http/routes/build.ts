@@ -80,6 +80,7 @@ function toBuildRequest(query: Query, context: IncomingMessage): Omit<BuildReque
     labels: stringMap(query, 'labels', false) as Record<string, string>,
     target: query.text('target'),
     noCache: query.flag('nocache'),
+    cacheFrom: cacheFromOf(query),
     pull: query.flag('pull'),
     quiet: query.flag('q'),
     networkMode: query.text('networkmode'),
@@ -105,6 +106,14 @@ function stringMap(query: Query, name: string, nullable: boolean): Record<string
     throw new EngineError('invalidArgument', `invalid value for ${name}: an object of strings is expected`);
   }
   return value as Record<string, string | null>;
+}
+
+function cacheFromOf(query: Query): readonly string[] {
+  const value = query.json('cachefrom') ?? [];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+    throw new EngineError('invalidArgument', 'invalid value for cachefrom: a list of strings is expected');
+  }
+  return value;
 }
 
 function ulimitsOf(query: Query): readonly Ulimit[] {

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { build, openBench } from '../../test/support/build-bench.ts';
+import { hostPlatform } from '../oci/index.ts';
+
+const files = {
+  Dockerfile: 'FROM busybox\nENV A=1\nCOPY x /x\nRUN cat /x >/y\nRUN echo >/z\n',
+  x: 'content',
+};
+const hits = (text: string) => text.match(/Using cache/g)?.length ?? 0;
+
+test('--cache-from takes the steps of an image by its history, as if they had been made here', async (t) => {
+  const bench = await openBench(t);
+  const first = await build(bench, files, { tags: ['app'] });
+  // As on a machine that has only pulled the image.
+  const forget = () => bench.builder.prune({ all: true, filters: new Map(), keepBytes: 0 });
+  await forget();
+  assert.equal(hits((await build(bench, files, { tags: ['other'] })).text), 0);
+  await forget();
+
+  const cacheFrom = ['nowhere', 'Not a name', 'busybox', 'app'];
+  const whole = await build(bench, files, { cacheFrom });
+  assert.equal(hits(whole.text), 4);
+  assert.equal(whole.id, first.id);
+  assert.equal(bench.runs(), 4);
+
+  const longer = { ...files, Dockerfile: `${files.Dockerfile.replace('echo >/z', 'echo z')}RUN cat /y\n` };
+  const changed = await build(bench, longer, { cacheFrom });
+  assert.equal(hits(changed.text), 3);
+  assert.match(changed.text, /\ncontent /);
+  const { config } = bench.images.resolve(changed.id);
+  const original = bench.images.resolve(first.id).config;
+  assert.deepEqual(config.history?.slice(0, 4), original.history?.slice(0, 4));
+  assert.deepEqual(config.rootfs.diff_ids, original.rootfs.diff_ids.slice(0, 3));
+  assert.ok(config.config?.Env?.includes('A=1'));
+  assert.equal(hits((await build(bench, longer)).text), 5, 'what was taken is in the cache now');
+
+  assert.equal(hits((await build(bench, files, { cacheFrom, noCache: true })).text), 0);
+});
+
+test('--cache-from does not take what only looks alike', async (t) => {
+  const bench = await openBench(t);
+  const scratch = { Dockerfile: 'FROM scratch\nCOPY x /x\nENV A=1\n', x: 'content' };
+  await build(bench, scratch, { tags: ['app'] });
+  await bench.builder.prune({ all: true, filters: new Map(), keepBytes: 0 });
+  const options = { cacheFrom: ['app'] };
+  assert.equal(hits((await build(bench, { ...scratch, x: 'other' }, options)).text), 0);
+  const platform = { os: 'linux', architecture: 's390x' };
+  assert.equal(hits((await build(bench, scratch, { ...options, platform })).text), 0);
+  await build(bench, files, { tags: ['based'] });
+  await bench.builder.prune({ all: true, filters: new Map(), keepBytes: 0 });
+  const onOther = { ...files, Dockerfile: 'FROM app\nENV A=1\nCOPY x /x\n' };
+  assert.equal(hits((await build(bench, onOther, { cacheFrom: ['based'] })).text), 0);
+  assert.equal(hits((await build(bench, scratch, { ...options, platform: hostPlatform() })).text), 2);
+});

@@ -1,0 +1,66 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isCode } from '../../errors/index.ts';
+import type { Image, Images } from '../../image/index.ts';
+import { platformMatches } from '../../oci/index.ts';
+import { addStepImage, type NewStepImage } from './add-image.ts';
+import type { BuildContext } from './build-context.ts';
+
+/** The images that --cache-from names and that are here; as in Docker the others are left out without a word. */
+export function cacheImages(images: Images, names: readonly string[]): Image[] {
+  return names.flatMap((name) => {
+    try {
+      return [images.resolve(name)];
+    } catch (error) {
+      if (isCode(error, 'notFound') || isCode(error, 'invalidArgument')) return [];
+      throw error;
+    }
+  });
+}
+
+/**
+ * The images of --cache-from as one stage sees them. An image has gone through a step if its history and layers begin
+ * as those of the step's parent, and its history then tells the step in the same words: for COPY these name what is
+ * copied by its digest. An image that came from elsewhere has no other record of its steps.
+ */
+export class CacheSources {
+  readonly #context: BuildContext;
+  #sources: readonly Image[];
+
+  constructor(context: BuildContext) {
+    this.#context = context;
+    this.#sources = context.request.noCache ? [] : context.cacheFrom;
+  }
+
+  /** The image that the step gave when one of them was made. */
+  async take(step: Omit<NewStepImage, 'layer' | 'entry'>): Promise<Image | undefined> {
+    const { parent, createdBy } = step;
+    const at = parent?.config.history?.length ?? 0;
+    const source = this.#sources.find(
+      (image) => beganAs(image, step) && image.config.history?.[at]?.created_by === createdBy,
+    );
+    const { history = [], rootfs } = source?.config ?? {};
+    const entry = history[at];
+    if (source === undefined || entry === undefined || rootfs === undefined) return undefined;
+    // What comes next is not looked for in another one, which only happens to have the same beginning.
+    this.#sources = [source];
+    if (history.length === at + 1) return source;
+    if (entry.empty_layer === true) return addStepImage(this.#context, { ...step, entry });
+    const below = parent?.config.rootfs.diff_ids.length ?? 0;
+    const layer = this.#context.images.layersOf(source.id)[below];
+    const diffId = rootfs.diff_ids[below];
+    if (layer === undefined || diffId === undefined) return undefined;
+    return addStepImage(this.#context, { ...step, entry, layer: { layer, diffId } });
+  }
+}
+
+function beganAs(
+  { config }: Image,
+  { parent, platform }: Pick<NewStepImage, 'parent' | 'platform'>,
+): boolean {
+  if (parent === undefined) return platformMatches(platform, config);
+  const { history = [], rootfs } = parent.config;
+  return (
+    isDeepStrictEqual(config.history?.slice(0, history.length), history) &&
+    isDeepStrictEqual(config.rootfs.diff_ids.slice(0, rootfs.diff_ids.length), rootfs.diff_ids)
+  );
+}
