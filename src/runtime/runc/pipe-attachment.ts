@@ -43,7 +43,8 @@ export class PipeAttachment implements Attachment {
       pipe.on('error', () => undefined);
       pipe.once('close', () => {
         this.#open -= 1;
-        if (this.#open === 0) this.close();
+        // The process may have sent its output elsewhere and go on reading.
+        if (this.#open === 0) this.#queue.end();
       });
     }
   }
@@ -51,6 +52,7 @@ export class PipeAttachment implements Attachment {
   /** The process has ended: what it left in its pipes is still read, then the output ends, whoever else holds it. */
   drain(): void {
     this.#ended = true;
+    this.#pipes.stdin?.destroy();
     if (!this.#paused) this.#quiet = setTimeout(() => this.close(), quietMs);
   }
 

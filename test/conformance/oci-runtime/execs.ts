@@ -73,6 +73,13 @@ export function testExecs(bed: RuntimeBed): void {
     await unread.attachment[Symbol.asyncDispose]();
   });
 
+  test('exec() reads its input to the end, also once its output goes elsewhere', async (t) => {
+    const { id } = await bed.started(t, { args: ['sleep', '100'] });
+    const script = 'exec >/dev/null 2>&1; [ "$(wc -c)" = 5000000 ]';
+    const result = await bed.execOutput(id, { args: ['sh', '-c', script] }, 'x'.repeat(5_000_000));
+    assert.deepEqual(result, { stdout: '', stderr: '', exitCode: 0 });
+  });
+
   test('exec() has none of the engine’s descriptors and variables', async (t) => {
     const { id } = await bed.started(t, { args: ['sleep', '100'] });
     const { stdout } = await bed.execOutput(id, { args: ['sh', '-c', 'ls /proc/self/fd | wc -l; env'] });
