@@ -52,11 +52,16 @@ export function sessionOf(
 ): Session {
   // Whoever reads or writes meets the rejection; nobody need be.
   attachment.catch(() => undefined);
+  const input = streams.stdin ? inputOf(attachment) : undefined;
   return {
     tty: streams.tty,
     output: outputOf(attachment, streams),
-    ...(streams.stdin ? { input: inputOf(attachment) } : {}),
-    [Symbol.asyncDispose]: dispose,
+    ...(input === undefined ? {} : { input }),
+    [Symbol.asyncDispose]: async () => {
+      // After what the client sent, however its connection ended: an exec's process would wait for more for ever.
+      input?.end();
+      await dispose();
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ignoreClosed } from '../../src/lib/ignore-closed.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
 import { untilNow } from '../support/event-times.ts';
@@ -170,6 +171,25 @@ test('detach keys leave run, attach and exec, and what runs goes on', async () =
   await exec.ended();
   assert.match(docker('top', 'left'), /#inner/);
   docker('rm', '-f', 'left');
+});
+
+test('an exec whose client is cut off has its input ended', async () => {
+  docker('run', '-d', '--name', 'cut', 'base:1', 'sleep', '1000');
+  const script = 'until [ -e /go ]; do echo waiting; sleep 0.1; done; cat >/dev/null; touch /eof';
+  const client = new Client(['exec', '-i', 'cut', 'sh', '-c', script]);
+  await client.until('waiting');
+  // More than fits on the way: the daemon stands before a full pipe when the client goes.
+  client.child.stdin?.on('error', ignoreClosed);
+  client.send('x'.repeat(8 << 20));
+  await sleep(500);
+  client.child.kill('SIGKILL');
+  await client.ended();
+  docker('exec', 'cut', 'touch', '/go');
+  await until(
+    () => engine.docker(['exec', 'cut', 'test', '-e', '/eof']).code === 0,
+    () => 'the process still waits for input',
+  );
+  docker('rm', '-f', 'cut');
 });
 
 test('exec -t has the size of the client, and follows it', async () => {
