@@ -11,35 +11,46 @@ interface Streams {
   readonly tty: boolean;
 }
 
+interface Place {
+  readonly input: boolean;
+  readonly attachment: PromiseWithResolvers<Attachment | undefined>;
+}
+
 /**
  * Clients that attached to a container before it started: `docker run` attaches, then starts. Each holds a place
  * that `connect` fills between the runtime's create and start, so that no byte is missed.
  */
 export class PendingAttachments {
-  readonly #waiting = new Map<string, Set<PromiseWithResolvers<Attachment | undefined>>>();
+  readonly #waiting = new Map<string, Set<Place>>();
 
   session(id: string, streams: Streams): Session {
-    const place = Promise.withResolvers<Attachment | undefined>();
+    const attachment = Promise.withResolvers<Attachment | undefined>();
+    const place = { input: streams.stdin, attachment };
     const places = this.#waiting.get(id) ?? new Set();
     places.add(place);
     this.#waiting.set(id, places);
-    return sessionOf(place.promise, streams, async () => {
+    return sessionOf(attachment.promise, streams, async () => {
       places.delete(place);
-      place.resolve(undefined);
-      await (await place.promise)?.[Symbol.asyncDispose]();
+      attachment.resolve(undefined);
+      await (await attachment.promise)?.[Symbol.asyncDispose]();
     });
   }
 
   /** Gives every waiting client an attachment of its own. */
-  async connect(id: string, attach: () => Promise<Attachment>): Promise<void> {
+  async connect(
+    id: string,
+    attach: (options: { readonly input: boolean }) => Promise<Attachment>,
+  ): Promise<void> {
     const places = this.#waiting.get(id);
     this.#waiting.delete(id);
-    await Promise.all([...(places ?? [])].map(async (place) => place.resolve(await attach())));
+    await Promise.all(
+      [...(places ?? [])].map(async ({ input, attachment }) => attachment.resolve(await attach({ input }))),
+    );
   }
 
   /** The container will not start: the clients' streams end. */
   abandon(id: string): void {
-    for (const place of this.#waiting.get(id) ?? []) place.resolve(undefined);
+    for (const { attachment } of this.#waiting.get(id) ?? []) attachment.resolve(undefined);
     this.#waiting.delete(id);
   }
 }

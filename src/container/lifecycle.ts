@@ -89,7 +89,7 @@ export class Lifecycle {
     const { id } = container.record;
     try {
       const { pid, connection } = await launcher.launch(container);
-      await pending.connect(id, () => runtime.attach(id));
+      await pending.connect(id, (options) => runtime.attach(id, options));
       await runtime.start(id);
       const running = store.transition(
         id,

@@ -314,7 +314,7 @@ export class Operations implements Containers {
     const streams = streamsOf(options, config);
     if (!options.stream) return sessionOf(Promise.resolve(undefined), streams, async () => undefined);
     if (!container.state.running) return pending.session(id, streams);
-    const attachment = await services.runtime.attach(id);
+    const attachment = await services.runtime.attach(id, { input: streams.stdin });
     return sessionOf(Promise.resolve(attachment), streams, async () => attachment[Symbol.asyncDispose]());
   }
 

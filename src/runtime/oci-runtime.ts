@@ -94,8 +94,11 @@ export interface OciRuntime extends AsyncDisposable {
   wait(id: string, signal?: AbortSignal): Promise<Exit>;
   /** The recorded exit of an ended container, `undefined` while it runs (or when nothing is known). */
   exit(id: string): Promise<Exit | undefined>;
-  /** `conflict` if it does not run. May be called between `create` and `start`: then no byte is missed. */
-  attach(id: string): Promise<Attachment>;
+  /**
+   * `conflict` if it does not run. May be called between `create` and `start`: then no byte is missed. A client without
+   * `input` (default true) leaves stdin to the others, also when it goes.
+   */
+  attach(id: string, options?: { readonly input?: boolean }): Promise<Attachment>;
   /**
    * Has the container's monitor go on in a new file at `log.path`, which takes the name over from the file `log.ino`;
    * whoever wants to keep that one has given it a second name before. Resolves when the name is another file's: the

@@ -134,6 +134,26 @@ test('attach --no-stdin sends nothing and ends with the container', async () => 
   docker('rm', 'deaf');
 });
 
+test('attach --no-stdin that leaves does not end the input of run -i', async () => {
+  const script = `${gate}; ${echoing}`;
+  const talking = new Client(['run', '-i', '--rm', '--name', 'heard', 'base:1', 'sh', '-c', script]);
+  await until(
+    () => engine.docker(['exec', 'heard', 'true']).code === 0,
+    () => 'it does not start',
+  );
+  const listening = new Client(['attach', '--no-stdin', 'heard']);
+  await go('heard', 2);
+  await Promise.all([talking.until('ready\n'), listening.until('ready\n')]);
+  listening.child.kill('SIGKILL');
+  await listening.ended();
+  // Output that nobody takes is what tells that the client has gone.
+  talking.send('one\n');
+  await talking.until('got one\n');
+  await sleep(500);
+  talking.send('end\n');
+  assert.deepEqual(await talking.ended(), { code: 5, output: 'ready\ngot one\ngot end\n' });
+});
+
 test('signals reach the container, unless with --sig-proxy=false', async () => {
   const script = `trap "exit 7" TERM; ${gate}; echo ready; while :; do sleep 0.1; done`;
   docker('run', '-d', '--name', 'signalled', 'base:1', 'sh', '-c', script);

@@ -5,6 +5,7 @@ import { connectSeqpacket } from '../../lib/fd-socket.ts';
 import type { Attachment } from '../oci-runtime.ts';
 import { Backlog } from './backlog.ts';
 import { discard } from './discard.ts';
+import type { LeftConnections } from './left-connections.ts';
 import { type OutputChunk, OutputQueue } from './output-queue.ts';
 
 export interface AttachTarget {
@@ -17,6 +18,8 @@ export interface AttachTarget {
   readonly what: string;
   /** False once the process has ended, when only what is left in its pipes can still come. */
   readonly alive: () => Promise<boolean>;
+  /** Where the connection goes when the client leaves, and may come from; without it the connection is closed. */
+  readonly left?: LeftConnections;
 }
 
 /** conmon reads at most 32 KiB of a packet and drops the rest. [conmon src/config.h CONN_SOCK_BUF_SIZE] */
@@ -34,7 +37,7 @@ const stallCheckMs = 2000;
 export async function attachTo(target: AttachTarget): Promise<Attachment> {
   let socket: Socket;
   try {
-    socket = await connectSeqpacket(target.directory, 'attach');
+    socket = target.left?.take(target.directory) ?? (await connectSeqpacket(target.directory, 'attach'));
   } catch (error) {
     if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'ECONNREFUSED')) throw error;
     throw new EngineError('conflict', `${target.what} is not running`, { cause: error });
@@ -44,10 +47,12 @@ export async function attachTo(target: AttachTarget): Promise<Attachment> {
     output,
     input: target.stdin ? inputTo(socket) : discard(),
     [Symbol.asyncDispose]: async () => {
-      output.discard();
+      output.leave();
     },
   };
 }
+
+const ends = ['end', 'error', 'close'] as const;
 
 /** The packets of one socket, each a byte that names the stream (2 stdout, 3 stderr) and data. */
 class Output implements AsyncIterable<OutputChunk> {
@@ -61,26 +66,31 @@ class Output implements AsyncIterable<OutputChunk> {
     this.#socket = socket;
     this.#target = target;
     this.#queue = new OutputQueue({ pause: () => this.#pause(), resume: () => this.#resume() });
-    socket.on('data', (packet: Buffer) => {
-      this.#queue.push({ stream: packet[0] === 3 ? 'stderr' : 'stdout', data: packet.subarray(1) });
-    });
-    for (const event of ['end', 'error', 'close'] as const) {
-      socket.on(event, () => {
-        this.close();
-      });
-    }
+    socket.on('data', this.#take);
+    for (const event of ends) socket.on(event, this.#close);
   }
 
-  close(): void {
+  /** The client has left. */
+  leave(): void {
+    const { left, directory } = this.#target;
+    if (left !== undefined && !this.#queue.ended) {
+      clearTimeout(this.#stall);
+      this.#socket.off('data', this.#take);
+      for (const event of ends) this.#socket.off(event, this.#close);
+      left.keep(directory, this.#socket);
+    } else this.#close();
+    this.#queue.discard();
+  }
+
+  readonly #take = (packet: Buffer): void => {
+    this.#queue.push({ stream: packet[0] === 3 ? 'stderr' : 'stdout', data: packet.subarray(1) });
+  };
+
+  readonly #close = (): void => {
     clearTimeout(this.#stall);
     this.#socket.destroy();
     this.#queue.end();
-  }
-
-  discard(): void {
-    this.close();
-    this.#queue.discard();
-  }
+  };
 
   [Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
     return this.#queue[Symbol.asyncIterator]();
@@ -102,7 +112,9 @@ class Output implements AsyncIterable<OutputChunk> {
   /** `taken` is what the client had read at the last look. */
   async #whileStalled(taken: number): Promise<void> {
     if (!this.#socket.isPaused() || this.#queue.ended) return;
-    if (!(await this.#target.alive())) {
+    const alive = await this.#target.alive();
+    if (this.#queue.ended) return;
+    if (!alive) {
       this.#unbounded = true;
       this.#socket.resume();
       return;

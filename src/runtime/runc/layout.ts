@@ -43,6 +43,8 @@ export interface MonitorMeta {
   /** Where the attach socket is. */
   readonly sockets: string;
   readonly stdin: boolean;
+  /** The end of a client's connection ends stdin. Not of execs, which have one client. */
+  readonly stdinOnce?: boolean;
   readonly terminal: boolean;
   readonly endsWithEngine?: boolean;
 }

@@ -22,6 +22,7 @@ import { Execs } from './execs.ts';
 import { keepExit, killMonitor, readExit, writeExit } from './exits.ts';
 import { notFound, notRunning, RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
+import { LeftConnections } from './left-connections.ts';
 import { LogReopenings } from './log-reopenings.ts';
 import { startMonitor } from './monitor.ts';
 import { probe } from './probe.ts';
@@ -70,7 +71,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     pids: (id) => containers.pids(id),
     wait: (id, signal) => containers.wait(id, signal),
     exit: (id) => containers.exit(id),
-    attach: (id) => containers.attach(id),
+    attach: (id, attach) => containers.attach(id, attach),
     reopenLog: (id, log) => containers.reopenLog(id, log),
     resize: (id, size) => containers.resize(id, size),
     exec: (id, exec, signal) => execs.start(id, exec, signal),
@@ -80,15 +81,17 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     recoverExecs: () => execs.recover(),
     [Symbol.asyncDispose]: async () => {
       execs[Symbol.dispose]();
+      containers[Symbol.dispose]();
       host[Symbol.dispose]();
     },
   };
 }
 
-class Containers {
+class Containers implements Disposable {
   readonly #host: RuntimeHost;
   readonly #terminals: Terminals;
   readonly #reopenings = new LogReopenings();
+  readonly #left = new LeftConnections();
 
   constructor(host: RuntimeHost, terminals: Terminals) {
     this.#host = host;
@@ -99,7 +102,8 @@ class Containers {
     signal?.throwIfAborted();
     const { id, bundle } = options;
     const directory = this.#host.layout.container(id);
-    const meta: MonitorMeta = { sockets: bundle, stdin: options.stdin, terminal: options.terminal };
+    const { stdin, stdinOnce, terminal } = options;
+    const meta: MonitorMeta = { sockets: bundle, stdin, stdinOnce, terminal };
     // What an earlier run of the same container left.
     await removeTree(directory);
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -215,13 +219,15 @@ class Containers {
     return { ...exit, oomKilled: state !== undefined && (await hadOomKill(state)) };
   }
 
-  async attach(id: string): Promise<Attachment> {
+  async attach(id: string, { input = true }: { readonly input?: boolean } = {}): Promise<Attachment> {
     const meta = await readMeta(this.#host.layout.container(id));
     if (meta === undefined) throw notRunning(id);
+    const endsStdin = meta.stdin && !meta.terminal && meta.stdinOnce !== false;
     return attachTo({
       directory: meta.sockets,
       backlog: meta.sockets,
-      stdin: meta.stdin,
+      stdin: meta.stdin && input,
+      ...(endsStdin && !input ? { left: this.#left } : {}),
       what: `container ${id}`,
       alive: async () => {
         const state = await readContainerState(this.#host.stateDirectory(id));
@@ -240,6 +246,10 @@ class Containers {
   async resize(id: string, size: Size): Promise<void> {
     const directory = this.#host.layout.container(id);
     await this.#terminals.resize({ directory, what: `container ${id}`, missing: () => notRunning(id) }, size);
+  }
+
+  [Symbol.dispose](): void {
+    this.#left[Symbol.dispose]();
   }
 
   /**

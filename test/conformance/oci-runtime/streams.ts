@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomId } from '../../../src/lib/ids.ts';
-import { collect, conflict, firstLine } from '../../support/runtime-helpers.ts';
+import { collect, conflict, firstLine, monitorsOf } from '../../support/runtime-helpers.ts';
 import type { RuntimeBed } from './runtime-bed.ts';
 
 /** The standard streams and terminals of a container, and clients on them. */
@@ -47,6 +48,27 @@ export function testStreams(bed: RuntimeBed): void {
     await using second = await bed.runtime.attach(id);
     second.input.write('two\n');
     assert.equal(await firstLine(second), 'two\n');
+  });
+
+  test('clients that only listen leave the input to the others, and nothing behind', async (t) => {
+    const { id } = await bed.create(t, { args: ['cat'], stdin: true });
+    await using talking = await bed.runtime.attach(id);
+    await bed.runtime.start(id);
+    const [monitor] = await monitorsOf(bed.run, id);
+    const descriptors = async () => (await readdir(`/proc/${monitor}/fd`)).length;
+    const counts = new Set<number>();
+    for (const word of ['one', 'two', 'three']) {
+      await using listening = await bed.runtime.attach(id, { input: false });
+      talking.input.write(word);
+      assert.equal(await firstLine(listening), word);
+      assert.equal(await firstLine(talking), word);
+      counts.add(await descriptors());
+    }
+    await delay(100);
+    assert.equal(counts.size, 1, 'a connection of a client that left is used again');
+    talking.input.end('end');
+    assert.equal(await firstLine(talking), 'end');
+    assert.equal((await bed.runtime.wait(id)).exitCode, 0);
   });
 
   test('attach() carries 50 MB each way, whichever side is slower', async (t) => {
