@@ -7,6 +7,7 @@ import { exists, ifThere, readOptional } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import type { Exit } from '../oci-runtime.ts';
 import { monitorFiles } from './layout.ts';
+import { StdinHold } from './stdin-hold.ts';
 
 /** The exit that a monitor recorded in its directory, `undefined` before it did. */
 export async function readExit(directory: string): Promise<Exit | undefined> {
@@ -46,8 +47,9 @@ export class Monitors implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { watch, fail } of this.#pending.values()) {
+    for (const { watch, stdin, fail } of this.#pending.values()) {
       watch?.[Symbol.dispose]();
+      stdin?.[Symbol.dispose]();
       fail(new EngineError('cancelled', 'The runtime is closing'));
     }
     this.#pending.clear();
@@ -57,6 +59,7 @@ export class Monitors implements Disposable {
     const failed = Promise.withResolvers<never>();
     const pending: Pending = {
       watch: undefined,
+      stdin: undefined,
       fail: failed.reject,
       ended: Promise.race([this.#follow(directory, lost), failed.promise]),
     };
@@ -71,8 +74,15 @@ export class Monitors implements Disposable {
   async #follow(directory: string, lost: () => Promise<void>): Promise<void> {
     const monitor = await watchMonitor(directory);
     if (monitor !== undefined) {
+      using stdin = await holdStdin(monitor, directory);
       const pending = this.#pending.get(directory);
-      if (pending !== undefined) pending.watch = monitor.watch;
+      if (pending === undefined) {
+        // Closed meanwhile.
+        monitor.watch[Symbol.dispose]();
+        return;
+      }
+      pending.watch = monitor.watch;
+      pending.stdin = stdin;
       await monitor.watch.ended;
       reapChild(monitor.pid);
     }
@@ -82,6 +92,7 @@ export class Monitors implements Disposable {
 
 interface Pending {
   watch: ProcessWatch | undefined;
+  stdin: StdinHold | undefined;
   readonly fail: (reason: Error) => void;
   readonly ended: Promise<void>;
 }
@@ -101,21 +112,39 @@ export async function monitorPid(directory: string): Promise<number> {
   return Number(await readOptional(join(directory, monitorFiles.monitorPid)));
 }
 
-async function watchMonitor(
-  directory: string,
-): Promise<{ readonly pid: number; readonly watch: ProcessWatch } | undefined> {
+interface Monitor {
+  readonly pid: number;
+  readonly commandLine: readonly string[];
+  readonly watch: ProcessWatch;
+}
+
+async function watchMonitor(directory: string): Promise<Monitor | undefined> {
   const pid = await monitorPid(directory);
   if (!(pid > 0)) return undefined;
   const watch = watchProcess(pid);
   // Only after the watch is open is it certain that the pid stays the same process.
   if (watch === undefined) return undefined;
-  if (await isMonitorOf(pid, directory)) return { pid, watch };
+  const commandLine = await commandLineOf(pid);
+  if (commandLine.includes(directory)) return { pid, commandLine, watch };
   watch[Symbol.dispose]();
   return undefined;
 }
 
 /** Tells a monitor from a later process with its pid. */
 export async function isMonitorOf(pid: number, directory: string): Promise<boolean> {
-  const commandLine = (await readOptional(`/proc/${pid}/cmdline`)) ?? '';
-  return commandLine.split('\0').includes(directory);
+  return (await commandLineOf(pid)).includes(directory);
+}
+
+async function commandLineOf(pid: number): Promise<string[]> {
+  return ((await readOptional(`/proc/${pid}/cmdline`)) ?? '').split('\0');
+}
+
+/** A terminal is no pipe: what nobody reads of it is its own to bound. */
+async function holdStdin({ pid, commandLine }: Monitor, directory: string): Promise<StdinHold | undefined> {
+  if (!commandLine.includes('-i') || commandLine.includes('-t')) return undefined;
+  const hold = StdinHold.of(pid);
+  // It is the monitor's only if the pid still is.
+  if (await isMonitorOf(pid, directory)) return hold;
+  hold?.[Symbol.dispose]();
+  return undefined;
 }

@@ -36,6 +36,9 @@ export interface Monitor {
 /** The monitor's descriptors beside the standard ones. */
 const fds = { sync: 3, ready: 4, release: 5 } as const;
 
+/** What a monitor opens itself comes after. */
+export const lastOwnDescriptor = fds.release;
+
 /** Starts conmon, which leaves our process tree at once and outlives us. */
 export function startMonitor(options: MonitorOptions): Monitor {
   const child = spawnFast('conmon', options.args, {
