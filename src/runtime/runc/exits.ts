@@ -9,20 +9,27 @@ import type { Exit } from '../oci-runtime.ts';
 import { monitorFiles } from './layout.ts';
 import { StdinHold } from './stdin-hold.ts';
 
-/** The exit that a monitor recorded in its directory, `undefined` before it did. */
+/** The exit that a monitor recorded in its directory, `undefined` before it did and once the directory is removed. */
 export async function readExit(directory: string): Promise<Exit | undefined> {
   const path = join(directory, monitorFiles.exit);
   const text = await readOptional(path);
   if (text === undefined) return undefined;
-  const [{ mtime }, oomKilled] = await Promise.all([stat(path), exists(join(directory, monitorFiles.oom))]);
-  return { exitCode: Number(text), oomKilled, finishedAt: mtime };
+  const [stats, oomKilled] = await Promise.all([
+    ifThere(stat(path)),
+    exists(join(directory, monitorFiles.oom)),
+  ]);
+  if (stats === undefined) return undefined;
+  return { exitCode: Number(text), oomKilled, finishedAt: stats.mtime };
 }
 
-/** Records an exit in a monitor's place. */
+/** Records an exit in a monitor's place; in vain when its directory has just been removed. */
 export async function writeExit(directory: string, exitCode: number): Promise<void> {
   const path = join(directory, monitorFiles.exit);
-  await writeFile(`${path}.tmp`, String(exitCode));
-  await rename(`${path}.tmp`, path);
+  const write = async () => {
+    await writeFile(`${path}.tmp`, String(exitCode));
+    await rename(`${path}.tmp`, path);
+  };
+  await ifThere(write());
 }
 
 /** Leaves an exit in its directory, with what only the container's cgroup told. */

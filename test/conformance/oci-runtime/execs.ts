@@ -98,6 +98,18 @@ export function testExecs(bed: RuntimeBed): void {
     assert.equal((await bed.runtime.state(id))?.status, 'running');
   });
 
+  test('waitExec() says so when the exec’s files go under it, as with a container that is removed', async (t) => {
+    const { id } = await bed.started(t, { args: ['sleep', '100'] });
+    const execId = randomId();
+    const { process } = runtimeSpec({ args: ['sleep', '100'], rootfs: '', cgroup: '' });
+    await bed.runtime.exec(id, { execId, process, terminal: false, stdin: false, attach: false });
+    const waiting = bed.runtime.waitExec(id, execId, AbortSignal.timeout(60_000));
+    const gone = assert.rejects(waiting, (error) => codeOf(error) === 'notFound');
+    await bed.runtime.deleteExec(id, execId);
+    await killMonitors(bed.run, execId);
+    await gone;
+  });
+
   test('exec() without attach runs on its own and is waited for, also by a later runtime', async (t) => {
     const { id } = await bed.started(t, { args: ['sleep', '100'] });
     const execId = randomId();
