@@ -49,6 +49,7 @@ export function createExecProcess(input: ExecInput): ProcessSpec {
   };
 }
 
+/** `privileged` is about capabilities: what else confines a container confines each further command too. */
 type CommonProcess = Omit<ProcessSpec, 'terminal' | 'args' | 'env' | 'cwd'>;
 
 function commonProcess(input: Omit<ProcessInput, 'init'>, privileged: boolean): CommonProcess {
@@ -60,7 +61,7 @@ function commonProcess(input: Omit<ProcessInput, 'init'>, privileged: boolean): 
     available: host.capabilities,
   });
   const options = securityOptions(hostConfig.SecurityOpt ?? []);
-  const apparmorProfile = apparmorProfileOf({ ...hostConfig, Privileged: privileged }, host);
+  const apparmorProfile = apparmorProfileOf(hostConfig, host);
   const rlimits = (hostConfig.Ulimits ?? []).map(toRlimit);
   return {
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },

@@ -313,6 +313,10 @@ test('createSpec() obeys security options', () => {
     createSpec(input({ Privileged: true }, {}, { host: guarded })).process.apparmorProfile,
     'unconfined',
   );
+  const { config, hostConfig, user } = input({}, {}, { host: guarded });
+  const request = { Cmd: ['sh'], Privileged: true };
+  const exec = createExecProcess({ config, hostConfig, user, host: guarded, request });
+  assert.equal(exec.apparmorProfile, 'docker-default', 'exec --privileged keeps what confines the container');
 });
 
 test('createExecProcess() adds the request to the container', () => {
