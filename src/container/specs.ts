@@ -58,7 +58,7 @@ export class Specs {
     }
     const user = userIn(prepared.rootfs, config.User, hostConfig.GroupAdd ?? []);
     const [devices, blockIo] = await Promise.all([
-      hostConfig.Privileged ? hostDevices() : resolveDevices(hostConfig.Devices ?? []),
+      (hostConfig.Privileged ? hostDevices : resolveDevices)(hostConfig.Devices ?? []),
       resolveBlockIo(hostConfig),
     ]);
     return createSpec({

@@ -152,6 +152,16 @@ test('--link-local-ip adds the address', () => {
   );
 });
 
+test('--privileged has a --device also under the name it is given', () => {
+  const script = 'stat -c "%F %t:%T" /dev/nil /dev/full';
+  const special = 'character special file 1';
+  const expected = [`${special}:3`, `${special}:7`].join('\n');
+  assert.equal(
+    sh(['--privileged', '--device', '/dev/null:/dev/nil', '--device', '/dev/full'], script),
+    expected,
+  );
+});
+
 test('writable-cgroups makes them so, and only when asked', () => {
   const directory = existsSync('/sys/fs/cgroup/cgroup.controllers')
     ? '/sys/fs/cgroup'

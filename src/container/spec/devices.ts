@@ -65,16 +65,22 @@ export async function resolveDevices(mappings: readonly DeviceMapping[]): Promis
   return grants.flat();
 }
 
-/** Every device node of this host, for a privileged container. */
-export async function hostDevices(): Promise<DeviceGrant[]> {
-  const nodes = await devicesBelow('/dev');
-  return nodes.filter(({ path }) => path !== '/dev/console').map((node) => ({ node, access: 'rwm' }));
+/** Every device node of this host, for a privileged container, and those of `--device` that get another name. */
+export async function hostDevices(mappings: readonly DeviceMapping[] = []): Promise<DeviceGrant[]> {
+  const renamed = mappings.filter((mapping) => pathInContainer(mapping) !== mapping.PathOnHost);
+  const [nodes, others] = await Promise.all([devicesBelow('/dev'), resolveDevices(renamed)]);
+  const own = nodes.filter(({ path }) => path !== '/dev/console').map((node) => ({ node, access: 'rwm' }));
+  return [...own, ...others];
+}
+
+function pathInContainer({ PathOnHost, PathInContainer }: DeviceMapping): string {
+  return PathInContainer === '' ? PathOnHost : PathInContainer;
 }
 
 async function resolveDevice(mapping: DeviceMapping): Promise<DeviceGrant[]> {
   const access = mapping.CgroupPermissions === '' ? 'rwm' : mapping.CgroupPermissions;
   const host = mapping.PathOnHost;
-  const inside = mapping.PathInContainer === '' ? host : mapping.PathInContainer;
+  const inside = pathInContainer(mapping);
   try {
     const info = await stat(host, { bigint: true });
     if (info.isDirectory()) {
