@@ -87,6 +87,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     store,
     runtime,
     logger,
+    userOf: (container, request) => specs.execUser(container, request),
     processOf: (container, request) => specs.exec(container, request),
   });
   const pathOf = (id: string) => join(storage.directory, id, 'container.log');

@@ -10,6 +10,7 @@ import type { Container } from './record.ts';
 import { startExitCode } from './start-error.ts';
 import type { ContainerStore } from './store.ts';
 import { assertCan } from './transitions.ts';
+import type { ResolvedUser } from './user.ts';
 
 interface Exec {
   readonly id: string;
@@ -27,6 +28,8 @@ export interface ExecsDeps {
   readonly store: ContainerStore;
   readonly runtime: OciRuntime;
   readonly logger: Logger;
+  /** Throws if the container has no such user. */
+  readonly userOf: (container: Container, request: ExecCreateRequest) => ResolvedUser;
   /** What to run, from the container's settings and the request. */
   readonly processOf: (container: Container, request: ExecCreateRequest) => Promise<ProcessSpec>;
 }
@@ -54,6 +57,8 @@ export class Execs {
     if ((request.Cmd ?? []).length === 0)
       throw new EngineError('invalidArgument', 'No exec command specified');
     assertCan('exec', container);
+    // Of the request's alone, as in Docker: the container's own was found at its start.
+    if (request.User !== undefined && request.User !== '') this.#deps.userOf(container, request);
     const exec: Exec = {
       id: randomId(),
       containerId: container.record.id,

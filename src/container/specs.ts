@@ -79,14 +79,19 @@ export class Specs {
     });
   }
 
-  /** A further command in a running container. */
-  async exec({ record, state }: Container, request: ExecCreateRequest): Promise<ProcessSpec> {
+  /** The user of a further command in a running container. `invalidArgument` if it has no such user. */
+  execUser({ record, state }: Container, { User }: ExecCreateRequest): ResolvedUser {
     const { config, hostConfig } = record;
-    const user = userIn(`/proc/${state.pid}/root`, request.User || config.User, hostConfig.GroupAdd ?? []);
+    return userIn(`/proc/${state.pid}/root`, User || config.User, hostConfig.GroupAdd ?? []);
+  }
+
+  /** A further command in a running container. */
+  async exec(container: Container, request: ExecCreateRequest): Promise<ProcessSpec> {
+    const { record } = container;
     return createExecProcess({
       config: this.#withLinks(record),
-      hostConfig,
-      user,
+      hostConfig: record.hostConfig,
+      user: this.execUser(container, request),
       host: this.#deps.host,
       request,
     });

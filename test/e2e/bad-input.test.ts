@@ -127,6 +127,16 @@ describe('containers', () => {
   refuses('bad signal', ['kill', '-s', 'NOPE', 'taken'], { code: 1, text: /[Ii]nvalid signal: NOPE/ });
   refuses('kill of a stopped one', ['kill', 'taken'], { code: 1, text: /is not running/ });
   refuses('exec in a stopped one', ['exec', 'taken', 'true'], { code: 1, text: /is not running/ });
+  test('exec of an unknown user, before there is one to start', async () => {
+    engine.ok(['run', '-d', '--name', 'peopled', 'base:1', 'sleep', '1000']);
+    const body = JSON.stringify({ User: 'nosuch', Cmd: ['true'] });
+    const { status, body: text } = await send('POST', '/v1.43/containers/peopled/exec', body);
+    assert.equal(status, 400);
+    assert.deepEqual(JSON.parse(text), {
+      message: 'unable to find user nosuch: no matching entries in passwd file',
+    });
+    engine.ok(['rm', '-f', 'peopled']);
+  });
   refuses('unknown filter', ['ps', '--filter', 'nope=1'], { code: 1, text: /invalid filter 'nope'/ });
   for (const [value, reason] of [
     ['bad', 'strconv.ParseUint: parsing "bad": invalid syntax'],
