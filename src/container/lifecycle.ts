@@ -129,14 +129,33 @@ export class Lifecycle {
   }
 
   async #watch(id: string): Promise<void> {
-    const { runtime, logger } = this.#deps;
+    const { logger } = this.#deps;
     try {
-      const exit = await runtime.wait(id, this.#closing.signal);
+      const exit = await this.#exitOf(id);
       using _held = await this.locks.acquire(id);
       await this.ended(id, exit);
     } catch (error) {
       if (isAbortError(error) || this.#closing.signal.aborted) return;
       logger.error({ container: id, err: error }, 'cannot follow the container to its end');
+    }
+  }
+
+  async #exitOf(id: string): Promise<Exit> {
+    const { runtime } = this.#deps;
+    using _oom = runtime.watchOom(id, () => {
+      this.#outOfMemory(id);
+    });
+    return await runtime.wait(id, this.#closing.signal);
+  }
+
+  #outOfMemory(id: string): void {
+    const { store, logger } = this.#deps;
+    // An earlier engine has told of it.
+    if (store.get(id)?.state.oomKilled !== false) return;
+    try {
+      store.transition(id, (state) => ({ ...state, oomKilled: true }), { action: 'oom' });
+    } catch (error) {
+      logger.error({ container: id, err: error }, 'cannot tell that a container is out of memory');
     }
   }
 
@@ -285,5 +304,5 @@ function endEvents(container: Container, exit: Exit): Happening[] {
     action: 'die',
     attributes: { exitCode: String(exit.exitCode), execDuration: String(seconds) },
   };
-  return exit.oomKilled ? [{ action: 'oom' }, die] : [die];
+  return exit.oomKilled && !container.state.oomKilled ? [{ action: 'oom' }, die] : [die];
 }

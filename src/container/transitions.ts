@@ -146,7 +146,7 @@ export function exited(state: RunState, exit: Exit, restarting: boolean): RunSta
     paused: false,
     pid: 0,
     exitCode: exit.exitCode,
-    oomKilled: exit.oomKilled,
+    oomKilled: state.oomKilled || exit.oomKilled,
     finishedAt: exit.finishedAt.toISOString(),
     restartCount: restarting ? state.restartCount + 1 : state.restartCount,
   };

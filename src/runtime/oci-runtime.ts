@@ -92,6 +92,11 @@ export interface OciRuntime extends AsyncDisposable {
   pids(id: string): Promise<number[]>;
   /** Resolves when the container's process has ended and its output is drained; at once if it already has. */
   wait(id: string, signal?: AbortSignal): Promise<Exit>;
+  /**
+   * Calls `told` once, as soon as the kernel has killed a process of the running container for memory, also if that was
+   * before; not if it cannot be seen before the exit. Disposed, it calls no more.
+   */
+  watchOom(id: string, told: () => void): Disposable;
   /** The recorded exit of an ended container, `undefined` while it runs (or when nothing is known). */
   exit(id: string): Promise<Exit | undefined>;
   /**

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, rmdirSync } from 'node:fs';
 import test, { after, before, describe } from 'node:test';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { untilNow } from '../support/event-times.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
+import { until } from '../support/until.ts';
 
 // cgroup limits and confinement, on either version of cgroups and with or without AppArmor.
 
@@ -88,16 +90,38 @@ RUN cat /sys/fs/cgroup/${mems} >/mems; cat /sys/fs/cgroup/${swap} >/swap; cat /p
     assert.equal(read('/swap'), String((unified ? 32 : 96) << 20));
     if (!unified) assert.match(read('/cgroup'), new RegExp(`:memory:${parent}/`));
   });
+  const confined = ['-m', '16m', '--memory-swap', '16m', 'base:1', 'sh', '-c'];
 
   test('a container over its memory is killed and says so', () => {
-    const args = ['-m', '16m', '--memory-swap', '16m', 'base:1', 'sh', '-c'];
-    const result = engine.docker(['run', '--name', 'big', ...args, 'exec tail /dev/zero']);
+    const result = engine.docker(['run', '--name', 'big', ...confined, 'exec tail /dev/zero']);
     assert.equal(result.code, 137, result.stderr);
     assert.equal(docker('inspect', '-f', '{{.State.OOMKilled}} {{.State.ExitCode}}', 'big'), 'true 137');
     docker('rm', 'big');
-    docker('run', '--name', 'small', ...args, 'true');
+    docker('run', '--name', 'small', ...confined, 'true');
     assert.equal(docker('inspect', '-f', '{{.State.OOMKilled}}', 'small'), 'false');
     docker('rm', 'small');
+  });
+
+  test('a process killed for memory is told of while its container goes on, once', async () => {
+    const script = 'tail /dev/zero; until [ -e /go ]; do sleep 0.1; done; tail /dev/zero; exec sleep 1000';
+    docker('run', '-d', '--name', 'hungry', ...confined, script);
+    const state = () => docker('inspect', '-f', '{{.State.OOMKilled}} {{.State.Running}}', 'hungry');
+    const events = () => {
+      const filters = ['--filter', 'container=hungry', '--filter', 'event=oom', '--filter', 'event=die'];
+      const args = ['events', '--since', '0', '--until', untilNow(), ...filters, '--format', '{{.Action}}'];
+      return docker(...args).split('\n');
+    };
+    await until(() => state() === 'true true', 'nothing says that it is out of memory');
+    assert.deepEqual(events(), ['oom']);
+    await engine.end('SIGKILL');
+    await engine.start();
+    docker('exec', 'hungry', 'touch', '/go');
+    await until(() => docker('top', 'hungry').includes('sleep 1000'), 'the second is not killed');
+    assert.equal(state(), 'true true');
+    docker('stop', '-t', '0', 'hungry');
+    assert.equal(state(), 'true false');
+    assert.deepEqual(events(), ['oom', 'die']);
+    docker('rm', 'hungry');
   });
 
   test('stats tell what it uses of them', () => {

@@ -25,6 +25,7 @@ import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { LeftConnections } from './left-connections.ts';
 import { LogReopenings } from './log-reopenings.ts';
 import { startMonitor } from './monitor.ts';
+import { OomWatch } from './oom-watch.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
 import { type ContainerState, isAlive, readContainerState, removeTree, statusOf } from './state.ts';
@@ -70,6 +71,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     list: () => containers.list(),
     pids: (id) => containers.pids(id),
     wait: (id, signal) => containers.wait(id, signal),
+    watchOom: (id, told) => new OomWatch(host.layout.container(id), told),
     exit: (id) => containers.exit(id),
     attach: (id, attach) => containers.attach(id, attach),
     reopenLog: (id, log) => containers.reopenLog(id, log),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { codeOf } from '../../../src/errors/index.ts';
 import { randomId } from '../../../src/lib/ids.ts';
+import { raceAbort } from '../../../src/lib/keyed-lock.ts';
 import { collect, conflict, killMonitors, monitorsOf } from '../../support/runtime-helpers.ts';
 import { runtimeSpec } from '../../support/runtime-spec.ts';
 import type { RuntimeBed } from './runtime-bed.ts';
@@ -169,6 +170,23 @@ export function testLifecycle(bed: RuntimeBed): void {
     assert.equal(exit.exitCode, 137);
     assert.equal(exit.oomKilled, true);
     assert.equal((await bed.runtime.exit(id))?.oomKilled, true);
+  });
+
+  test('watchOom() tells of a process killed for memory while others go on, also of one before', async (t) => {
+    const { id } = await bed.started(t, {
+      args: ['sh', '-c', 'tail /dev/zero; exec sleep 100'],
+      memory: 16 << 20,
+    });
+    const told = Promise.withResolvers<void>();
+    using _watch = bed.runtime.watchOom(id, told.resolve);
+    await raceAbort(told.promise, AbortSignal.timeout(60_000));
+    await using later = bed.open();
+    let again = 0;
+    using _again = later.watchOom(id, () => {
+      again += 1;
+    });
+    assert.equal(again, 1);
+    assert.equal((await bed.runtime.state(id))?.status, 'running');
   });
 
   test('a container whose monitor was killed ends with 137', async (t) => {
