@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ignoreClosed } from '../../src/lib/ignore-closed.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
-import { monitorsOf } from '../support/runtime-helpers.ts';
+import { monitorsOf, ticksIn } from '../support/runtime-helpers.ts';
 import { until } from '../support/until.ts';
 
 /** A docker client that sends more than a pipe holds. */
@@ -18,13 +17,6 @@ function sender(t: TestContext, daemon: TestDaemon, args: readonly string[]): Ch
   client.stdin?.on('error', ignoreClosed);
   client.stdin?.write(Buffer.alloc(1_000_000));
   return client;
-}
-
-/** Hundredths of a second that a process has had of the processor. */
-function ticksOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
 }
 
 test('a process that closes its stdin under a client that sends keeps nobody busy', async (t) => {
@@ -45,9 +37,7 @@ test('a process that closes its stdin under a client that sends keeps nobody bus
     monitors.push(...(await monitorsOf('', daemon.ok(['inspect', '-f', '{{.Id}}', name]))));
   const spent = async () => {
     await sleep(500);
-    const before = monitors.map(ticksOf);
-    await sleep(2000);
-    return monitors.map((pid, index) => ticksOf(pid) - (before[index] ?? 0));
+    return ticksIn(2000, monitors);
   };
   assert.equal(monitors.length, 2);
   for (const ticks of await spent()) assert.ok(ticks < 20, `a monitor was busy for ${ticks} of 200 ticks`);

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, hasErrno } from '../../src/errors/index.ts';
 import type { Attachment } from '../../src/runtime/index.ts';
 
@@ -41,6 +43,19 @@ export function conflict(error: unknown): boolean {
 
 export async function killMonitors(run: string, id: string): Promise<void> {
   for (const pid of await monitorsOf(run, id)) process.kill(pid, 'SIGKILL');
+}
+
+/** Hundredths of a second that processes have of the processor in this time. */
+export async function ticksIn(timeMs: number, pids: readonly number[]): Promise<number[]> {
+  const before = pids.map(ticksOf);
+  await sleep(timeMs);
+  return pids.map((pid, index) => ticksOf(pid) - (before[index] ?? 0));
+}
+
+function ticksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
 }
 
 /** The monitors of a container of the runtime on `run`. */

@@ -164,7 +164,10 @@ export class Execs {
     const directory = this.#host.layout.exec(id, execId);
     const monitored = await isMonitorOf(await monitorPid(directory), directory);
     const ends = (await readMeta(directory))?.endsWithEngine === true;
-    if (monitored && !ends) return;
+    if (monitored && !ends) {
+      this.#host.monitors.follow(directory, () => this.#lost(directory));
+      return;
+    }
     const pid = await pidOf(directory);
     if (ends && (await isProcessOf(pid, id))) killGroupOf(pid);
     if (monitored) await killMonitor(directory);

@@ -49,8 +49,12 @@ export class Monitors implements Disposable {
    * was killed) and is to end the process and record an exit.
    */
   async ended(directory: string, lost: () => Promise<void>, signal?: AbortSignal): Promise<void> {
-    const pending = this.#pending.get(directory) ?? this.#watch(directory, lost);
-    await raceAbort(pending.ended, signal);
+    await raceAbort(this.follow(directory, lost).ended, signal);
+  }
+
+  /** Does for a monitor what `ended` does while it waits, where nobody waits. */
+  follow(directory: string, lost: () => Promise<void>): Pick<Pending, 'ended'> {
+    return this.#pending.get(directory) ?? this.#watch(directory, lost);
   }
 
   [Symbol.dispose](): void {

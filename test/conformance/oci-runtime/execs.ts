@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf } from '../../../src/errors/index.ts';
 import { randomId } from '../../../src/lib/ids.ts';
-import { conflict, firstLine, killMonitors } from '../../support/runtime-helpers.ts';
+import { conflict, firstLine, killMonitors, monitorsOf, ticksIn } from '../../support/runtime-helpers.ts';
 import { runtimeSpec } from '../../support/runtime-spec.ts';
 import type { RuntimeBed } from './runtime-bed.ts';
 
@@ -108,6 +108,23 @@ export function testExecs(bed: RuntimeBed): void {
     await bed.runtime.deleteExec(id, execId);
     await killMonitors(bed.run, execId);
     await gone;
+  });
+
+  test('recoverExecs() keeps no monitor busy whose process has closed its stdin', async (t) => {
+    const { id } = await bed.started(t, { args: ['sleep', '100'] });
+    const execId = randomId();
+    const { process } = runtimeSpec({ args: ['sh', '-c', 'exec <&-; sleep 100'], rootfs: '', cgroup: '' });
+    const { attachment } = await bed.runtime.exec(id, {
+      ...{ execId, process, terminal: false, stdin: true, attach: true, sharesPids: true },
+    });
+    attachment?.input.write(Buffer.alloc(200_000));
+    await delay(500);
+    await attachment?.[Symbol.asyncDispose]();
+    await using later = bed.open();
+    await later.recoverExecs();
+    await delay(100);
+    const [ticks = 100] = await ticksIn(1000, await monitorsOf(bed.run, execId));
+    assert.ok(ticks < 20, `busy for ${ticks} of 100 ticks`);
   });
 
   test('exec() without attach runs on its own and is waited for, also by a later runtime', async (t) => {
