@@ -32,11 +32,12 @@ export class PendingAttachments {
     return sessionOf(attachment.promise, streams, async () => {
       places.delete(place);
       attachment.resolve(undefined);
-      await (await attachment.promise)?.[Symbol.asyncDispose]();
+      const attached = await attachment.promise.catch(() => undefined);
+      await attached?.[Symbol.asyncDispose]();
     });
   }
 
-  /** Gives every waiting client an attachment of its own. */
+  /** Gives every waiting client an attachment of its own. Rejects as `attach` does, and so do the clients' streams. */
   async connect(
     id: string,
     attach: (options: { readonly input: boolean }) => Promise<Attachment>,
@@ -44,7 +45,11 @@ export class PendingAttachments {
     const places = this.#waiting.get(id);
     this.#waiting.delete(id);
     await Promise.all(
-      [...(places ?? [])].map(async ({ input, attachment }) => attachment.resolve(await attach({ input }))),
+      [...(places ?? [])].map(async ({ input, attachment }) => {
+        const attached = attach({ input });
+        attachment.resolve(attached);
+        await attached;
+      }),
     );
   }
 
