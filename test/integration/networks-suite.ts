@@ -1,108 +1,29 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type EngineOptions, engineConfig } from '../../src/config/index.ts';
-import { type Metadata, openMetadata } from '../../src/metadata/index.ts';
-import { type Connection, createNetworks, type Networks } from '../../src/network/index.ts';
+import type { Connection } from '../../src/network/index.ts';
 import { connectRequest, networksConformance } from '../conformance/networks.ts';
+import {
+  addressOf,
+  ask,
+  fixture,
+  inside,
+  outside,
+  publish,
+  recovered,
+  serve,
+  serveIn,
+  sh,
+  traces,
+} from '../support/networks-host.ts';
 
 // Runs in a network namespace of its own: see src/network/create-networks.test.ts.
-
-const outside = { namespace: 'outside', address: '203.0.113.2', host: '203.0.113.1' };
-
-function sh(command: string): string {
-  return execFileSync('sh', ['-c', command], { encoding: 'utf8' });
-}
-
-assert.equal(sh('ip route show default'), '', 'it would take over the network of this machine');
-sh(`ip netns add outside
-ip link add up0 type veth peer name eth0 netns outside
-ip addr add ${outside.host}/24 dev up0
-ip link set up0 up
-ip route add default via ${outside.address}
-ip -n outside addr add ${outside.address}/24 dev eth0
-ip -n outside link set eth0 up
-ip -n outside link set lo up`);
-
-interface Fixture {
-  readonly networks: Networks;
-  readonly metadata: Metadata;
-  readonly instance: string;
-  readonly again: (options?: { readonly poolSize?: number }) => Networks;
-}
-
-function fixture(t: TestContext, options: EngineOptions & { readonly poolSize?: number } = {}): Fixture {
-  const root = mkdtempSync(join(tmpdir(), 'gantry-network-'));
-  const config = engineConfig({ ...options, root });
-  const metadata = openMetadata(join(root, 'gantry.db'));
-  const made: Networks[] = [];
-  const make = ({ poolSize = options.poolSize ?? 0 } = {}) => {
-    const networks = createNetworks({ config, metadata, poolSize });
-    made.push(networks);
-    return networks;
-  };
-  t.after(async () => {
-    for (const networks of made) await networks.shutdown({ keep: false });
-    await metadata[Symbol.asyncDispose]();
-    rmSync(root, { recursive: true, force: true });
-  });
-  return { networks: make(), metadata, instance: config.instance, again: make };
-}
-
-async function recovered(t: TestContext, options: EngineOptions & { readonly poolSize?: number } = {}) {
-  const made = fixture(t, options);
-  await made.networks.recover([]);
-  return made;
-}
-
-/** Everything of an engine that the kernel holds. */
-function traces(instance: string): string {
-  return sh(`{ ip -o link; ip netns; nft list ruleset; } | grep -e ${instance} || true`);
-}
-
-function inside(connection: Connection, command: string): string {
-  return sh(`ip netns exec ${basename(connection.namespacePath)} ${command}`);
-}
-
-/** Starts a server in a namespace that answers each connection, or datagram, with its peer's address. */
-async function serve(t: TestContext, namespace: string, port: number, kind: 'tcp' | 'udp' = 'tcp') {
-  const tcp = `require('net').createServer((s) => s.end(s.remoteAddress)).listen(${port}, '0.0.0.0', ready)`;
-  const udp = `const s = require('dgram').createSocket('udp4');
-    s.on('message', (m, from) => s.send(from.address, from.port, from.address)).bind(${port}, ready)`;
-  const program = `const ready = () => console.log('ready'); ${kind === 'tcp' ? tcp : udp}`;
-  const child: ChildProcess = spawn('ip', ['netns', 'exec', namespace, process.execPath, '-e', program]);
-  t.after(() => child.kill('SIGKILL'));
-  assert.ok(child.stdout);
-  await once(child.stdout, 'data');
-}
-
-async function serveIn(t: TestContext, connection: Connection, port: number, kind: 'tcp' | 'udp' = 'tcp') {
-  await serve(t, basename(connection.namespacePath), port, kind);
-}
-
-/** What a server at the address answers; '' where none does within a second. */
-function ask(namespace: string | undefined, host: string, port: number): string {
-  const program = `const s = require('net').connect(${port}, '${host}'); s.setTimeout(1000, () => s.destroy());
-    s.on('error', () => {}); s.pipe(process.stdout)`;
-  const where = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace];
-  return execFileSync('env', [...where, process.execPath, '-e', program], { encoding: 'utf8' });
-}
-
-function addressOf(connection: Connection): string {
-  return connection.endpoints['bridge']?.IPAddress ?? '';
-}
-
-function publish(HostIp: string, HostPort: string, port = '80/tcp') {
-  return { portBindings: { [port]: [{ HostIp, HostPort }] } };
-}
 
 networksConformance(async (t) => (await recovered(t)).networks);
 
@@ -449,5 +370,3 @@ test('connect() that is aborted leaves nothing', async (t) => {
   await sleep(50);
   assert.ok(!traces(instance).includes('gty-'));
 });
-
-writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
