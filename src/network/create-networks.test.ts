@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url';
 
 const isolated = '--isolated';
 
-// The suite changes addresses, routes and firewall rules: it gets a host of its own, as far as the kernel goes.
+// The suites change addresses, routes and firewall rules: they get a host of its own, as far as the kernel goes.
 if (process.argv.includes(isolated)) {
   await import('../../test/integration/networks-suite.ts');
+  await import('../../test/integration/networks-neighbours-suite.ts');
 } else {
-  test('the networks suite passes in a network namespace of its own', { timeout: 600_000 }, () => {
+  test('the networks suites pass in a network namespace of its own', { timeout: 600_000 }, () => {
     const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"';
     const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
     const { status, stdout, stderr } = spawnSync(

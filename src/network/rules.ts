@@ -37,7 +37,11 @@ export function tableScript(
     `table ip ${table} {`,
     '  map published { type inet_proto . inet_service : ipv4_addr . inet_service; }',
     '  map published_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
-    '  chain guard { type filter hook prerouting priority raw; policy accept; }',
+    // 127.0.0.1 is the host's own. The kernel's own check comes after DNAT, and not at all where route_localnet lets
+    // the host's 127.0.0.1 reach containers.
+    '  chain guard { type filter hook prerouting priority raw; policy accept;',
+    '    iifname != "lo" ip daddr 127.0.0.0/8 drop',
+    '  }',
     '  chain to_container {',
     '    dnat ip to ip daddr . meta l4proto . th dport map @published_at',
     '    dnat ip to meta l4proto . th dport map @published',
@@ -61,7 +65,7 @@ export function tableScript(
 export function bridgesScript(instance: string, bridges: readonly BridgeRules[]): string {
   const table = tableOf(instance);
   return [
-    ...['guard', 'forward', 'postrouting'].map((chain) => `flush chain ip ${table} ${chain}`),
+    ...['forward', 'postrouting'].map((chain) => `flush chain ip ${table} ${chain}`),
     ...bridgeRuleLines(table, bridges),
     '',
   ].join('\n');
@@ -99,8 +103,6 @@ function bridgeRuleLines(table: string, bridges: readonly BridgeRules[]): string
   };
   for (const { bridge, subnet, internal, masquerade, icc } of bridges) {
     const inside = `iifname "${bridge}" oifname "${bridge}"`;
-    // route_localnet lets the host's 127.0.0.1 reach containers; nothing may come back the other way.
-    rule('guard', `iifname "${bridge}" ip daddr 127.0.0.0/8 drop`);
     rule('forward', `oifname "${bridge}" ct state established,related accept`);
     rule('forward', `${inside} ct status dnat accept`);
     rule('forward', `${inside} ${icc ? 'accept' : 'drop'}`);

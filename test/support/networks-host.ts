@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { type EngineOptions, engineConfig } from '../../src/config/index.ts';
 import { type Metadata, openMetadata } from '../../src/metadata/index.ts';
 import { type Connection, createNetworks, type Networks } from '../../src/network/index.ts';
@@ -98,10 +99,19 @@ export async function serveIn(
 
 /** What a server at the address answers; '' where none does within a second. */
 export function ask(namespace: string | undefined, host: string, port: number): string {
+  return execFileSync('env', asking(namespace, host, port), { encoding: 'utf8' });
+}
+
+/** The same, where this process itself may be the one that answers. */
+export async function askRelay(namespace: string | undefined, host: string, port: number): Promise<string> {
+  return (await promisify(execFile)('env', asking(namespace, host, port))).stdout;
+}
+
+function asking(namespace: string | undefined, host: string, port: number): string[] {
   const program = `const s = require('net').connect(${port}, '${host}'); s.setTimeout(1000, () => s.destroy());
     s.on('error', () => {}); s.pipe(process.stdout)`;
   const where = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace];
-  return execFileSync('env', [...where, process.execPath, '-e', program], { encoding: 'utf8' });
+  return [...where, process.execPath, '-e', program];
 }
 
 export function addressOf(connection: Connection): string {
