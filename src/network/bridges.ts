@@ -14,8 +14,8 @@ import {
   takenSubnets,
   toAddress,
 } from './addresses.ts';
-import { allowForwarding, ip, type KernelNames, readHost } from './kernel.ts';
-import { bridgeLines } from './links.ts';
+import { allowForwarding, ip, ipForce, type KernelNames, readHost } from './kernel.ts';
+import { bridgeLines, newBridgeLine } from './links.ts';
 import { type BridgeRecord, type NetworkRecord, type NetworkRecords, newRecord } from './records.ts';
 import type { BridgeRules } from './rules.ts';
 
@@ -87,9 +87,16 @@ export async function ensureBridges({ config, names, records, inUse }: BridgeSet
   }
 }
 
+/** On failure nothing of it remains; a link of that name that was there already is somebody else's and stays. */
 export async function makeBridge({ device, subnet, gateway, mtu }: BridgeRecord): Promise<void> {
   const { prefix } = parseSubnet(subnet);
-  await ip(bridgeLines({ name: device, gateway, prefix, mtu, mac: macOf(gateway) }));
+  await ip([newBridgeLine({ name: device, mac: macOf(gateway), mtu })]);
+  try {
+    await ip(bridgeLines({ name: device, gateway, prefix }));
+  } catch (error) {
+    await ipForce([`link del dev ${device}`]);
+    throw error;
+  }
 }
 
 export function bridgeRulesOf(records: readonly NetworkRecord[]): BridgeRules[] {

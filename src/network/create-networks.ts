@@ -4,7 +4,7 @@ import { EngineError } from '../errors/index.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { chooseSubnet, parseSubnet, takenSubnets } from './addresses.ts';
 import { Attachments } from './attachments.ts';
-import { bridgeRulesOf, ensureBridges, ensureBuiltins, makeBridge, withSubnetLock } from './bridges.ts';
+import { ensureBridges, ensureBuiltins, makeBridge, withSubnetLock } from './bridges.ts';
 import { checkCreateRequest, recordOf } from './create-request.ts';
 import { Resolvers } from './dns/resolvers.ts';
 import { storedEndpoints } from './endpoint-settings.ts';
@@ -19,7 +19,6 @@ import {
   kernelNames,
   listLinks,
   listNamespaces,
-  nft,
   readHost,
 } from './kernel.ts';
 import { portLines } from './links.ts';
@@ -38,7 +37,8 @@ import type {
 import { portRequests } from './ports.ts';
 import { Publisher } from './publisher.ts';
 import { builtinNames, type NetworkRecord, NetworkRecords } from './records.ts';
-import { bridgesScript, removeTableScript, tableOf, tableScript } from './rules.ts';
+import { RuleTable } from './rule-table.ts';
+import { tableOf } from './rules.ts';
 import { Sandboxes } from './sandbox.ts';
 
 export interface NetworksOptions {
@@ -62,6 +62,7 @@ class BridgeNetworks implements Networks {
   readonly #sandboxes: Sandboxes;
   readonly #endpoints = new Endpoints();
   readonly #ports = new HostPorts();
+  readonly #table: RuleTable;
   readonly #resolvers: Resolvers;
   readonly #attachments: Attachments;
   readonly #live: LiveMemberships;
@@ -79,12 +80,13 @@ class BridgeNetworks implements Networks {
     this.#firewall = hostFirewall(this.#names.bridge, tableOf(config.instance));
     this.#warn = onWarning;
     this.#resolvers = new Resolvers({ records: this.#records, endpoints: this.#endpoints });
-    const publisher = new Publisher({
+    this.#table = new RuleTable({
       instance: config.instance,
       records: this.#records,
       ports: this.#ports,
       onWarning,
     });
+    const publisher = new Publisher({ ports: this.#ports, table: this.#table });
     const state = {
       records: this.#records,
       endpoints: this.#endpoints,
@@ -129,7 +131,7 @@ class BridgeNetworks implements Networks {
     for (const holding of held) this.hold(holding);
     await this.#removeOrphans(running);
     await this.#restoreInterfaces(running);
-    await nft(tableScript(config.instance, bridgeRulesOf(records), this.#ports.rules()));
+    await this.#table.renew();
     await Promise.all([this.#firewall.open(), this.#reopenResolvers(running)]);
     this.#firewallCheckedMs = Date.now();
     this.#isOpen = true;
@@ -196,12 +198,19 @@ class BridgeNetworks implements Networks {
     const name = checkCreateRequest(request);
     const record = await withSubnetLock(this.#config, async () => {
       const { links, routes } = await readHost();
-      const own = this.#records.all().flatMap(({ bridge }) => (bridge ? [parseSubnet(bridge.subnet)] : []));
-      const taken = [...own, ...takenSubnets(links, routes, this.#names.ownsLink)];
+      const own = this.#records.all().flatMap(({ bridge }) => bridge ?? []);
+      const taken = [
+        ...own.map(({ subnet }) => parseSubnet(subnet)),
+        ...takenSubnets(links, routes, this.#names.ownsLink),
+      ];
+      const names = {
+        taken: new Set([...links.map(({ ifname }) => ifname), ...own.map(({ device }) => device)]),
+        of: (id: string) => this.#names.userBridge(id),
+      };
       if (this.#records.byName(name) !== undefined) {
         throw new EngineError('conflict', `network with name ${name} already exists`);
       }
-      const made = recordOf(request, { taken, choose: chooseSubnet }, (id) => this.#names.userBridge(id));
+      const made = recordOf(request, { taken, choose: chooseSubnet }, names);
       await this.#open(made);
       return made;
     });
@@ -227,8 +236,11 @@ class BridgeNetworks implements Networks {
     }
     this.#records.delete(record);
     this.#endpoints.forget(record.id);
-    await nft(bridgesScript(this.#config.instance, bridgeRulesOf(this.#records.all())));
-    if (record.bridge !== undefined) await ipForce([`link del dev ${record.bridge.device}`]);
+    try {
+      await this.#table.setBridges(this.#records.all());
+    } finally {
+      if (record.bridge !== undefined) await ipForce([`link del dev ${record.bridge.device}`]);
+    }
   }
 
   async prune(filters: Filters): Promise<{ readonly NetworksDeleted: readonly string[] }> {
@@ -257,7 +269,7 @@ class BridgeNetworks implements Networks {
     );
     if (!keep || !records.some((record) => record.bridge !== undefined && isUsed(record))) {
       await this.#firewall.close();
-      await nft(removeTableScript(this.#config.instance));
+      await this.#table.remove();
     }
     if (!keep) lines.unshift(...(await this.#orphanLines([])));
     await ipForce(lines);
@@ -284,10 +296,10 @@ class BridgeNetworks implements Networks {
   async #open(record: NetworkRecord): Promise<void> {
     const { bridge } = record;
     if (bridge === undefined) return;
+    await makeBridge(bridge);
     try {
-      await makeBridge(bridge);
       await allowForwarding(bridge.device);
-      await nft(bridgesScript(this.#config.instance, bridgeRulesOf([...this.#records.all(), record])));
+      await this.#table.setBridges([...this.#records.all(), record]);
       this.#records.put(record);
     } catch (error) {
       await ipForce([`link del dev ${bridge.device}`]);

@@ -1,5 +1,6 @@
 import type { NetworkCreateRequest } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { randomId } from '../lib/ids.ts';
 import { contains, formatSubnet, overlaps, parseSubnet, type Subnet, toAddress } from './addresses.ts';
 import { type BridgeRecord, builtinNames, type NetworkRecord, newRecord } from './records.ts';
 
@@ -7,6 +8,14 @@ import { type BridgeRecord, builtinNames, type NetworkRecord, newRecord } from '
 export interface SubnetChoice {
   readonly taken: readonly Subnet[];
   readonly choose: (taken: readonly Subnet[]) => Subnet;
+}
+
+/** The names that bridges may get. */
+export interface BridgeNames {
+  /** Names of the host's links and of networks' bridges. */
+  readonly taken: ReadonlySet<string>;
+  /** The name that goes with a network's id. */
+  readonly of: (networkId: string) => string;
 }
 
 /** Checks the request's own words, before anything is looked up or made. Throws Docker's texts. */
@@ -35,20 +44,30 @@ export function checkCreateRequest(request: NetworkCreateRequest): string {
   return name;
 }
 
-/** The record of a new bridge network. `device` gives the bridge's name from the network's id. */
+/** The record of a new bridge network. */
 export function recordOf(
   request: NetworkCreateRequest,
   subnets: SubnetChoice,
-  device: (networkId: string) => string,
+  names: BridgeNames,
 ): NetworkRecord {
+  const id = freeId(names);
   const record = newRecord(checkCreateRequest(request), 'bridge', {
+    id,
     options: request.Options ?? {},
     labels: request.Labels ?? {},
     internal: request.Internal ?? false,
     attachable: request.Attachable ?? false,
     ...(request.IPAM?.Options ? { ipamOptions: request.IPAM.Options } : {}),
   });
-  return { ...record, bridge: { device: device(record.id), ...addressing(request, subnets) } };
+  return { ...record, bridge: { device: names.of(id), ...addressing(request, subnets) } };
+}
+
+/** A bridge's name has only a few digits of its network's id. */
+function freeId({ taken, of }: BridgeNames): string {
+  for (;;) {
+    const id = randomId();
+    if (!taken.has(of(id))) return id;
+  }
 }
 
 function addressing(request: NetworkCreateRequest, subnets: SubnetChoice): Omit<BridgeRecord, 'device'> {

@@ -2,18 +2,26 @@ import type { InterfaceSysctl } from './endpoint-options.ts';
 
 /** Lines for `ip -batch -`: pure text, so that a test can read what a change does to the kernel. */
 
-export interface BridgeLink {
+/** A bridge device of ours. Its own MAC is fixed: otherwise it would change with the first port's. */
+export function newBridgeLine({
+  name,
+  mac,
+  mtu,
+}: {
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+}): string {
+  return `link add name ${name} address ${mac} mtu ${mtu} type bridge`;
+}
+
+/** Gives a new bridge its address and sets it up. */
+export function bridgeLines(bridge: {
   readonly name: string;
   readonly gateway: string;
   readonly prefix: number;
-  readonly mtu: number;
-  readonly mac: string;
-}
-
-/** A bridge device of ours, up. Its own MAC is fixed: otherwise it would change with the first port's. */
-export function bridgeLines(bridge: BridgeLink): string[] {
+}): string[] {
   return [
-    `link add name ${bridge.name} address ${bridge.mac} mtu ${bridge.mtu} type bridge`,
     `link set dev ${bridge.name} addrgenmode none`,
     `addr add ${bridge.gateway}/${bridge.prefix} broadcast + dev ${bridge.name}`,
     `link set dev ${bridge.name} up`,

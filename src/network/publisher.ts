@@ -1,19 +1,15 @@
 import type { PortMap } from '../api/index.ts';
 import { EngineError, messageOf } from '../errors/index.ts';
-import { bridgeRulesOf } from './bridges.ts';
 import type { HostPorts } from './host-ports.ts';
-import { nft } from './kernel.ts';
 import type { ConnectRequest } from './networks.ts';
 import { portRequests } from './ports.ts';
-import type { NetworkRecords } from './records.ts';
-import { type PortRule, portsScript, tableScript } from './rules.ts';
+import type { RuleTable } from './rule-table.ts';
+import type { PortRule } from './rules.ts';
 import type { SandboxEndpoint } from './sandbox.ts';
 
 export interface PublisherOptions {
-  readonly instance: string;
-  readonly records: NetworkRecords;
   readonly ports: HostPorts;
-  readonly onWarning: (message: string, error: unknown) => void;
+  readonly table: RuleTable;
 }
 
 export type PublicationRequest = Pick<ConnectRequest, 'containerId' | 'containerName' | 'portBindings'>;
@@ -33,10 +29,10 @@ export class Publisher {
     const requests = portRequests(portBindings);
     const exposed = exposedOnly(portBindings);
     if (endpoint === undefined || endpoint.gateway === '' || requests.length === 0) return exposed;
-    const { ports } = this.#options;
+    const { ports, table } = this.#options;
     try {
       const { rules, bindings } = await ports.publish({ containerId, address: endpoint.address, requests });
-      await this.#apply('add', rules);
+      await table.addPorts(rules);
       return { ...exposed, ...bindings };
     } catch (error) {
       ports.release(containerId);
@@ -54,7 +50,7 @@ export class Publisher {
     before: PortMap,
   ): Promise<PortMap> {
     const { containerId, portBindings, changed } = request;
-    const { instance, records, ports } = this.#options;
+    const { ports, table } = this.#options;
     const pick = (map: PortMap, isChanged: boolean): PortMap =>
       Object.fromEntries(Object.entries(map).filter(([key]) => changed.has(key) === isChanged));
     const isChanged = ({ port, protocol }: PortRule) => changed.has(`${port}/${protocol}`);
@@ -62,32 +58,21 @@ export class Publisher {
     try {
       const requests = portRequests(pick(portBindings, true));
       const { rules, bindings } = await ports.publish({ containerId, address: endpoint.address, requests });
-      if (old.length > 0) await this.#apply('delete', old);
-      if (rules.length > 0) await this.#apply('add', rules);
+      await table.deletePorts(old);
+      await table.addPorts(rules);
       return { ...exposedOnly(portBindings), ...pick(before, false), ...bindings };
     } catch (error) {
       ports.release(containerId, isChanged);
       await ports.adopt(containerId, endpoint.address, pick(before, true));
-      await nft(tableScript(instance, bridgeRulesOf(records.all()), ports.rules()));
+      await table.renew();
       throw failed(request, endpoint, error);
     }
   }
 
   /** Takes all of a container's ports back. */
   async withdraw(containerId: string): Promise<void> {
-    const rules = this.#options.ports.release(containerId);
-    if (rules.length > 0) await this.#apply('delete', rules);
-  }
-
-  /** Where somebody flushed or deleted our table, it is made anew from what is known. */
-  async #apply(verb: 'add' | 'delete', rules: readonly PortRule[]): Promise<void> {
-    const { instance, records, ports, onWarning } = this.#options;
-    try {
-      await nft(portsScript(verb, instance, rules));
-    } catch (error) {
-      onWarning('Cannot change published ports, making the rules anew', error);
-      await nft(tableScript(instance, bridgeRulesOf(records.all()), ports.rules()));
-    }
+    const { ports, table } = this.#options;
+    await table.deletePorts(ports.release(containerId));
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { makeBridge } from '../../src/network/bridges.ts';
 import { connectRequest } from '../conformance/networks.ts';
 import { ask, askRelay, outside, publish, recovered, serveIn, sh } from '../support/networks-host.ts';
 
@@ -26,4 +27,34 @@ test("a neighbour that routes the host's 127.0.0.1 to it reaches nothing that is
   t.after(() => sh('sysctl -qw net.ipv4.conf.up0.route_localnet=0'));
   assert.equal(await askRelay(outside.namespace, '127.0.0.1', 8081), '');
   assert.equal(ask(undefined, '127.0.0.1', 8081), networks.gateway);
+});
+
+test("makeBridge() leaves another's link of that name alone, and nothing of its own when it fails", async (t) => {
+  const bridge = { device: 'taken0', subnet: '10.96.0.0/24', gateway: '10.96.0.1', mtu: 1500 };
+  // Good enough for a MAC, but `ip` takes no such number.
+  const unusable = { ...bridge, device: 'half0', gateway: '1e1.96.0.1' };
+  sh('ip link add taken0 type bridge');
+  t.after(() => sh('ip link del taken0'));
+  await assert.rejects(makeBridge(bridge), /File exists/);
+  await assert.rejects(makeBridge(unusable), /1e1\.96\.0\.1/);
+  const links = sh('ip -o link');
+  assert.match(links, / taken0:/);
+  assert.doesNotMatch(links, / half0:/);
+});
+
+test('networks are made and removed after somebody flushed the firewall, with the rules of all others', async (t) => {
+  const { networks, instance } = await recovered(t);
+  const a = await networks.connect(connectRequest('a', publish('', '8091')));
+  await serveIn(t, a, 80);
+  sh('nft flush ruleset');
+  await networks.create({ Name: 'web' });
+  assert.equal(ask(outside.namespace, outside.host, 8091), outside.address);
+  const b = await networks.connect(connectRequest('b', { networkMode: 'web', ...publish('', '8092') }));
+  await serveIn(t, b, 80);
+  assert.equal(ask(outside.namespace, outside.host, 8092), outside.address);
+  await networks.release('b'.repeat(64), b);
+  sh('nft flush ruleset');
+  await networks.remove('web');
+  assert.equal(ask(outside.namespace, outside.host, 8091), outside.address);
+  assert.equal(sh(`ip -br link | grep -o '^gty${instance}[^ ]*'`).trim(), `gty${instance}`);
 });
