@@ -194,10 +194,16 @@ export class Attachments {
   async #buildForPool(count: number): Promise<Sandbox[]> {
     const record = this.#records.find('bridge');
     if (record.bridge === undefined) throw new EngineError('unavailable', 'the default bridge is not up');
-    const sandboxes = Array.from({ length: count }, () => ({
-      sandboxId: randomId(),
-      endpoints: [makeEndpoint(this.#state, { record, settings: {} })],
-    }));
+    const sandboxes: Sandbox[] = [];
+    try {
+      while (sandboxes.length < count) {
+        const endpoint = makeEndpoint(this.#state, { record, settings: {} });
+        sandboxes.push({ sandboxId: randomId(), endpoints: [endpoint] });
+      }
+    } catch (error) {
+      // The last addresses of a small subnet: fewer will do.
+      if (sandboxes.length === 0) throw error;
+    }
     await this.#build(sandboxes);
     this.#onRefill();
     return sandboxes;

@@ -66,6 +66,26 @@ test('what is taken while it fills is made up for', async () => {
   await pool.close();
 });
 
+test('a build that makes fewer than asked is not repeated before something is taken', async () => {
+  const built: number[] = [];
+  const pool = new Pool<number>({
+    size: 4,
+    build: async (count) => {
+      built.push(count);
+      return [0, 1].slice(0, count);
+    },
+    destroy: async () => undefined,
+    onError: assert.fail,
+  });
+  await pool.fill();
+  await sleep(20);
+  assert.deepEqual(built, [4]);
+  await pool.take();
+  await sleep(20);
+  assert.deepEqual(built, [4, 3]);
+  await pool.close();
+});
+
 test('a build that fails is told to the taker', async () => {
   const { pool, seen } = counting(1, true);
   await pool.fill();

@@ -1,7 +1,7 @@
 /** What a pool keeps ready. */
 export interface PoolOptions<T> {
   readonly size: number;
-  /** Makes some at once. */
+  /** Makes some at once; fewer where there is no room for more, but at least one. */
   build(count: number): Promise<T[]>;
   destroy(items: readonly T[]): Promise<void>;
   /** A refill in the background failed; the next `take` builds for itself and reports its own failure. */
@@ -41,10 +41,10 @@ export class Pool<T> {
   async fill(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#refill ??= this.#build().then((succeeded) => {
+    this.#refill ??= this.#build().then((isComplete) => {
       this.#refill = undefined;
       // What was taken meanwhile is missing again. After a failure only the next taker tries again.
-      if (succeeded && this.#missing > 0) this.#refillSoon();
+      if (isComplete && this.#missing > 0) this.#refillSoon();
     });
     await this.#refill;
   }
@@ -71,12 +71,14 @@ export class Pool<T> {
     return this.#options.size - this.#ready.length;
   }
 
+  /** Whether it made all that was missing. */
   async #build(): Promise<boolean> {
-    if (this.#closed || this.#missing <= 0) return true;
+    const count = this.#missing;
+    if (this.#closed || count <= 0) return true;
     try {
-      const items = await this.#options.build(this.#missing);
+      const items = await this.#options.build(count);
       this.#ready.push(...items);
-      return true;
+      return items.length === count;
     } catch (error) {
       this.#options.onError(error);
       return false;

@@ -208,6 +208,19 @@ test("a namespace from the pool is as one made on demand, and the kernel setting
   assert.equal(Object.keys(networks.inspect('bridge').Containers).length, 4);
 });
 
+test('a default bridge with fewer addresses than the pool would take gives them all to containers', async (t) => {
+  const { networks } = await recovered(t, { bip: '10.95.0.1/29', poolSize: 8 });
+  const addresses = [];
+  for (const letter of ['a', 'b', 'c', 'd', 'e']) {
+    addresses.push(addressOf(await networks.connect(connectRequest(letter))));
+  }
+  assert.deepEqual(
+    addresses.sort(),
+    [2, 3, 4, 5, 6].map((host) => `10.95.0.${host}`),
+  );
+  await assert.rejects(networks.connect(connectRequest('f')), /no available IPv4 addresses/);
+});
+
 test('shutdown() leaves nothing in the kernel', async (t) => {
   const { networks, instance } = await recovered(t, { poolSize: 2 });
   await networks.create({ Name: 'web' });
