@@ -5,10 +5,9 @@ import { overwriteFile } from '../lib/replace-file.ts';
 import {
   type Connection,
   hostnameFile,
-  hostResolvConf,
   hostsFile,
-  isResolvedStub,
   type Networks,
+  readHostResolvConf,
   resolvConf,
   resolverAddress,
   withOwnAddress,
@@ -237,7 +236,7 @@ async function resolvConfOf(
   { hostConfig }: ContainerRecord,
   connection: Connection | undefined,
 ): Promise<string> {
-  return resolvConf(await hostResolvers(), {
+  return resolvConf(await readHostResolvConf(), {
     dns: hostConfig.Dns ?? [],
     search: hostConfig.DnsSearch ?? [],
     options: hostConfig.DnsOptions ?? [],
@@ -267,9 +266,4 @@ export function portsOf({
 function extraHostLines(extraHosts: readonly string[] | null, gateway: string): string {
   const lines = hostsFile({ hostname: '', addresses: [], extraHosts: extraHosts ?? [], gateway }).split('\n');
   return lines.slice(1).join('\n');
-}
-
-async function hostResolvers(): Promise<string> {
-  const plain = await readFile(hostResolvConf.plain, 'utf8').catch(() => '');
-  return isResolvedStub(plain) ? readFile(hostResolvConf.resolved, 'utf8') : plain;
 }

@@ -54,7 +54,7 @@ test('macOf() is 02:42 and the address', () => {
   assert.equal(macOf('172.17.0.2'), '02:42:ac:11:00:02');
 });
 
-test('takenSubnets() takes addresses and routes of others', () => {
+test('takenSubnets() takes what is on a link of others and the name servers, not what is routed elsewhere', () => {
   const links = [
     { ifname: 'eth0', addr_info: [{ family: 'inet', local: '10.1.2.3', prefixlen: 24 }] },
     { ifname: 'gtyours', addr_info: [{ family: 'inet', local: '172.17.0.1', prefixlen: 16 }] },
@@ -62,13 +62,19 @@ test('takenSubnets() takes addresses and routes of others', () => {
   ];
   const routes = [
     { dst: 'default', dev: 'eth0' },
-    { dst: '10.9.0.0/16', dev: 'eth0' },
-    { dst: '10.8.0.1', dev: 'eth0' },
-    { dst: '172.17.0.0/16', dev: 'gtyours' },
+    { dst: 'default', dev: 'wg0', scope: 'link' },
+    { dst: '0.0.0.0/1', dev: 'tun0' },
+    { dst: '128.0.0.0/1', dev: 'wg0', scope: 'link' },
+    { dst: '10.9.0.0/16', dev: 'eth0', scope: 'link' },
+    { dst: '10.8.0.1', dev: 'eth0', scope: 'link' },
+    { dst: '10.7.0.0/16', dev: 'eth0' },
+    { dst: '172.17.0.0/16', dev: 'gtyours', scope: 'link' },
   ];
-  assert.deepEqual(takenSubnets(links, routes, (name) => name === 'gtyours').map(formatSubnet), [
+  const host = { links, routes, nameservers: ['172.18.0.53', 'fd00::53'] };
+  assert.deepEqual(takenSubnets(host, (name) => name === 'gtyours').map(formatSubnet), [
     '10.1.2.0/24',
     '10.9.0.0/16',
     '10.8.0.1/32',
+    '172.18.0.53/32',
   ]);
 });

@@ -95,26 +95,33 @@ export function macOf(address: string): string {
   return ['02', '42', ...bytes].join(':');
 }
 
-/** Ranges that the host's addresses and routes take, from `ip -j addr` and `ip -j route`; `own` interfaces left out. */
+/**
+ * Ranges that no network gets by itself: those on the host's links, and its name servers; `own` links left out. A range
+ * that is only routed elsewhere says little: a VPN routes halves of the world, of which the host uses a little.
+ */
 export function takenSubnets(
-  links: readonly HostLink[],
-  routes: readonly HostRoute[],
+  { links, routes, nameservers }: HostNetwork,
   own: (name: string) => boolean,
 ): Subnet[] {
-  const taken: Subnet[] = [];
-  for (const link of links) {
-    if (own(link.ifname)) continue;
-    for (const info of link.addr_info ?? []) {
-      if (info.family === 'inet') taken.push(parseSubnet(`${info.local}/${info.prefixlen}`));
-    }
-  }
-  for (const route of routes) {
-    if (route.dst === 'default' || (route.dev !== undefined && own(route.dev))) continue;
-    if (isIpv4(route.dst.split('/')[0] ?? '')) {
-      taken.push(parseSubnet(route.dst.includes('/') ? route.dst : `${route.dst}/32`));
-    }
-  }
-  return taken;
+  const addresses = links
+    .filter(({ ifname }) => !own(ifname))
+    .flatMap(({ addr_info = [] }) => addr_info)
+    .filter(({ family }) => family === 'inet')
+    .map(({ local, prefixlen }) => parseSubnet(`${local}/${prefixlen}`));
+  const onLink = routes
+    .filter(({ dst, dev, scope }) => scope === 'link' && dst !== 'default' && !(dev && own(dev)))
+    .map(({ dst }) => parseSubnet(dst.includes('/') ? dst : `${dst}/32`))
+    // A default route in two halves.
+    .filter(({ prefix }) => prefix > 1);
+  const servers = nameservers.filter(isIpv4).map((server) => parseSubnet(`${server}/32`));
+  return [...addresses, ...onLink, ...servers];
+}
+
+/** What the host has of networks. */
+export interface HostNetwork {
+  readonly links: readonly HostLink[];
+  readonly routes: readonly HostRoute[];
+  readonly nameservers: readonly string[];
 }
 
 /** One object of `ip -j addr`. */
@@ -127,10 +134,12 @@ export interface HostLink {
   }[];
 }
 
-/** One object of `ip -j route`. */
+/** One object of `ip -j -4 route`. */
 export interface HostRoute {
   readonly dst: string;
   readonly dev?: string;
+  /** `link` where it has no gateway; absent for `global`. */
+  readonly scope?: string;
 }
 
 function mask(prefix: number): number {

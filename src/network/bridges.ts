@@ -60,8 +60,8 @@ export interface BridgeSetup {
 
 /** Makes or adopts the bridge of every network. Call it inside `withSubnetLock`. */
 export async function ensureBridges({ config, names, records, inUse }: BridgeSetup): Promise<void> {
-  const { links, routes } = await readHost();
-  const taken = takenSubnets(links, routes, names.ownsLink);
+  const host = await readHost();
+  const taken = takenSubnets(host, names.ownsLink);
   const others = records
     .all()
     .flatMap(({ name, bridge }) =>
@@ -77,7 +77,7 @@ export async function ensureBridges({ config, names, records, inUse }: BridgeSet
     if (JSON.stringify(wanted) !== JSON.stringify(record.bridge)) {
       records.put({ ...record, bridge: wanted, options: defaultOptions(wanted) });
     }
-    const link = links.find(({ ifname }) => ifname === wanted.device);
+    const link = host.links.find(({ ifname }) => ifname === wanted.device);
     const isThere = link?.addr_info?.some(({ local }) => local === wanted.gateway) ?? false;
     if (!isThere) {
       if (link !== undefined) await ip([`link del dev ${wanted.device}`]);

@@ -197,20 +197,21 @@ class BridgeNetworks implements Networks {
   async create(request: NetworkCreateRequest): Promise<{ readonly Id: string; readonly Warning: string }> {
     const name = checkCreateRequest(request);
     const record = await withSubnetLock(this.#config, async () => {
-      const { links, routes } = await readHost();
+      const host = await readHost();
       const own = this.#records.all().flatMap(({ bridge }) => bridge ?? []);
-      const taken = [
-        ...own.map(({ subnet }) => parseSubnet(subnet)),
-        ...takenSubnets(links, routes, this.#names.ownsLink),
-      ];
+      const pools = own.map(({ subnet }) => parseSubnet(subnet));
+      const subnets = {
+        pools,
+        choose: () => chooseSubnet([...pools, ...takenSubnets(host, this.#names.ownsLink)]),
+      };
       const names = {
-        taken: new Set([...links.map(({ ifname }) => ifname), ...own.map(({ device }) => device)]),
+        taken: new Set([...host.links.map(({ ifname }) => ifname), ...own.map(({ device }) => device)]),
         of: (id: string) => this.#names.userBridge(id),
       };
       if (this.#records.byName(name) !== undefined) {
         throw new EngineError('conflict', `network with name ${name} already exists`);
       }
-      const made = recordOf(request, { taken, choose: chooseSubnet }, names);
+      const made = recordOf(request, subnets, names);
       await this.#open(made);
       return made;
     });

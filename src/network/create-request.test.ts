@@ -3,7 +3,7 @@ import test from 'node:test';
 import { chooseSubnet } from './addresses.ts';
 import { recordOf } from './create-request.ts';
 
-const subnets = { taken: [], choose: chooseSubnet };
+const subnets = { pools: [], choose: () => chooseSubnet([]) };
 
 test('recordOf() draws ids until the name of the bridge is free', () => {
   const taken = new Set('0123456789abcde');

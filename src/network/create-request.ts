@@ -4,10 +4,12 @@ import { randomId } from '../lib/ids.ts';
 import { contains, formatSubnet, overlaps, parseSubnet, type Subnet, toAddress } from './addresses.ts';
 import { type BridgeRecord, builtinNames, type NetworkRecord, newRecord } from './records.ts';
 
-/** Chooses the range of a new network; `wanted` is what the user asked for. */
+/** Where the range of a new network comes from. */
 export interface SubnetChoice {
-  readonly taken: readonly Subnet[];
-  readonly choose: (taken: readonly Subnet[]) => Subnet;
+  /** Those of the other networks: all that a user's own choice must not overlap. */
+  readonly pools: readonly Subnet[];
+  /** For a user who names none. */
+  readonly choose: () => Subnet;
 }
 
 /** The names that bridges may get. */
@@ -76,13 +78,13 @@ function addressing(request: NetworkCreateRequest, subnets: SubnetChoice): Omit<
   if (pools.length > 1) {
     throw new EngineError('invalidArgument', "bridge driver doesn't support multiple subnets");
   }
-  const subnet = pool.Subnet ? parseSubnet(pool.Subnet) : subnets.choose(subnets.taken);
+  const subnet = pool.Subnet ? parseSubnet(pool.Subnet) : subnets.choose();
   if (subnet.prefix > 30)
     throw new EngineError(
       'invalidArgument',
       `invalid subnet ${pool.Subnet ?? ''}: it has no room for containers`,
     );
-  if (subnets.taken.some((range) => overlaps(range, subnet))) {
+  if (subnets.pools.some((range) => overlaps(range, subnet))) {
     throw new EngineError(
       'forbidden',
       'invalid pool request: Pool overlaps with other one on this address space',

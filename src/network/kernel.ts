@@ -4,8 +4,10 @@ import { basename, join } from 'node:path';
 import { EngineError, errnoOf, hasErrno, messageOf } from '../errors/index.ts';
 import { inNetworkNamespace } from '../lib/network-namespace.ts';
 import { run } from '../lib/run.ts';
-import type { HostLink, HostRoute } from './addresses.ts';
+import type { HostLink, HostNetwork, HostRoute } from './addresses.ts';
 import type { InterfaceSysctl } from './endpoint-options.ts';
+import { nameserversOf } from './files.ts';
+import { readHostResolvConf } from './host-resolv-conf.ts';
 
 /** Where iproute2 keeps named network namespaces. */
 export const namespaceDirectory = '/var/run/netns';
@@ -56,11 +58,16 @@ export async function nft(script: string): Promise<void> {
   await run('nft', ['-f', '-'], { input: script });
 }
 
-export async function readHost(): Promise<{ readonly links: HostLink[]; readonly routes: HostRoute[] }> {
-  const [links, routes] = await Promise.all([run('ip', ['-j', 'addr']), run('ip', ['-j', 'route'])]);
+export async function readHost(): Promise<HostNetwork> {
+  const [links, routes, resolvConf] = await Promise.all([
+    run('ip', ['-j', 'addr']),
+    run('ip', ['-j', '-4', 'route']),
+    readHostResolvConf().catch(() => ''),
+  ]);
   return {
     links: JSON.parse(links.stdout || '[]') as HostLink[],
     routes: JSON.parse(routes.stdout || '[]') as HostRoute[],
+    nameservers: nameserversOf(resolvConf),
   };
 }
 

@@ -58,3 +58,21 @@ test('networks are made and removed after somebody flushed the firewall, with th
   assert.equal(ask(outside.namespace, outside.host, 8091), outside.address);
   assert.equal(sh(`ip -br link | grep -o '^gty${instance}[^ ]*'`).trim(), `gty${instance}`);
 });
+
+test("a VPN's routes keep no engine from starting, and no user from a range that is the user's to know", async (t) => {
+  const routes = ['0.0.0.0/1', '128.0.0.0/1', '10.94.0.0/16'];
+  for (const route of routes) sh(`ip route add ${route} via ${outside.address}`);
+  sh('ip link add vpn0 type bridge && ip addr add 10.93.0.5/16 dev vpn0 && ip link set vpn0 up');
+  t.after(() => {
+    sh('ip link del vpn0');
+    for (const route of routes) sh(`ip route del ${route}`);
+  });
+  const { networks } = await recovered(t);
+  for (const Subnet of ['10.94.1.0/24', '10.93.1.0/24']) {
+    await networks.create({ Name: Subnet.slice(0, 7), IPAM: { Config: [{ Subnet }] } });
+  }
+  await assert.rejects(
+    networks.create({ Name: 'twice', IPAM: { Config: [{ Subnet: '10.94.0.0/16' }] } }),
+    /Pool overlaps with other one on this address space/,
+  );
+});
