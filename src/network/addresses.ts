@@ -127,6 +127,7 @@ export interface HostNetwork {
 /** One object of `ip -j addr`. */
 export interface HostLink {
   readonly ifname: string;
+  readonly altnames?: readonly string[];
   readonly addr_info?: readonly {
     readonly family: string;
     readonly local: string;

@@ -7,6 +7,8 @@ import { tryLock } from '../lib/native.ts';
 import {
   chooseSubnet,
   formatSubnet,
+  type HostLink,
+  type HostNetwork,
   macOf,
   overlaps,
   parseSubnet,
@@ -14,6 +16,8 @@ import {
   takenSubnets,
   toAddress,
 } from './addresses.ts';
+import { bridgeOptions, defaultBridgeOptions } from './bridge-options.ts';
+import type { BridgeNames, SubnetChoice } from './create-request.ts';
 import { allowForwarding, ip, ipForce, type KernelNames, readHost } from './kernel.ts';
 import { bridgeLines, newBridgeLine } from './links.ts';
 import { type BridgeRecord, type NetworkRecord, type NetworkRecords, newRecord } from './records.ts';
@@ -75,24 +79,68 @@ export async function ensureBridges({ config, names, records, inUse }: BridgeSet
         : record.bridge;
     if (wanted === undefined) continue;
     if (JSON.stringify(wanted) !== JSON.stringify(record.bridge)) {
-      records.put({ ...record, bridge: wanted, options: defaultOptions(wanted) });
+      records.put({ ...record, bridge: wanted, options: defaultBridgeOptions(wanted.device, wanted.mtu) });
     }
     const link = host.links.find(({ ifname }) => ifname === wanted.device);
     const isThere = link?.addr_info?.some(({ local }) => local === wanted.gateway) ?? false;
     if (!isThere) {
-      if (link !== undefined) await ip([`link del dev ${wanted.device}`]);
-      await makeBridge(wanted);
+      if (link !== undefined) {
+        if (!ownsLink(names, link)) {
+          throw new EngineError(
+            'conflict',
+            `Cannot bring up network "${record.name}": the host has an interface ${wanted.device} of its own`,
+          );
+        }
+        await ip([`link del dev ${wanted.device}`]);
+      }
+      await makeBridge(wanted, markOf(names, record.id, wanted));
     }
     await allowForwarding(wanted.device);
   }
 }
 
+/** Whether a link of the host is ours; one that a user named has our mark. */
+export function ownsLink(names: KernelNames, { ifname, altnames = [] }: HostLink): boolean {
+  return [ifname, ...altnames].some((name) => names.ownsLink(name));
+}
+
+/** What a new network must get out of the way of. */
+interface Known {
+  readonly names: KernelNames;
+  readonly host: HostNetwork;
+  readonly records: readonly NetworkRecord[];
+}
+
+export function subnetChoice({ names, host, records }: Known): SubnetChoice {
+  const pools = records.flatMap(({ bridge }) => (bridge ? [parseSubnet(bridge.subnet)] : []));
+  return { pools, choose: () => chooseSubnet([...pools, ...takenSubnets(host, names.ownsLink)]) };
+}
+
+export function bridgeNames({ names, host, records }: Known): BridgeNames {
+  const used = host.links.flatMap(({ ifname, altnames = [] }) => [ifname, ...altnames]);
+  return {
+    taken: new Map<string, NetworkRecord | undefined>([
+      ...used.map((name) => [name, undefined] as const),
+      ...records.flatMap((record) => (record.bridge ? [[record.bridge.device, record] as const] : [])),
+    ]),
+    of: (networkId) => names.userBridge(networkId),
+  };
+}
+
+/** The second name of a bridge whose first is a user's: the one it would have had from us. */
+export function markOf(names: KernelNames, networkId: string, { device }: BridgeRecord): string | undefined {
+  return names.ownsLink(device) ? undefined : names.userBridge(networkId);
+}
+
 /** On failure nothing of it remains; a link of that name that was there already is somebody else's and stays. */
-export async function makeBridge({ device, subnet, gateway, mtu }: BridgeRecord): Promise<void> {
+export async function makeBridge(
+  { device, subnet, gateway, mtu }: BridgeRecord,
+  mark?: string,
+): Promise<void> {
   const { prefix } = parseSubnet(subnet);
   await ip([newBridgeLine({ name: device, mac: macOf(gateway), mtu })]);
   try {
-    await ip(bridgeLines({ name: device, gateway, prefix }));
+    await ip(bridgeLines({ name: device, mark, gateway, prefix }));
   } catch (error) {
     await ipForce([`link del dev ${device}`]);
     throw error;
@@ -108,8 +156,8 @@ export function bridgeRulesOf(records: readonly NetworkRecord[]): BridgeRules[] 
             bridge: bridge.device,
             subnet: bridge.subnet,
             internal,
-            masquerade: options['com.docker.network.bridge.enable_ip_masquerade'] !== 'false',
-            icc: options['com.docker.network.bridge.enable_icc'] !== 'false',
+            masquerade: bridgeOptions(options).masquerade,
+            icc: bridgeOptions(options).icc,
           },
         ],
   );
@@ -140,16 +188,5 @@ function defaultBridge({ record, config, names, taken, keep }: DefaultBridgeChoi
     subnet: formatSubnet(subnet),
     gateway: toAddress(subnet.base + 1),
     mtu: 1500,
-  };
-}
-
-function defaultOptions({ device, mtu }: BridgeRecord): Record<string, string> {
-  return {
-    'com.docker.network.bridge.default_bridge': 'true',
-    'com.docker.network.bridge.enable_icc': 'true',
-    'com.docker.network.bridge.enable_ip_masquerade': 'true',
-    'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
-    'com.docker.network.bridge.name': device,
-    'com.docker.network.driver.mtu': String(mtu),
   };
 }

@@ -2,9 +2,17 @@ import type { Filters, NetworkCreateRequest, NetworkInspect } from '../api/index
 import type { EngineConfig } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Metadata } from '../metadata/index.ts';
-import { chooseSubnet, parseSubnet, takenSubnets } from './addresses.ts';
 import { Attachments } from './attachments.ts';
-import { ensureBridges, ensureBuiltins, makeBridge, withSubnetLock } from './bridges.ts';
+import {
+  bridgeNames,
+  ensureBridges,
+  ensureBuiltins,
+  makeBridge,
+  markOf,
+  ownsLink,
+  subnetChoice,
+  withSubnetLock,
+} from './bridges.ts';
 import { checkCreateRequest, recordOf } from './create-request.ts';
 import { Resolvers } from './dns/resolvers.ts';
 import { storedEndpoints } from './endpoint-settings.ts';
@@ -34,7 +42,6 @@ import type {
   RepublishRequest,
   RunningContainer,
 } from './networks.ts';
-import { portRequests } from './ports.ts';
 import { Publisher } from './publisher.ts';
 import { builtinNames, type NetworkRecord, NetworkRecords } from './records.ts';
 import { RuleTable } from './rule-table.ts';
@@ -63,6 +70,7 @@ class BridgeNetworks implements Networks {
   readonly #endpoints = new Endpoints();
   readonly #ports = new HostPorts();
   readonly #table: RuleTable;
+  readonly #publisher: Publisher;
   readonly #resolvers: Resolvers;
   readonly #attachments: Attachments;
   readonly #live: LiveMemberships;
@@ -77,7 +85,7 @@ class BridgeNetworks implements Networks {
     ensureBuiltins(this.#records);
     this.#names = kernelNames(config.instance);
     this.#sandboxes = new Sandboxes(this.#names);
-    this.#firewall = hostFirewall(this.#names.bridge, tableOf(config.instance));
+    this.#firewall = hostFirewall(tableOf(config.instance), () => this.#bridgePatterns());
     this.#warn = onWarning;
     this.#resolvers = new Resolvers({ records: this.#records, endpoints: this.#endpoints });
     this.#table = new RuleTable({
@@ -86,7 +94,8 @@ class BridgeNetworks implements Networks {
       ports: this.#ports,
       onWarning,
     });
-    const publisher = new Publisher({ ports: this.#ports, table: this.#table });
+    const publisher = new Publisher({ records: this.#records, ports: this.#ports, table: this.#table });
+    this.#publisher = publisher;
     const state = {
       records: this.#records,
       endpoints: this.#endpoints,
@@ -154,13 +163,9 @@ class BridgeNetworks implements Networks {
     this.#endpoints.letGo(containerId);
   }
 
-  async probePorts({
-    containerId,
-    portBindings,
-  }: Pick<ConnectRequest, 'containerId' | 'portBindings'>): Promise<void> {
-    const address =
-      this.#endpoints.of(containerId).find((endpoint) => endpoint.address !== '')?.address ?? '';
-    await this.#ports.probe({ containerId, address, requests: portRequests(portBindings) });
+  async probePorts(request: Pick<ConnectRequest, 'containerId' | 'portBindings'>): Promise<void> {
+    const endpoint = this.#endpoints.of(request.containerId).find(({ address }) => address !== '');
+    await this.#publisher.probe(request, endpoint);
   }
 
   async join(request: JoinRequest, connection: Connection): Promise<Connection> {
@@ -197,22 +202,13 @@ class BridgeNetworks implements Networks {
   async create(request: NetworkCreateRequest): Promise<{ readonly Id: string; readonly Warning: string }> {
     const name = checkCreateRequest(request);
     const record = await withSubnetLock(this.#config, async () => {
-      const host = await readHost();
-      const own = this.#records.all().flatMap(({ bridge }) => bridge ?? []);
-      const pools = own.map(({ subnet }) => parseSubnet(subnet));
-      const subnets = {
-        pools,
-        choose: () => chooseSubnet([...pools, ...takenSubnets(host, this.#names.ownsLink)]),
-      };
-      const names = {
-        taken: new Set([...host.links.map(({ ifname }) => ifname), ...own.map(({ device }) => device)]),
-        of: (id: string) => this.#names.userBridge(id),
-      };
+      const known = { names: this.#names, host: await readHost(), records: this.#records.all() };
       if (this.#records.byName(name) !== undefined) {
         throw new EngineError('conflict', `network with name ${name} already exists`);
       }
-      const made = recordOf(request, subnets, names);
+      const made = recordOf(request, subnetChoice(known), bridgeNames(known));
       await this.#open(made);
+      await this.#passFirewall(made);
       return made;
     });
     return { Id: record.id, Warning: '' };
@@ -241,6 +237,7 @@ class BridgeNetworks implements Networks {
       await this.#table.setBridges(this.#records.all());
     } finally {
       if (record.bridge !== undefined) await ipForce([`link del dev ${record.bridge.device}`]);
+      await this.#passFirewall(record);
     }
   }
 
@@ -297,7 +294,7 @@ class BridgeNetworks implements Networks {
   async #open(record: NetworkRecord): Promise<void> {
     const { bridge } = record;
     if (bridge === undefined) return;
-    await makeBridge(bridge);
+    await makeBridge(bridge, markOf(this.#names, record.id, bridge));
     try {
       await allowForwarding(bridge.device);
       await this.#table.setBridges([...this.#records.all(), record]);
@@ -360,13 +357,29 @@ class BridgeNetworks implements Networks {
     );
     const [{ links }, namespaces] = await Promise.all([readHost(), listNamespaces()]);
     const deadLinks = links.filter(
-      ({ ifname }) => this.#names.ownsLink(ifname) && !bridges.has(ifname) && !veths.has(ifname),
+      (link) => ownsLink(this.#names, link) && !bridges.has(link.ifname) && !veths.has(link.ifname),
     );
     const deadSpaces = namespaces.filter((name) => this.#names.ownsNamespace(name) && !paths.has(name));
     return [
       ...deadLinks.map(({ ifname }) => `link del dev ${ifname}`),
       ...deadSpaces.map((name) => `netns del ${name}`),
     ];
+  }
+
+  /** The bridges that other people's firewalls must let pass; `*` is for any characters. */
+  #bridgePatterns(): string[] {
+    const devices = this.#records.all().flatMap(({ bridge }) => bridge?.device ?? []);
+    return [`${this.#names.bridge}*`, ...devices.filter((device) => !this.#names.ownsLink(device))];
+  }
+
+  /** A bridge with a name of the user's came or went. */
+  async #passFirewall({ bridge }: NetworkRecord): Promise<void> {
+    if (bridge === undefined || this.#names.ownsLink(bridge.device)) return;
+    try {
+      await this.#firewall.open();
+    } catch (error) {
+      this.#warn("Cannot change the host's firewall", error);
+    }
   }
 
   /** dockerd or a firewall may have started since the last look. */

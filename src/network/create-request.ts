@@ -2,6 +2,7 @@ import type { NetworkCreateRequest } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { contains, formatSubnet, overlaps, parseSubnet, type Subnet, toAddress } from './addresses.ts';
+import { bridgeOptions, checkBridgeOptions } from './bridge-options.ts';
 import { type BridgeRecord, builtinNames, type NetworkRecord, newRecord } from './records.ts';
 
 /** Where the range of a new network comes from. */
@@ -14,8 +15,8 @@ export interface SubnetChoice {
 
 /** The names that bridges may get. */
 export interface BridgeNames {
-  /** Names of the host's links and of networks' bridges. */
-  readonly taken: ReadonlySet<string>;
+  /** The names of bridges with their networks, and those of the host's other links. */
+  readonly taken: ReadonlyMap<string, NetworkRecord | undefined>;
   /** The name that goes with a network's id. */
   readonly of: (networkId: string) => string;
 }
@@ -43,6 +44,7 @@ export function checkCreateRequest(request: NetworkCreateRequest): string {
   if (request.ConfigOnly === true || request.Ingress === true || request.Scope === 'swarm') {
     throw new EngineError('notImplemented', 'config-only, ingress and swarm networks are not supported');
   }
+  checkBridgeOptions(request.Options ?? {});
   return name;
 }
 
@@ -61,7 +63,24 @@ export function recordOf(
     attachable: request.Attachable ?? false,
     ...(request.IPAM?.Options ? { ipamOptions: request.IPAM.Options } : {}),
   });
-  return { ...record, bridge: { device: names.of(id), ...addressing(request, subnets) } };
+  const { device } = bridgeOptions(record.options);
+  if (device !== undefined) assertFree(device, record, names);
+  return { ...record, bridge: { device: device ?? names.of(id), ...addressing(request, subnets) } };
+}
+
+function assertFree(device: string, { id, name }: NetworkRecord, { taken }: BridgeNames): void {
+  if (!taken.has(device)) return;
+  const other = taken.get(device);
+  if (other === undefined) {
+    throw new EngineError(
+      'conflict',
+      `cannot create network ${name}: the host has an interface ${device} of its own`,
+    );
+  }
+  throw new EngineError(
+    'forbidden',
+    `cannot create network ${id} (${device}): conflicts with network ${other.id} (${device}): networks have same bridge name`,
+  );
 }
 
 /** A bridge's name has only a few digits of its network's id. */
@@ -109,17 +128,8 @@ function addressing(request: NetworkCreateRequest, subnets: SubnetChoice): Omit<
   return {
     subnet: formatSubnet(subnet),
     gateway,
-    mtu: mtuOf(request.Options ?? {}),
+    mtu: bridgeOptions(request.Options ?? {}).mtu,
     ...(range === undefined ? {} : { range: formatSubnet(range) }),
     ...(pool.AuxiliaryAddresses === undefined ? {} : { auxiliary: pool.AuxiliaryAddresses }),
   };
-}
-
-function mtuOf(options: Readonly<Record<string, string>>): number {
-  const text = options['com.docker.network.driver.mtu'] ?? '1500';
-  const mtu = Number(text);
-  if (!/^\d+$/.test(text) || mtu < 68 || mtu > 65535) {
-    throw new EngineError('invalidArgument', `invalid value for com.docker.network.driver.mtu: ${text}`);
-  }
-  return mtu;
 }

@@ -50,6 +50,6 @@ function parseSysctl(text: string): InterfaceSysctl | undefined {
 }
 
 /** At most 15 bytes that mean nothing to a path or to `ip`. */
-function isDeviceName(name: string): boolean {
+export function isDeviceName(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name) && !['lo', 'all', 'default'].includes(name);
 }

@@ -2,6 +2,7 @@ import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { macOf, parseSubnet } from './addresses.ts';
+import { bridgeOptions } from './bridge-options.ts';
 import { deviceOf, sysctlsOf } from './endpoint-options.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { Connection, ConnectRequest } from './networks.ts';
@@ -37,12 +38,17 @@ export function makeEndpoint(
     address,
     prefix: parseSubnet(bridge.subnet).prefix,
     gateway: record.internal ? '' : bridge.gateway,
+    devicePrefix: bridgeOptions(record.options).devicePrefix,
     ...chosenBy(settings),
   };
 }
 
 /** The endpoint that `settings` were made of. */
-export function endpointFrom(settings: EndpointSettings, { device, mtu }: BridgeRecord): SandboxEndpoint {
+export function endpointFrom(
+  settings: EndpointSettings,
+  { options }: NetworkRecord,
+  { device, mtu }: BridgeRecord,
+): SandboxEndpoint {
   return {
     networkId: settings.NetworkID,
     endpointId: settings.EndpointID,
@@ -52,6 +58,7 @@ export function endpointFrom(settings: EndpointSettings, { device, mtu }: Bridge
     address: settings.IPAddress,
     prefix: settings.IPPrefixLen,
     gateway: settings.Gateway,
+    devicePrefix: bridgeOptions(options).devicePrefix,
     ...chosenBy(settings),
   };
 }

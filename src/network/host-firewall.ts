@@ -5,32 +5,40 @@ import { nft } from './kernel.ts';
 
 /**
  * Other people's forward chains (dockerd's, a firewall's) can drop what our bridges send, whatever our own table
- * accepts. While the engine runs, such a chain gets two rules that let our bridges pass; each carries our name as
- * comment, by which they are found and taken away. Our own chain still drops what nobody published.
+ * accepts. While the engine runs, such a chain gets two rules for each pattern of bridges' names that let them pass;
+ * each carries our name as comment, by which they are found and taken away. Our own chain still drops what nobody
+ * published.
  */
 export interface HostFirewall {
-  /** Adds what is missing. Cheap enough to repeat: a firewall may start later than we. */
+  /** Adds what is missing, and takes away what is not wanted any more. A firewall may start later than we. */
   open(): Promise<void>;
   close(): Promise<void>;
 }
 
-export function hostFirewall(bridge: string, comment: string): HostFirewall {
+export function hostFirewall(owner: string, patterns: () => readonly string[]): HostFirewall {
+  // Legacy rules cannot be asked for by their comment.
+  let opened: readonly string[] = [];
+  const closeLegacy = async (closing: readonly string[]) =>
+    eachLegacyRule(closing, owner, async (rule) => {
+      await run('iptables-legacy', ['-w', '-D', ...rule], { accept: [0, 1] });
+    });
   return {
     async open() {
-      const chains = await foreignChains();
-      const script = openScript(chains, bridge, comment);
+      const wanted = patterns();
+      const script = openScript(await foreignChains(), wanted, owner);
       if (script !== '') await nft(script);
-      await eachLegacyRule(bridge, comment, async (rule) => {
+      await eachLegacyRule(wanted, owner, async (rule) => {
         const { exitCode } = await run('iptables-legacy', ['-w', '-C', ...rule], { accept: [0, 1] });
         if (exitCode === 1) await run('iptables-legacy', ['-w', '-I', ...rule]);
       });
+      await closeLegacy(opened.filter((pattern) => !wanted.includes(pattern)));
+      opened = wanted;
     },
     async close() {
-      const script = closeScript(await foreignChains(), comment);
+      const script = closeScript(await foreignChains(), owner);
       if (script !== '') await nft(script);
-      await eachLegacyRule(bridge, comment, async (rule) => {
-        await run('iptables-legacy', ['-w', '-D', ...rule], { accept: [0, 1] });
-      });
+      await closeLegacy([...new Set([...opened, ...patterns()])]);
+      opened = [];
     },
   };
 }
@@ -66,26 +74,54 @@ export function parseForwardChains(json: string): ForeignChain[] {
   }));
 }
 
-export function openScript(chains: readonly ForeignChain[], bridge: string, comment: string): string {
+export function openScript(
+  chains: readonly ForeignChain[],
+  patterns: readonly string[],
+  owner: string,
+): string {
+  const wanted = patterns.map((pattern) => ({ pattern, comment: commentOf(pattern, owner) }));
+  const isStale = (comment: string) =>
+    isOurs(comment, owner) && wanted.every((passage) => passage.comment !== comment);
   return chains
-    .filter((chain) => chain.rules.filter((rule) => rule.comment === comment).length < 2)
-    .flatMap(({ family, table, name }) =>
-      ['iifname', 'oifname'].map(
-        (side) =>
-          `insert rule ${family} ${table} ${name} ${side} "${bridge}*" counter accept comment "${comment}"\n`,
-      ),
-    )
+    .flatMap((chain) => [
+      ...deletions(chain, isStale),
+      ...wanted
+        .filter(({ comment }) => chain.rules.filter((rule) => rule.comment === comment).length < 2)
+        .flatMap((passage) => insertions(chain, passage)),
+    ])
     .join('');
 }
 
-export function closeScript(chains: readonly ForeignChain[], comment: string): string {
-  return chains
-    .flatMap(({ family, table, name, rules }) =>
-      rules
-        .filter((rule) => rule.comment === comment)
-        .map((rule) => `delete rule ${family} ${table} ${name} handle ${rule.handle}\n`),
-    )
-    .join('');
+export function closeScript(chains: readonly ForeignChain[], owner: string): string {
+  return chains.flatMap((chain) => deletions(chain, (comment) => isOurs(comment, owner))).join('');
+}
+
+function insertions(
+  { family, table, name }: ForeignChain,
+  { pattern, comment }: { readonly pattern: string; readonly comment: string },
+): string[] {
+  return ['iifname', 'oifname'].map(
+    (side) =>
+      `insert rule ${family} ${table} ${name} ${side} "${pattern}" counter accept comment "${comment}"\n`,
+  );
+}
+
+function deletions(
+  { family, table, name, rules }: ForeignChain,
+  isWanted: (comment: string) => boolean,
+): string[] {
+  return rules
+    .filter(({ comment }) => isWanted(comment))
+    .map(({ handle }) => `delete rule ${family} ${table} ${name} handle ${handle}\n`);
+}
+
+/** The rules of bridges that we name carry our name alone, those of a bridge with another name that one too. */
+function commentOf(pattern: string, owner: string): string {
+  return pattern.endsWith('*') ? owner : `${owner} ${pattern}`;
+}
+
+function isOurs(comment: string, owner: string): boolean {
+  return comment === owner || comment.startsWith(`${owner} `);
 }
 
 interface NftObject {
@@ -120,14 +156,18 @@ async function foreignChains(): Promise<ForeignChain[]> {
 }
 
 async function eachLegacyRule(
-  bridge: string,
-  comment: string,
+  patterns: readonly string[],
+  owner: string,
   action: (rule: readonly string[]) => Promise<void>,
 ): Promise<void> {
-  if (!(await usesLegacyTables())) return;
+  if (patterns.length === 0 || !(await usesLegacyTables())) return;
   try {
-    for (const side of ['-i', '-o']) {
-      await action(['FORWARD', side, `${bridge}+`, '-m', 'comment', '--comment', comment, '-j', 'ACCEPT']);
+    for (const pattern of patterns) {
+      const comment = commentOf(pattern, owner);
+      for (const side of ['-i', '-o']) {
+        const bridges = pattern.replace('*', '+');
+        await action(['FORWARD', side, bridges, '-m', 'comment', '--comment', comment, '-j', 'ACCEPT']);
+      }
     }
   } catch (error) {
     // Legacy rules without the program that manages them are somebody else's to look after.

@@ -18,10 +18,12 @@ export function newBridgeLine({
 /** Gives a new bridge its address and sets it up. */
 export function bridgeLines(bridge: {
   readonly name: string;
+  readonly mark?: string | undefined;
   readonly gateway: string;
   readonly prefix: number;
 }): string[] {
   return [
+    ...(bridge.mark === undefined ? [] : [`link property add dev ${bridge.name} altname ${bridge.mark}`]),
     `link set dev ${bridge.name} addrgenmode none`,
     `addr add ${bridge.gateway}/${bridge.prefix} broadcast + dev ${bridge.name}`,
     `link set dev ${bridge.name} up`,

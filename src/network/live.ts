@@ -94,10 +94,10 @@ export class LiveMemberships {
     const { sandboxes, records } = this.#state;
     const gatewayId = this.#gatewayOf(connection)?.EndpointID;
     for (const settings of lost) {
-      const bridge = records.get(settings.NetworkID)?.bridge;
-      if (bridge === undefined) continue;
+      const record = records.get(settings.NetworkID);
+      if (record?.bridge === undefined) continue;
       const { devices } = await this.#look(connection);
-      const endpoint = endpointFrom(settings, bridge);
+      const endpoint = endpointFrom(settings, record, record.bridge);
       const device = deviceFor(endpoint, devices);
       await sandboxes.add(connection.namespacePath, endpoint, { device, isGateway: false });
       if (settings.EndpointID === gatewayId) {
@@ -195,12 +195,14 @@ export class LiveMemberships {
   }
 }
 
-function publishedEndpoint({ EndpointID, IPAddress, Gateway }: EndpointSettings): PublishedEndpoint {
-  return { endpointId: EndpointID, address: IPAddress, gateway: Gateway };
+function publishedEndpoint(settings: EndpointSettings): PublishedEndpoint {
+  const { NetworkID, EndpointID, IPAddress, Gateway } = settings;
+  return { networkId: NetworkID, endpointId: EndpointID, address: IPAddress, gateway: Gateway };
 }
 
-function deviceFor({ device }: SandboxEndpoint, taken: ReadonlySet<string>): string {
-  if (device === undefined) return freeDevice(taken);
+function deviceFor(endpoint: SandboxEndpoint, taken: ReadonlySet<string>): string {
+  const { device } = endpoint;
+  if (device === undefined) return freeDevice(endpoint, taken);
   if (taken.has(device)) {
     throw new EngineError('conflict', `an interface of the container is called ${device} already`);
   }

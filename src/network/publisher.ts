@@ -1,19 +1,22 @@
 import type { PortMap } from '../api/index.ts';
 import { EngineError, messageOf } from '../errors/index.ts';
+import { bridgeOptions } from './bridge-options.ts';
 import type { HostPorts } from './host-ports.ts';
 import type { ConnectRequest } from './networks.ts';
-import { portRequests } from './ports.ts';
+import { type PortRequest, portRequests } from './ports.ts';
+import type { NetworkRecords } from './records.ts';
 import type { RuleTable } from './rule-table.ts';
 import type { PortRule } from './rules.ts';
 import type { SandboxEndpoint } from './sandbox.ts';
 
 export interface PublisherOptions {
+  readonly records: NetworkRecords;
   readonly ports: HostPorts;
   readonly table: RuleTable;
 }
 
 export type PublicationRequest = Pick<ConnectRequest, 'containerId' | 'containerName' | 'portBindings'>;
-export type PublishedEndpoint = Pick<SandboxEndpoint, 'endpointId' | 'address' | 'gateway'>;
+export type PublishedEndpoint = Pick<SandboxEndpoint, 'networkId' | 'endpointId' | 'address' | 'gateway'>;
 
 /** Publishes containers' ports on the host: the ports held, and the firewall's rules for them. */
 export class Publisher {
@@ -26,7 +29,7 @@ export class Publisher {
   /** Of a container's first endpoint; without one, or without a way out, nothing is published. Throws Docker's text. */
   async publish(request: PublicationRequest, endpoint: PublishedEndpoint | undefined): Promise<PortMap> {
     const { containerId, portBindings } = request;
-    const requests = portRequests(portBindings);
+    const requests = this.#requests(portBindings, endpoint?.networkId);
     const exposed = exposedOnly(portBindings);
     if (endpoint === undefined || endpoint.gateway === '' || requests.length === 0) return exposed;
     const { ports, table } = this.#options;
@@ -56,7 +59,7 @@ export class Publisher {
     const isChanged = ({ port, protocol }: PortRule) => changed.has(`${port}/${protocol}`);
     const old = ports.release(containerId, isChanged);
     try {
-      const requests = portRequests(pick(portBindings, true));
+      const requests = this.#requests(pick(portBindings, true), endpoint.networkId);
       const { rules, bindings } = await ports.publish({ containerId, address: endpoint.address, requests });
       await table.deletePorts(old);
       await table.addPorts(rules);
@@ -67,6 +70,24 @@ export class Publisher {
       await table.renew();
       throw failed(request, endpoint, error);
     }
+  }
+
+  /** Rejects as `publish` would for a port that is taken by anything but this container. */
+  async probe(
+    { containerId, portBindings }: Pick<PublicationRequest, 'containerId' | 'portBindings'>,
+    endpoint: Pick<PublishedEndpoint, 'networkId' | 'address'> | undefined,
+  ): Promise<void> {
+    const requests = this.#requests(portBindings, endpoint?.networkId);
+    await this.#options.ports.probe({ containerId, address: endpoint?.address ?? '', requests });
+  }
+
+  /** With the network's own address of the host where the client gave none. */
+  #requests(portBindings: PortMap, networkId: string | undefined): PortRequest[] {
+    const { options = {} } = this.#options.records.get(networkId ?? '') ?? {};
+    const { hostBinding } = bridgeOptions(options);
+    return portRequests(portBindings).map((request) =>
+      request.hostIp === '' ? { ...request, hostIp: hostBinding } : request,
+    );
   }
 
   /** Takes all of a container's ports back. */

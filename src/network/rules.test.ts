@@ -59,13 +59,21 @@ test('rules in foreign forward chains are added once and removed by their commen
     });
   const fresh = parseForwardChains(json([{ handle: 3 }]));
   assert.equal(fresh.length, 1);
-  assert.equal(openScript(fresh, 'gty', 'gantry-x').split('\n').length, 3);
+  assert.equal(openScript(fresh, ['gty*'], 'gantry-x').split('\n').length, 3);
   assert.equal(closeScript(fresh, 'gantry-x'), '');
   const ours = [4, 5].map((handle) => ({ handle, comment: 'gantry-x' }));
   const opened = parseForwardChains(json(ours));
-  assert.equal(openScript(opened, 'gty', 'gantry-x'), '');
+  assert.equal(openScript(opened, ['gty*'], 'gantry-x'), '');
   assert.equal(
     closeScript(opened, 'gantry-x'),
     'delete rule ip filter FORWARD handle 4\ndelete rule ip filter FORWARD handle 5\n',
+  );
+  const [named] = parseForwardChains(json([{ handle: 6, comment: 'gantry-x old0' }, ...ours]));
+  assert.ok(named);
+  assert.equal(
+    openScript([named], ['gty*', 'new0'], 'gantry-x'),
+    'delete rule ip filter FORWARD handle 6\n' +
+      'insert rule ip filter FORWARD iifname "new0" counter accept comment "gantry-x new0"\n' +
+      'insert rule ip filter FORWARD oifname "new0" counter accept comment "gantry-x new0"\n',
   );
 });

@@ -17,8 +17,9 @@ export interface SandboxEndpoint {
   /** `gw-priority`; 0 unless given. */
   readonly gatewayPriority: number;
   readonly linkLocal: readonly string[];
-  /** Its name in the container; the first `ethN` that is free unless given. */
+  /** Its name in the container; the network's prefix and the first number that is free unless given. */
   readonly device?: string | undefined;
+  readonly devicePrefix: string;
   readonly sysctls: readonly InterfaceSysctl[];
 }
 
@@ -41,8 +42,11 @@ export function firstByPriority<T>(all: readonly T[], priorityOf: (one: T) => nu
 }
 
 /** What Docker calls an interface that has no name of its own. */
-export function freeDevice(taken: ReadonlySet<string>): string {
-  for (let index = 0; ; index += 1) if (!taken.has(`eth${index}`)) return `eth${index}`;
+export function freeDevice({ devicePrefix }: SandboxEndpoint, taken: ReadonlySet<string>): string {
+  for (let index = 0; ; index += 1) {
+    const device = `${devicePrefix}${index}`;
+    if (!taken.has(device)) return device;
+  }
 }
 
 /** Makes and removes network namespaces, several with one program call. */
@@ -165,7 +169,7 @@ export class Sandboxes {
     const way = gatewayOf(sandbox);
     const taken = new Set(endpoints.flatMap(({ device }) => device ?? []));
     const links = endpoints.map((endpoint) => {
-      const device = endpoint.device ?? freeDevice(taken);
+      const device = endpoint.device ?? freeDevice(endpoint, taken);
       taken.add(device);
       return this.#link(namespace, endpoint, { device, isGateway: endpoint === way });
     });

@@ -1,11 +1,11 @@
 import { parseBytes } from '../../lib/bytes.ts';
+import { parseBoolean, parseInteger } from '../../lib/go-values.ts';
 import type { LogLimits } from '../../runtime/index.ts';
 import type { ContainerRecord } from '../record.ts';
 import { logAttributes, logTag } from './attributes.ts';
 import { parseFluentdOptions } from './forward/fluentd-options.ts';
 import type { LogSink } from './forward/sink.ts';
 import { assertSyslogStart, parseSyslogOptions } from './forward/syslog-options.ts';
-import { parseBoolean, parseInteger } from './values.ts';
 
 export type LogOptions = Readonly<Record<string, string>>;
 

@@ -1,11 +1,11 @@
 import type { HostConfig } from '../../api/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import { parseBytes } from '../../lib/bytes.ts';
+import { parseBoolean } from '../../lib/go-values.ts';
 import type { LogLimits } from '../../runtime/index.ts';
 import type { ContainerRecord } from '../record.ts';
 import { logAttributes, logTag } from './attributes.ts';
 import { logDriver } from './drivers.ts';
-import { parseBoolean } from './values.ts';
 
 type LogConfig = HostConfig['LogConfig'];
 

@@ -1,8 +1,8 @@
 import { parseBytes } from '../../../lib/bytes.ts';
 import { parseDuration } from '../../../lib/duration.ts';
 import { hostAndPort, parseGoUrl } from '../../../lib/go-url.ts';
+import { parseBoolean } from '../../../lib/go-values.ts';
 import type { LogOptions } from '../drivers.ts';
-import { parseBoolean } from '../values.ts';
 
 export type FluentdAddress =
   | { readonly kind: 'tcp' | 'tls'; readonly host: string; readonly port: number }

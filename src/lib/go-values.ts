@@ -7,6 +7,11 @@ export function parseInteger(text: string): number {
 /** As Go's strconv.ParseBool. */
 export function parseBoolean(text: string): boolean {
   if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false;
+  if (isFalse(text)) return false;
   throw new Error(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+/** Whether Go's strconv.ParseBool takes it for false; what is no boolean is not. */
+export function isFalse(text: string): boolean {
+  return ['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text);
 }
