@@ -101,7 +101,8 @@ export interface Containers {
   ): Promise<ReconfigureResponse>;
   /** Puts a container onto a network, or takes it off: at once if it runs, else from its next start on. */
   connectNetwork(name: string, network: string, settings: Partial<EndpointSettings>): Promise<void>;
-  disconnectNetwork(name: string, network: string): Promise<void>;
+  /** One that does not run, or any with `force`, leaves also a network that is gone. */
+  disconnectNetwork(name: string, network: string, options: { readonly force: boolean }): Promise<void>;
   remove(name: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
   /** Takes a `--link` off a container; from its next start on it is gone. */
   unlink(name: string, alias: string): Promise<void>;

@@ -118,7 +118,7 @@ export class Launcher {
     const { hostConfig, config } = record;
     const mode = config.NetworkDisabled === true ? 'none' : hostConfig.NetworkMode;
     if (mode === 'host' || joinedContainer(mode) !== undefined) return undefined;
-    const connection = await this.#deps.networks.connect({
+    const connected = await this.#deps.networks.connect({
       containerId: record.id,
       containerName: record.name.slice(1),
       networkMode: firstNetwork(mode, record),
@@ -127,6 +127,8 @@ export class Launcher {
       hostname: config.Hostname,
       dns: hostConfig.Dns ?? [],
     });
+    // Off all networks it is not on `none` either, which would keep it from others.
+    const connection = record.unconnected === true ? { ...connected, endpoints: {} } : connected;
     this.#connections.set(record.id, connection);
     return connection;
   }
@@ -245,7 +247,8 @@ async function resolvConfOf(
 }
 
 /** The network that ports are published on: the mode's, unless the container was taken off it. */
-function firstNetwork(mode: string, { endpoints }: ContainerRecord): string {
+function firstNetwork(mode: string, { endpoints, unconnected }: ContainerRecord): string {
+  if (unconnected === true) return 'none';
   const names = Object.keys(endpoints);
   const [first = mode] = names;
   return mode === 'none' || mode === 'default' || names.includes(mode) ? mode : first;

@@ -1,5 +1,5 @@
 import type { EndpointSettings, NetworkInspect } from '../api/index.ts';
-import { EngineError } from '../errors/index.ts';
+import { EngineError, isCode } from '../errors/index.ts';
 import type { Connection, LeaveRequest, Networks } from '../network/index.ts';
 import { type Launcher, portsOf } from './launch.ts';
 import type { Container } from './record.ts';
@@ -18,35 +18,62 @@ type Endpoints = Readonly<Record<string, Partial<EndpointSettings>>>;
 /** Puts a container onto one more network: at once if it runs, else from its next start on. The caller holds its lock. */
 export async function joinNetwork(
   container: Container,
-  { Name }: NetworkInspect,
+  network: string,
   { settings, ...deps }: MembershipDeps & { readonly settings: Partial<EndpointSettings> },
 ): Promise<void> {
+  const { Name } = deps.networks.resolve(network);
   assertChangeable(container);
-  const endpoints = { ...askedEndpoints(container), [Name]: settings };
+  const asked = askedEndpoints(container);
+  if (!container.state.running) {
+    deps.networks.assertJoinable({ network: Name, settings }, Object.keys(asked));
+    // To join again changes nothing.
+    if (Name in asked) return;
+  }
   const request = { ...requestOf(container, Name), settings };
-  await change(container, { endpoints, deps, live: (connection) => deps.networks.join(request, connection) });
+  await change(container, {
+    endpoints: { ...asked, [Name]: settings },
+    deps,
+    live: (connection) => deps.networks.join(request, connection),
+  });
 }
 
-/** Takes a container off a network. The caller holds its lock. */
+/**
+ * Takes a container off a network. The caller holds its lock. One that does not run, or any by force, leaves also a
+ * network that is gone.
+ */
 export async function leaveNetwork(
   container: Container,
-  { Name }: NetworkInspect,
-  deps: MembershipDeps,
+  network: string,
+  { force, ...deps }: MembershipDeps & { readonly force: boolean },
 ): Promise<void> {
+  const found = findNetwork(network, deps, force || !container.state.running);
   assertChangeable(container);
-  const { [Name]: left, ...endpoints } = askedEndpoints(container);
+  const name = found?.Name ?? network;
+  const { [name]: left, ...endpoints } = askedEndpoints(container);
   if (left === undefined) {
     throw new EngineError(
       'forbidden',
-      `container ${container.record.id} is not connected to the network ${Name}`,
+      `container ${container.record.id} is not connected to the network ${name}`,
     );
   }
-  const request = requestOf(container, Name);
   await change(container, {
     endpoints,
     deps,
-    live: (connection) => deps.networks.leave(request, connection),
+    live: (connection) => deps.networks.leave(requestOf(container, name), connection),
   });
+}
+
+function findNetwork(
+  network: string,
+  { networks }: MembershipDeps,
+  mayBeGone: boolean,
+): NetworkInspect | undefined {
+  try {
+    return networks.resolve(network);
+  } catch (error) {
+    if (mayBeGone && isCode(error, 'notFound')) return undefined;
+    throw error;
+  }
 }
 
 async function change(
@@ -58,8 +85,9 @@ async function change(
   },
 ): Promise<void> {
   const { endpoints, deps, live } = options;
+  const asked = { endpoints, unconnected: Object.keys(endpoints).length === 0 };
   if (!state.running || state.connection === undefined) {
-    deps.store.save({ record: { ...record, endpoints }, state });
+    deps.store.save({ record: { ...record, ...asked }, state });
     return;
   }
   const before = state.filesOf ?? state.connection;
@@ -67,7 +95,7 @@ async function change(
   // Its name or health may have changed meanwhile.
   const now = deps.store.current(record.id);
   const joined = {
-    record: { ...now.record, endpoints },
+    record: { ...now.record, ...asked },
     state: { ...now.state, connection, filesOf: before },
   };
   await mendFiles(deps.store.save(joined), deps);

@@ -171,21 +171,23 @@ export class Operations implements Containers {
   }
 
   async connectNetwork(name: string, network: string, settings: Partial<EndpointSettings>): Promise<void> {
-    const { store, services, lifecycle } = this.#deps;
+    const { store, services, launcher, lifecycle } = this.#deps;
     const { id } = this.#find(name).record;
-    const found = services.networks.resolve(network);
     using _held = await lifecycle.locks.acquire(id);
     const { networks } = services;
-    await joinNetwork(store.current(id), found, { settings, store, networks, launcher: this.#deps.launcher });
+    await joinNetwork(store.current(id), network, { settings, store, networks, launcher });
   }
 
-  async disconnectNetwork(name: string, network: string): Promise<void> {
-    const { store, services, lifecycle } = this.#deps;
+  async disconnectNetwork(
+    name: string,
+    network: string,
+    { force }: { readonly force: boolean },
+  ): Promise<void> {
+    const { store, services, launcher, lifecycle } = this.#deps;
     const { id } = this.#find(name).record;
-    const found = services.networks.resolve(network);
     using _held = await lifecycle.locks.acquire(id);
     const { networks } = services;
-    await leaveNetwork(store.current(id), found, { store, networks, launcher: this.#deps.launcher });
+    await leaveNetwork(store.current(id), network, { force, store, networks, launcher });
   }
 
   async remove(name: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {

@@ -36,7 +36,10 @@ export interface ContainerRecord {
   readonly imageId: ImageId;
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
+  /** By network; none stands for the network of its mode. */
   readonly endpoints: Readonly<Record<string, Partial<EndpointSettings>>>;
+  /** It was taken off its last network: none stands for none. */
+  readonly unconnected?: boolean;
   readonly mounts: readonly ContainerMount[];
 }
 

@@ -203,7 +203,7 @@ export function endpointsView(
 ): Record<string, EndpointSettings> {
   if (state.connection !== undefined) return { ...state.connection.endpoints };
   const mode = record.hostConfig.NetworkMode;
-  if (mode.startsWith('container:')) return {};
+  if (mode.startsWith('container:') || record.unconnected === true) return {};
   const asked = Object.keys(record.endpoints);
   const names = asked.length > 0 ? asked : [mode];
   return Object.fromEntries(

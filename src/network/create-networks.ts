@@ -20,6 +20,7 @@ import { Endpoints } from './endpoints.ts';
 import { type HostFirewall, hostFirewall } from './host-firewall.ts';
 import { HostPorts } from './host-ports.ts';
 import { inspectOf, matches } from './inspect.ts';
+import { assertJoinable } from './joinable.ts';
 import {
   allowForwarding,
   ipForce,
@@ -170,6 +171,10 @@ class BridgeNetworks implements Networks {
 
   async join(request: JoinRequest, connection: Connection): Promise<Connection> {
     return this.#live.join(request, connection);
+  }
+
+  assertJoinable(request: Pick<JoinRequest, 'network' | 'settings'>, joined: readonly string[]): void {
+    assertJoinable(this.#records.find(request.network), request.settings, joined);
   }
 
   async leave(request: LeaveRequest, connection: Connection): Promise<Connection> {

@@ -36,12 +36,7 @@ export class Endpoints {
     if (held !== undefined && (wanted ?? held) === held && contains(subnet, held)) return held;
     const used = this.#usedOf(record);
     if (wanted !== undefined) {
-      if (!contains(subnet, wanted)) {
-        throw new EngineError(
-          'invalidArgument',
-          `invalid config for network ${record.name}: invalid endpoint settings:\nno configured subnet contains IP address ${wanted}`,
-        );
-      }
+      assertInSubnet(record, wanted);
       if (used.has(wanted)) throw new EngineError('forbidden', 'Address already in use');
       used.add(wanted);
       return wanted;
@@ -139,4 +134,13 @@ export class Endpoints {
     }
     return used;
   }
+}
+
+/** Throws Docker's text for an address that the network does not have. */
+export function assertInSubnet({ name, bridge }: NetworkRecord, address: string): void {
+  if (bridge === undefined || contains(parseSubnet(bridge.subnet), address)) return;
+  throw new EngineError(
+    'invalidArgument',
+    `invalid config for network ${name}: invalid endpoint settings:\nno configured subnet contains IP address ${address}`,
+  );
 }

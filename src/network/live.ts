@@ -1,7 +1,6 @@
 import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { NetworkState } from './attachments.ts';
-import { assertEndpointSettings } from './check-settings.ts';
 import {
   endpointFrom,
   hasNames,
@@ -10,6 +9,7 @@ import {
   settingsOf,
   storedEndpoints,
 } from './endpoint-settings.ts';
+import { assertJoinable } from './joinable.ts';
 import { readNamespace } from './kernel.ts';
 import type { Connection, JoinRequest, LeaveRequest, RenameRequest, RepublishRequest } from './networks.ts';
 import type { PublishedEndpoint, Publisher } from './publisher.ts';
@@ -165,25 +165,13 @@ export class LiveMemberships {
 
   #joinable({ network, settings }: JoinRequest, connection: Connection): NetworkRecord {
     const record = this.#state.records.find(network);
-    if (record.driver === 'host') {
-      throw new EngineError(
-        'invalidArgument',
-        'cannot connect container to host network - container must be created in host network mode',
-      );
-    }
-    if (record.driver === 'null' || 'none' in connection.endpoints) {
-      throw new EngineError(
-        'forbidden',
-        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
-      );
-    }
+    assertJoinable(record, settings, Object.keys(connection.endpoints));
     if (record.name in connection.endpoints) {
       throw new EngineError(
         'forbidden',
         `endpoint with this container already exists in network ${record.name}`,
       );
     }
-    assertEndpointSettings(record.name, settings);
     const gateway = this.#gatewayOf(connection);
     if (gateway !== undefined && !record.internal && (settings.GwPriority ?? 0) > gateway.GwPriority) {
       throw new EngineError(

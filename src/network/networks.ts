@@ -106,6 +106,8 @@ export interface Networks extends AsyncDisposable {
    * connection that comes back.
    */
   join(request: JoinRequest, connection: Connection): Promise<Connection>;
+  /** Whether a container on these networks, by name, could join one more: throws as `join` rejects. */
+  assertJoinable(request: Pick<JoinRequest, 'network' | 'settings'>, joined: readonly string[]): void;
   /** Takes a running container off a network; `forbidden` when it is not on it. */
   leave(request: LeaveRequest, connection: Connection): Promise<Connection>;
   /** From now on others find a running container by its new name. The caller stores the connection that comes back. */

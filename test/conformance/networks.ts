@@ -221,6 +221,28 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     assert.equal(networks.list(none).length, 3);
   });
 
+  test('assertJoinable() tells of a container that does not run what join() would', async (t) => {
+    const networks = await make(t);
+    await networks.create({ Name: 'web' });
+    const at = (IPv4Address: string) => ({ IPAMConfig: { IPv4Address } });
+    for (const [network, settings, joined, code] of [
+      ['nope', {}, [], 'notFound'],
+      ['host', {}, [], 'invalidArgument'],
+      ['none', {}, ['web'], 'forbidden'],
+      ['web', {}, ['none'], 'forbidden'],
+      ['bridge', at(networks.gateway), [], 'invalidArgument'],
+      ['web', at('203.0.113.9'), [], 'invalidArgument'],
+    ] as const) {
+      assert.throws(
+        () => networks.assertJoinable({ network, settings }, joined),
+        (error) => isCode(error, code),
+        `${network} ${code}`,
+      );
+    }
+    networks.assertJoinable({ network: 'web', settings: {} }, ['bridge']);
+    await networks.remove('web');
+  });
+
   test('prune() removes networks nobody uses', async (t) => {
     const networks = await make(t);
     await networks.create({ Name: 'used' });

@@ -265,6 +265,47 @@ test('ports are shown where there is a network for them, and a network also of a
   docker('rmi', 'exposing:1');
 });
 
+test('a container that does not run leaves a network that is gone, and joins none that it could not', () => {
+  docker('network', 'create', 'gone');
+  docker('create', '--name', 'left', '--network', 'gone', 'base:1', 'sleep', '1000');
+  docker('network', 'rm', 'gone');
+  const refused = (...args: string[]) => engine.docker(['network', ...args]).stderr;
+  assert.match(
+    refused('disconnect', 'nosuch', 'left'),
+    /[0-9a-f]{64} is not connected to the network nosuch/,
+  );
+  docker('network', 'disconnect', 'gone', 'left');
+  const networks = () => docker('inspect', '-f', '{{json .NetworkSettings.Networks}}', 'left');
+  assert.equal(networks(), '{}');
+  assert.match(refused('connect', 'host', 'left'), /cannot connect container to host network/);
+  assert.match(
+    refused('connect', '--ip', '172.17.0.9', 'bridge', 'left'),
+    /supported on user defined networks only/,
+  );
+  docker('start', 'left');
+  assert.equal(networks(), '{}');
+  docker('network', 'connect', 'bridge', 'left');
+  docker('exec', 'left', 'ip', 'link', 'show', 'eth0');
+  docker('network', 'disconnect', 'bridge', 'left');
+  docker('stop', '-t', '0', 'left');
+  docker('network', 'create', '--subnet', '10.92.0.0/24', 'kept');
+  assert.match(
+    refused('connect', '--ip', '10.91.0.9', 'kept', 'left'),
+    /no configured subnet contains IP address/,
+  );
+  assert.equal(networks(), '{}');
+  docker('network', 'connect', '--ip', '10.92.0.9', 'kept', 'left');
+  // Again, which changes nothing.
+  docker('network', 'connect', 'kept', 'left');
+  assert.match(refused('connect', 'none', 'left'), /one of the networks in private \(none\) mode/);
+  docker('start', 'left');
+  assert.equal(docker('inspect', '-f', '{{.NetworkSettings.Networks.kept.IPAddress}}', 'left'), '10.92.0.9');
+  assert.match(refused('disconnect', 'nosuch', 'left'), /network nosuch not found/);
+  assert.match(refused('disconnect', '-f', 'nosuch', 'left'), /is not connected to the network nosuch/);
+  docker('rm', '-f', 'left');
+  docker('network', 'rm', 'kept');
+});
+
 test('--link on the default network: hosts, environment, removal', () => {
   docker('run', '-d', '--name', 'target', '--expose', '5432', '-e', 'FOO=1', 'base:1', 'sleep', '1000');
   const linked = ['run', '--name', 'linked', '--link', 'target:my-db', 'base:1', 'sh', '-c'];

@@ -57,7 +57,8 @@ export function networkRoutes(app: FastifyInstance, { engine }: RouteContext): v
 
   app.post<IdParams>('/networks/:id/disconnect', async (request) => {
     const body = await readObject(request);
-    await containers.disconnectNetwork(containerOf(body), request.params.id);
+    const force = body['Force'] === true;
+    await containers.disconnectNetwork(containerOf(body), request.params.id, { force });
     return '';
   });
 }
