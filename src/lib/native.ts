@@ -83,9 +83,8 @@ export interface SystemError extends Error {
   readonly code: string;
 }
 
-/** The error of the system call that koffi made last. */
-export function systemError(call: string, target: string): SystemError {
-  const number = koffi.errno();
+/** The error of the system call that koffi made last, or of an errno that came by another way. */
+export function systemError(call: string, target: string, number = koffi.errno()): SystemError {
   const name = Object.entries(koffi.os.errno).find(([, value]) => value === number)?.[0] ?? `E${number}`;
   if (name === 'ENOSYS') throw new EngineError('unavailable', `${call}(2) is not supported by this kernel`);
   return Object.assign(new Error(`${name}: ${call} ${target}`), { code: name });

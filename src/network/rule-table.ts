@@ -1,4 +1,5 @@
 import { bridgeRulesOf } from './bridges.ts';
+import { forgetUdpFlows } from './conntrack.ts';
 import type { HostPorts } from './host-ports.ts';
 import { nft } from './kernel.ts';
 import type { NetworkRecord, NetworkRecords } from './records.ts';
@@ -26,11 +27,15 @@ export class RuleTable {
   }
 
   async addPorts(rules: readonly PortRule[]): Promise<void> {
-    if (rules.length > 0) await this.#change(portsScript('add', this.#options.instance, rules));
+    if (rules.length === 0) return;
+    await this.#change(portsScript('add', this.#options.instance, rules));
+    this.#forgetFlows(rules);
   }
 
   async deletePorts(rules: readonly PortRule[]): Promise<void> {
-    if (rules.length > 0) await this.#change(portsScript('delete', this.#options.instance, rules));
+    if (rules.length === 0) return;
+    await this.#change(portsScript('delete', this.#options.instance, rules));
+    this.#forgetFlows(rules);
   }
 
   /** The rules of these networks' bridges and no others; published ports stay as they are. */
@@ -40,6 +45,15 @@ export class RuleTable {
 
   async remove(): Promise<void> {
     await nft(removeTableScript(this.#options.instance));
+  }
+
+  /** What the kernel decided of UDP flows by the rules of before. */
+  #forgetFlows(rules: readonly PortRule[]): void {
+    try {
+      forgetUdpFlows(rules);
+    } catch (error) {
+      this.#options.onWarning('Cannot make the kernel forget UDP flows to published ports', error);
+    }
   }
 
   async #change(script: string, networks?: readonly NetworkRecord[]): Promise<void> {

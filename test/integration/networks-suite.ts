@@ -12,6 +12,7 @@ import { connectRequest, networksConformance } from '../conformance/networks.ts'
 import {
   addressOf,
   ask,
+  askUdp,
   fixture,
   inside,
   outside,
@@ -169,6 +170,27 @@ test('a published UDP port answers', async (t) => {
     assert.match(answer.toString(), /^\d+\.\d+\.\d+\.\d+$/);
     socket.close();
   }
+});
+
+test('a UDP client that keeps to its port reaches whoever has the host port now, and others go on', async (t) => {
+  const { networks } = await recovered(t);
+  const other = await networks.connect(connectRequest('o', publish('', '8098', '53/udp')));
+  await serveIn(t, other, 53, 'udp');
+  const reached = (port: number) => askUdp(outside.namespace, outside.host, port);
+  assert.equal(reached(8098), outside.address);
+  // The kernel remembers that there is nothing behind the port.
+  assert.equal(reached(8097), '');
+  const a = await networks.connect(connectRequest('a', publish('', '8097', '53/udp')));
+  await serveIn(t, a, 53, 'udp');
+  assert.equal(reached(8097), outside.address);
+  await networks.release('a'.repeat(64), a);
+  const remembered = sh('cat /proc/net/nf_conntrack');
+  assert.doesNotMatch(remembered, /dport=8097/);
+  assert.match(remembered, /sport=9999 dport=8098/);
+  const b = await networks.connect(connectRequest('b', publish(outside.host, '8097', '53/udp')));
+  await serveIn(t, b, 53, 'udp');
+  assert.equal(reached(8097), outside.address);
+  assert.notEqual(addressOf(b), addressOf(a));
 });
 
 test('connect() refuses a port that a process of the host has, and nothing remains', async (t) => {

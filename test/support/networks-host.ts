@@ -114,6 +114,17 @@ function asking(namespace: string | undefined, host: string, port: number): stri
   return [...where, process.execPath, '-e', program];
 }
 
+/** The same of a server by UDP, asked always from one port of the namespace. */
+export function askUdp(namespace: string, host: string, port: number): string {
+  const program = `const s = require('dgram').createSocket('udp4');
+    s.on('message', (m) => { process.stdout.write(m); s.close(); });
+    s.bind(9999, () => s.send('x', ${port}, '${host}'));
+    setTimeout(() => process.exit(), 1000).unref()`;
+  return execFileSync('ip', ['netns', 'exec', namespace, process.execPath, '-e', program], {
+    encoding: 'utf8',
+  });
+}
+
 export function addressOf(connection: Connection): string {
   return connection.endpoints['bridge']?.IPAddress ?? '';
 }
