@@ -1,10 +1,13 @@
 import type { Client } from '../client/index.ts';
 import type { CliConfig } from '../config/index.ts';
 import { type FlagTable, type ParsedFlags, parseFlags } from './flags.ts';
+import type { DockerConfig } from './remote/docker-config.ts';
 
 /** What a running command is given. */
 export interface Context {
   readonly config: CliConfig;
+  /** The user's choices in Docker's `config.json`, read on first use. */
+  readonly settings: () => Promise<DockerConfig>;
   /** Connects on first use, starting a daemon where the default one is missing. */
   readonly client: () => Promise<Client>;
   /** Whether `client` was called. */

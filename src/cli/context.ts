@@ -1,11 +1,15 @@
 import { join } from 'node:path';
 import type { Client } from '../client/index.ts';
 import { type CliConfig, cliConfig } from '../config/index.ts';
+import { EngineError } from '../errors/index.ts';
 import type { Context } from './command.ts';
+import { type DockerConfig, readDockerConfig } from './remote/docker-config.ts';
 
 /** Flags before the command: `gantry -H unix:///x ps`. */
 export interface GlobalOptions {
   readonly host?: string;
+  /** Directory of Docker's client configuration. */
+  readonly config?: string;
   readonly tls: boolean;
   readonly tlsVerify: boolean;
   readonly tlsCaCert?: string;
@@ -15,13 +19,16 @@ export interface GlobalOptions {
 
 /** The surroundings of one command. Its client is made, and a missing default daemon started, on first use. */
 export function createContext(options: GlobalOptions): Context {
-  const base = cliConfig();
+  const base = cliConfig(options.config === undefined ? {} : { dockerConfig: options.config });
   const config: CliConfig =
     options.host === undefined ? base : { ...base, host: options.host, hostGiven: true };
   let connected: Promise<Client> | undefined;
+  let read: Promise<DockerConfig> | undefined;
+  const settings = () => (read ??= readSettings(config));
   return {
     config,
-    client: () => (connected ??= connect(config, options)),
+    client: () => (connected ??= connect(config, options, settings)),
+    settings,
     get connected() {
       return connected !== undefined;
     },
@@ -31,10 +38,26 @@ export function createContext(options: GlobalOptions): Context {
   };
 }
 
-async function connect(config: CliConfig, options: GlobalOptions): Promise<Client> {
+/** A file that cannot be read stops no command that needs none of it. */
+async function readSettings(config: CliConfig): Promise<DockerConfig> {
+  try {
+    return await readDockerConfig(config.dockerConfig);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    process.stderr.write(`WARNING: ${error.message}\n`);
+    return {};
+  }
+}
+
+async function connect(
+  config: CliConfig,
+  options: GlobalOptions,
+  settings: () => Promise<DockerConfig>,
+): Promise<Client> {
   const { createClient, isUnreachable } = await import('../client/index.ts');
   const tls = await tlsOf(config, options);
-  const client = createClient({ host: config.host, ...(tls === undefined ? {} : { tls }) });
+  const { HttpHeaders: headers = {} } = await settings();
+  const client = createClient({ host: config.host, headers, ...(tls === undefined ? {} : { tls }) });
   if (config.hostGiven) return client;
   try {
     await client.apiVersion();

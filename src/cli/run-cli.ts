@@ -86,6 +86,7 @@ function globalOptions(values: ReturnType<typeof parseGlobals>['values']): Globa
     tls: values.tls,
     tlsVerify: values.tlsverify,
     ...(host === undefined ? {} : { host: host.includes('://') ? host : `tcp://${host}` }),
+    ...(values.config === '' ? {} : { config: values.config }),
     ...(values.tlscacert === '' ? {} : { tlsCaCert: values.tlscacert }),
     ...(values.tlscert === '' ? {} : { tlsCert: values.tlscert }),
     ...(values.tlskey === '' ? {} : { tlsKey: values.tlskey }),

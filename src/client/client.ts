@@ -11,6 +11,8 @@ export interface ClientOptions {
   /** `unix:///run/gantry/gantry.sock` or `tcp://host:port`. */
   readonly host: string;
   readonly tls?: TlsFiles;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** A fixed API version; without it the newest that both sides know. */
   readonly apiVersion?: string;
 }

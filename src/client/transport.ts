@@ -19,6 +19,8 @@ export interface TransportOptions {
   /** `unix:///path` or `tcp://host:port`. */
   readonly host: string;
   readonly tls?: TlsFiles;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** A fixed API version, `1.41`; without it the newest both sides know is used. */
   readonly apiVersion?: string;
   /** Newest API version this client knows. */
@@ -108,7 +110,11 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function send(method: string, path: string, call: CallOptions, upgrade: boolean): Promise<Answer> {
     call.signal?.throwIfAborted();
-    const headers: Record<string, string> = { 'User-Agent': 'gantry-client', ...call.headers };
+    const headers: Record<string, string> = {
+      ...options.headers,
+      'User-Agent': 'gantry-client',
+      ...call.headers,
+    };
     const payload = call.json === undefined ? undefined : Buffer.from(JSON.stringify(call.json));
     if (payload !== undefined) {
       headers['Content-Type'] = 'application/json';

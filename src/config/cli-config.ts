@@ -21,14 +21,17 @@ export interface CliConfig {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Reads the environment of a command. `GANTRY_HOST` goes before `DOCKER_HOST`. */
-export function cliConfig(environment: NodeJS.ProcessEnv = process.env): CliConfig {
+/** Reads the environment of a command; `dockerConfig` is that of `--config`. `GANTRY_HOST` goes before `DOCKER_HOST`. */
+export function cliConfig(
+  given: { readonly dockerConfig?: string } = {},
+  environment: NodeJS.ProcessEnv = process.env,
+): CliConfig {
   const home = homedir();
-  const given = environment['GANTRY_HOST'] || environment['DOCKER_HOST'];
-  const dockerConfig = environment['DOCKER_CONFIG'] || join(home, '.docker');
+  const host = environment['GANTRY_HOST'] || environment['DOCKER_HOST'];
+  const dockerConfig = given.dockerConfig || environment['DOCKER_CONFIG'] || join(home, '.docker');
   return Object.freeze({
-    host: given || `unix://${defaultSocket}`,
-    hostGiven: Boolean(given),
+    host: host || `unix://${defaultSocket}`,
+    hostGiven: Boolean(host),
     tlsVerify: Boolean(environment['DOCKER_TLS_VERIFY']),
     certPath: environment['DOCKER_CERT_PATH'] || dockerConfig,
     noColor: Boolean(environment['NO_COLOR']),

@@ -3,6 +3,7 @@ import { EngineError } from '../../errors/index.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { forEach } from '../each.ts';
 import { bool, text } from '../flags.ts';
+import { detachKeysOf } from '../terminal/detach-keys.ts';
 import { followSize } from '../terminal/resize.ts';
 import { forwardSignals } from '../terminal/signals.ts';
 import { joinStdio } from '../terminal/stdio.ts';
@@ -34,7 +35,7 @@ export const attachCommand = defineCommand({
       id: Id,
       tty: Config.Tty,
       stdin,
-      detachKeys: values['detach-keys'],
+      detachKeys: await detachKeysOf(context, values['detach-keys']),
       signals: values['sig-proxy'] && !Config.Tty,
     });
   },
@@ -119,7 +120,7 @@ export const startCommand = defineCommand({
       id: Id,
       tty: Config.Tty,
       stdin: values.interactive && Config.OpenStdin,
-      detachKeys: values['detach-keys'],
+      detachKeys: await detachKeysOf(context, values['detach-keys']),
       signals: !Config.Tty,
       start: () => client.containers.start(Id),
     });

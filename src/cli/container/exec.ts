@@ -4,6 +4,7 @@ import { type Context, defineCommand } from '../command.ts';
 import { bool, list, text, type ValuesOf } from '../flags.ts';
 import { resolveEnv } from '../run/env-file.ts';
 import { envFlag } from '../run/env-flag.ts';
+import { detachKeysOf } from '../terminal/detach-keys.ts';
 import { terminalSize } from '../terminal/resize.ts';
 import { joinStdio } from '../terminal/stdio.ts';
 
@@ -32,12 +33,14 @@ export const execCommand = defineCommand({
       throw new EngineError('invalidArgument', 'the input device is not a TTY');
     }
     const client = await context.client();
-    const { Id } = await client.exec.create(name, await execRequest(context, values, command));
+    const detachKeys = await detachKeysOf(context, values['detach-keys']);
+    const request = await execRequest(context, values, command);
+    const { Id } = await client.exec.create(name, { ...request, DetachKeys: detachKeys });
     if (values.detach) {
       await client.exec.startDetached(Id, { tty: values.tty });
       return 0;
     }
-    return runExec(context, client, { id: Id, values });
+    return runExec(context, client, { id: Id, values, detachKeys });
   },
 });
 
@@ -52,7 +55,6 @@ async function execRequest(context: Context, values: ValuesOf<typeof execFlags>,
     AttachStdout: !values.detach,
     AttachStderr: !values.detach,
     Tty: values.tty,
-    DetachKeys: values['detach-keys'],
     Cmd: command,
     Env: [...fromFiles, ...resolveEnv(values.env, environment)],
     Privileged: values.privileged,
@@ -65,8 +67,13 @@ async function execRequest(context: Context, values: ValuesOf<typeof execFlags>,
 async function runExec(
   context: Context,
   client: Client,
-  { id, values }: { readonly id: string; readonly values: ValuesOf<typeof execFlags> },
+  options: {
+    readonly id: string;
+    readonly values: ValuesOf<typeof execFlags>;
+    readonly detachKeys: string;
+  },
 ): Promise<number> {
+  const { id, values, detachKeys } = options;
   const size = values.tty ? terminalSize(context) : undefined;
   const connection = await client.exec.start(id, {
     tty: values.tty,
@@ -78,7 +85,7 @@ async function runExec(
   const how = await joinStdio(context, connection, {
     tty: values.tty,
     stdin: values.interactive,
-    detachKeys: values['detach-keys'],
+    detachKeys,
   });
   void following;
   if (how === 'detached') {

@@ -2,6 +2,7 @@ import { defineCommand } from '../command.ts';
 import { filter, tableFormat } from '../flag-kinds.ts';
 import { bool, int } from '../flags.ts';
 import { renderListing } from '../output/listing.ts';
+import { listFormat } from '../remote/docker-config.ts';
 import { containerListing } from './rows.ts';
 
 export const psCommand = defineCommand({
@@ -23,7 +24,8 @@ export const psCommand = defineCommand({
   async run({ context, values }) {
     const { containers } = await context.client();
     const last = values.latest && values.last === -1 ? 1 : values.last;
-    const size = values.size || values.format.includes('.Size');
+    const format = listFormat(await context.settings(), 'psFormat', values);
+    const size = values.size || format.includes('.Size');
     const found = await containers.list({
       ...(values.all ? { all: true } : {}),
       ...(last > 0 ? { limit: last } : {}),
@@ -31,6 +33,6 @@ export const psCommand = defineCommand({
       filters: values.filter,
     });
     const listing = containerListing(found, { trunc: !values['no-trunc'], size: values.size });
-    context.stdout.write(renderListing(listing, values.format, { quiet: values.quiet }));
+    context.stdout.write(renderListing(listing, format, { quiet: values.quiet }));
   },
 });

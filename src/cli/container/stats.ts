@@ -5,6 +5,7 @@ import { tableFormat } from '../flag-kinds.ts';
 import { bool } from '../flags.ts';
 import { type Listing, type Row, renderListing } from '../output/listing.ts';
 import { binarySize, humanSize, shortId } from '../output/units.ts';
+import { listFormat } from '../remote/docker-config.ts';
 import { type StatsSample, sampleOf } from './stats-sample.ts';
 
 interface Watched {
@@ -27,7 +28,8 @@ export const statsCommand = defineCommand({
   async run({ context, values, args }) {
     const client = await context.client();
     const watched = await chosen(client, args, values.all);
-    const render = () => renderListing(statsListing(watched, !values['no-trunc']), values.format);
+    const format = listFormat(await context.settings(), 'statsFormat', values);
+    const render = () => renderListing(statsListing(watched, !values['no-trunc']), format);
     if (values['no-stream']) {
       await Promise.all(watched.map((one) => follow(client, one, { stream: false })));
       context.stdout.write(render());

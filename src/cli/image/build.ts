@@ -6,6 +6,7 @@ import { bytes, checkedList, swapBytes, ulimits } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { exitCodeOf, printProgress } from '../output/progress.ts';
 import { CredentialStore, encodeAll } from '../remote/credentials.ts';
+import { proxyVariables } from '../remote/docker-config.ts';
 import { parseExtraHost, parsePairs } from '../run/resources.ts';
 import { openBuildContext } from './build-context.ts';
 
@@ -50,18 +51,20 @@ export const buildCommand = defineCommand({
     target: text('Set the target build stage to build.'),
     ulimit: ulimits(),
   },
-  async run({ context, values, args }) {
-    const opened = await openBuildContext(args[0] ?? '', values.file, context.stdin);
+  async run({ context, values, args: [source = ''] }) {
+    const opened = await openBuildContext(source, values.file, context.stdin);
     if (values.iidfile !== '') await rm(values.iidfile, { force: true });
     const client = await context.client();
     const tar = opened.tar !== undefined && values.compress ? await gzipped(opened.tar) : opened.tar;
-    const { environment, dockerConfig } = context.config;
+    const { environment, dockerConfig, host } = context.config;
+    const args = buildArgs(values['build-arg'], environment);
+    const proxies = proxyVariables(await context.settings(), host, new Set(Object.keys(args)));
     const auths = await new CredentialStore(dockerConfig).all();
     const messages = client.images.build(tar, {
       ...(opened.dockerfile === '' ? {} : { dockerfile: opened.dockerfile }),
       ...(opened.remote === undefined ? {} : { remote: opened.remote }),
       tags: values.tag,
-      buildArgs: buildArgs(values['build-arg'], environment),
+      buildArgs: { ...proxies, ...args },
       labels: parsePairs(values.label),
       target: values.target,
       noCache: values['no-cache'],

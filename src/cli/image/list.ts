@@ -5,6 +5,7 @@ import { filter, tableFormat } from '../flag-kinds.ts';
 import { bool, text } from '../flags.ts';
 import { type Listing, type Row, renderListing } from '../output/listing.ts';
 import { ellipsis, goTime, humanSize, shortId, timeAgo } from '../output/units.ts';
+import { listFormat } from '../remote/docker-config.ts';
 
 export const imagesCommand = defineCommand({
   usage: '[OPTIONS] [REPOSITORY[:TAG]]',
@@ -31,7 +32,8 @@ export const imagesCommand = defineCommand({
       filters: { ...values.filter, ...(reference === undefined ? {} : { reference: [reference] }) },
     });
     const listing = imageListing(found, { trunc: !values['no-trunc'], digests: values.digests });
-    context.stdout.write(renderListing(listing, values.format, { quiet: values.quiet }));
+    const format = listFormat(await context.settings(), 'imagesFormat', values);
+    context.stdout.write(renderListing(listing, format, { quiet: values.quiet }));
   },
 });
 

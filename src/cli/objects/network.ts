@@ -8,6 +8,7 @@ import { filter, map, tableFormat } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { type Listing, renderListing } from '../output/listing.ts';
 import { goTime, shortId } from '../output/units.ts';
+import { listFormat } from '../remote/docker-config.ts';
 import { endpointOf } from '../run/network-option.ts';
 import { parsePairs } from '../run/resources.ts';
 import { ipamPools } from './ipam.ts';
@@ -115,7 +116,8 @@ export const networkLsCommand = defineCommand({
     const found = await networks.list(values.filter);
     const sorted = [...found].sort((a, b) => a.Name.localeCompare(b.Name));
     const listing = networkListing(sorted, !values['no-trunc']);
-    context.stdout.write(renderListing(listing, values.format, { quiet: values.quiet }));
+    const format = listFormat(await context.settings(), 'networksFormat', values);
+    context.stdout.write(renderListing(listing, format, { quiet: values.quiet }));
   },
 });
 

@@ -7,6 +7,7 @@ import { filter, map, tableFormat } from '../flag-kinds.ts';
 import { bool, list, text } from '../flags.ts';
 import { type Listing, renderListing } from '../output/listing.ts';
 import { humanSize } from '../output/units.ts';
+import { listFormat } from '../remote/docker-config.ts';
 import { parsePairs } from '../run/resources.ts';
 
 export const volumeCreateCommand = defineCommand({
@@ -90,7 +91,8 @@ export const volumeLsCommand = defineCommand({
     const { volumes } = await context.client();
     const { Volumes } = await volumes.list(values.filter);
     const sorted = [...(Volumes ?? [])].sort((a, b) => a.Name.localeCompare(b.Name));
-    context.stdout.write(renderListing(volumeListing(sorted), values.format, { quiet: values.quiet }));
+    const format = listFormat(await context.settings(), 'volumesFormat', values);
+    context.stdout.write(renderListing(volumeListing(sorted), format, { quiet: values.quiet }));
   },
 });
 

@@ -9,8 +9,31 @@ export interface StoredAuth {
   readonly identitytoken?: string;
 }
 
-/** The parts of Docker's `config.json` that registries need; other fields pass through unread. */
-export interface DockerConfig {
+/** The proxies that containers and builds get for one daemon. */
+interface ProxyConfig {
+  readonly httpProxy?: string;
+  readonly httpsProxy?: string;
+  readonly noProxy?: string;
+  readonly ftpProxy?: string;
+  readonly allProxy?: string;
+}
+
+/** `--format` of lists that are given none. */
+interface ListFormats {
+  readonly psFormat?: string;
+  readonly imagesFormat?: string;
+  readonly networksFormat?: string;
+  readonly volumesFormat?: string;
+  readonly statsFormat?: string;
+}
+
+/** The parts of Docker's `config.json` that are used here; other fields pass through unread. */
+export interface DockerConfig extends ListFormats {
+  /** Sent with every request to the daemon. */
+  readonly HttpHeaders?: Readonly<Record<string, string>>;
+  readonly detachKeys?: string;
+  /** By the daemon's address; `default` for any other. */
+  readonly proxies?: Readonly<Record<string, ProxyConfig>>;
   readonly auths?: Readonly<Record<string, StoredAuth>>;
   readonly credsStore?: string;
   readonly credHelpers?: Readonly<Record<string, string>>;
@@ -39,6 +62,37 @@ export async function readDockerConfig(directory: string): Promise<DockerConfig>
       cause: error,
     });
   }
+}
+
+/** What a list is shown in: its own `--format`, else the user's, which `-q` goes before. */
+export function listFormat(
+  settings: DockerConfig,
+  field: keyof ListFormats,
+  given: { readonly format: string; readonly quiet?: boolean },
+): string {
+  return given.format !== '' || given.quiet === true ? given.format : (settings[field] ?? '');
+}
+
+/** Variables with the user's proxies for containers of this daemon, but for those that `taken` names. */
+export function proxyVariables(
+  { proxies = {} }: DockerConfig,
+  host: string,
+  taken: ReadonlySet<string>,
+): Record<string, string> {
+  const proxy = proxies[host] ?? proxies['default'] ?? {};
+  const values = {
+    HTTP_PROXY: proxy.httpProxy,
+    HTTPS_PROXY: proxy.httpsProxy,
+    NO_PROXY: proxy.noProxy,
+    FTP_PROXY: proxy.ftpProxy,
+    ALL_PROXY: proxy.allProxy,
+  };
+  const found: Record<string, string> = {};
+  for (const [upper, value] of Object.entries(values)) {
+    if (!value) continue;
+    for (const name of [upper, upper.toLowerCase()]) if (!taken.has(name)) found[name] = value;
+  }
+  return found;
 }
 
 /** Only its owner may read it. */

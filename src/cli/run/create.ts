@@ -2,6 +2,7 @@ import type { Client } from '../../client/index.ts';
 import { statusOf } from '../../client/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import type { Context } from '../command.ts';
+import { proxyVariables } from '../remote/docker-config.ts';
 import { terminalSize } from '../terminal/resize.ts';
 import { openCidFile } from './cid-file.ts';
 import type { ContainerFlagValues } from './container-flags.ts';
@@ -55,19 +56,21 @@ export async function createContainer(context: Context, client: Client, line: Cr
 
 async function requestOf(context: Context, line: CreateLine) {
   const { flags, given } = line;
-  const { environment } = context.config;
+  const { environment, host } = context.config;
   const [image = '', ...args] = line.args;
   const [envFiles, labelFiles, securityOpts] = await Promise.all([
     readEnvFiles(flags['env-file'], environment),
     readLabelFiles(flags['label-file']),
     readSecurityOpts(flags['security-opt']),
   ]);
+  const named = new Set(flags.env.map((entry) => entry.split('=', 1)[0] ?? ''));
   const request = createRequest({
     flags,
     given,
     image,
     args,
     environment,
+    proxies: proxyVariables(await context.settings(), host, named),
     envFiles,
     labelFiles,
     securityOpts,

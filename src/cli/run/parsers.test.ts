@@ -180,6 +180,7 @@ function requestFor(...argv: string[]) {
     image,
     args,
     environment: { HOME: '/h' },
+    proxies: {},
     envFiles: ['A=file'],
     labelFiles: [],
     securityOpts: parsed.values['security-opt'],

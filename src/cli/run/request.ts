@@ -22,6 +22,8 @@ export interface RunLine {
   readonly image: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The user's proxies, as variables. */
+  readonly proxies: Readonly<Record<string, string>>;
   /** Entries of the `--env-file`s and `--label-file`s. */
   readonly envFiles: readonly string[];
   readonly labelFiles: readonly string[];
@@ -59,7 +61,11 @@ export function createRequest(line: RunLine): ContainerCreateRequest {
     Tty: flags.tty,
     OpenStdin: flags.interactive,
     StdinOnce: flags.interactive && streams.stdin,
-    Env: unique([...line.envFiles, ...resolveEnv(flags.env, line.environment)]),
+    Env: unique([
+      ...line.envFiles,
+      ...resolveEnv(flags.env, line.environment),
+      ...Object.entries(line.proxies).map(([name, value]) => `${name}=${value}`),
+    ]),
     Cmd: line.args.length === 0 ? null : line.args,
     Image: line.image,
     Volumes: volumes.volumes,

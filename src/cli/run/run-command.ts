@@ -2,6 +2,7 @@ import type { Client } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { bool, text, type ValuesOf } from '../flags.ts';
+import { detachKeysOf } from '../terminal/detach-keys.ts';
 import { joinStdio } from '../terminal/stdio.ts';
 import { containerFlags } from './container-flags.ts';
 import { createContainer } from './create.ts';
@@ -80,17 +81,18 @@ async function runAttached(
   { id, flags, streams }: Attached,
 ): Promise<number> {
   const { containers } = client;
+  const detachKeys = await detachKeysOf(context, flags['detach-keys']);
   const connection = await containers.attach(id, {
     ...streams,
     tty: flags.tty,
-    ...(flags['detach-keys'] === '' ? {} : { detachKeys: flags['detach-keys'] }),
+    ...(detachKeys === '' ? {} : { detachKeys }),
   });
   const waiting = await containers.wait(id, flags.rm ? 'removed' : 'next-exit');
   using signals = flags['sig-proxy'] && !flags.tty ? await forward(client, id) : undefined;
   const joined = joinStdio(context, connection, {
     tty: flags.tty,
     stdin: streams.stdin,
-    detachKeys: flags['detach-keys'],
+    detachKeys,
   });
   try {
     await containers.start(id);

@@ -1,9 +1,15 @@
 import { EngineError } from '../../errors/index.ts';
+import type { Context } from '../command.ts';
 
 const defaultKeys = 'ctrl-p,ctrl-q';
 
 /** How long a begun sequence is held back, so that a lone Ctrl-P still reaches the program. */
 const holdMs = 700;
+
+/** What `--detach-keys` says, else the user's configuration; '' is the default. */
+export async function detachKeysOf({ settings }: Context, given: string): Promise<string> {
+  return given || ((await settings()).detachKeys ?? '');
+}
 
 /** Bytes of `ctrl-p,ctrl-q` or `a,ctrl-]`; '' is the default. Throws `invalidArgument`. */
 export function parseDetachKeys(text: string): Buffer {

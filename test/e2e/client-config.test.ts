@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+import { run } from '../../src/lib/run.ts';
+import { startDaemon } from '../support/daemon.ts';
+import { temporaryDirectory, writeTree } from '../support/files.ts';
+
+// What the gantry CLI takes from Docker's config.json, besides who one is (registry-logins.test.ts).
+
+const engine = await startDaemon({ after });
+const files = temporaryDirectory({ after });
+const gantry = join(import.meta.dirname, '../../bin/gantry');
+
+function configOf(name: string, content: object): string {
+  const directory = join(files, name);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'config.json'), JSON.stringify(content));
+  return directory;
+}
+
+function ok(args: readonly string[]): string {
+  const result = engine.gantry(args);
+  assert.equal(result.code, 0, result.stderr);
+  return result.stdout.trim();
+}
+
+test('--config names the directory that is read and written, before DOCKER_CONFIG', () => {
+  const directory = configOf('given', { auths: { 'a.example': { auth: 'dTpw' }, 'b.example': {} } });
+  const other = join(files, 'other');
+  const out = engine.gantry(['--config', directory, 'logout', 'a.example'], {
+    env: { DOCKER_CONFIG: other },
+  });
+  assert.equal(out.stdout, 'Removing login credentials for a.example\n');
+  assert.deepEqual(JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')), {
+    auths: { 'b.example': {} },
+  });
+  assert.ok(!existsSync(other));
+});
+
+test('a config.json that is none is told of, and stops no command that needs none of it', () => {
+  const directory = configOf('broken', []);
+  const result = engine.gantry(['--config', directory, 'ps', '-q']);
+  assert.equal(result.code, 0);
+  assert.match(result.stderr, /^WARNING: Error loading config file: .*config\.json: not an object\n$/);
+});
+
+test('lists are shown in the formats of config.json, but for --format and -q', () => {
+  const directory = configOf('formats', {
+    psFormat: 'container {{.Names}}',
+    imagesFormat: 'image {{.Repository}}',
+    networksFormat: 'network {{.Name}}',
+    volumesFormat: 'volume {{.Name}}',
+    statsFormat: 'stats {{.Name}}',
+  });
+  const list = (...args: string[]) => ok(['--config', directory, ...args]);
+  const id = ok(['run', '-d', '--name', 'shown', 'base:1', 'sleep', '1000']);
+  ok(['volume', 'create', 'shown']);
+  assert.equal(list('ps'), 'container shown');
+  assert.equal(list('ps', '--format', '{{.Image}}'), 'base:1');
+  assert.equal(list('ps', '-q'), id.slice(0, 12));
+  assert.equal(list('images'), 'image base');
+  assert.equal(list('network', 'ls'), 'network bridge\nnetwork host\nnetwork none');
+  assert.equal(list('volume', 'ls'), 'volume shown');
+  assert.equal(list('stats', '--no-stream'), 'stats shown');
+});
+
+test('containers and builds get the proxies of config.json that they are not given', () => {
+  const directory = configOf('proxies', {
+    proxies: {
+      default: { httpProxy: 'http://other' },
+      [engine.host]: { httpProxy: 'http://proxy', noProxy: 'localhost' },
+    },
+  });
+  const shown = ['-e', 'HTTP_PROXY=http://own', 'base:1', 'sh', '-c', 'env | grep -i proxy | sort'];
+  assert.equal(
+    ok(['--config', directory, 'run', '--rm', ...shown]),
+    'HTTP_PROXY=http://own\nNO_PROXY=localhost\nhttp_proxy=http://proxy\nno_proxy=localhost',
+  );
+  const context = join(files, 'context');
+  writeTree(context, { Dockerfile: 'FROM base:1\nRUN env | grep -i proxy | sort >/proxies\n' });
+  ok(['--config', directory, 'build', '-t', 'proxied', '--build-arg', 'no_proxy=own', context]);
+  assert.equal(
+    ok(['run', '--rm', 'proxied', 'cat', '/proxies']),
+    'HTTP_PROXY=http://proxy\nNO_PROXY=localhost\nhttp_proxy=http://proxy\nno_proxy=own',
+  );
+});
+
+test('headers and detach keys of config.json are sent', async (t) => {
+  const requests: { readonly header: unknown; readonly body: string }[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      requests.push({ header: request.headers['x-meta'], body });
+      response.writeHead(request.method === 'HEAD' ? 200 : 404, { 'api-version': '1.50' }).end();
+    });
+  });
+  const socket = join(files, 'recorder.sock');
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  t.after(() => server.close());
+  const directory = configOf('sent', { HttpHeaders: { 'X-Meta': 'kept' }, detachKeys: 'ctrl-x' });
+  const exec = (...flags: string[]) =>
+    run(gantry, ['--config', directory, '-H', `unix://${socket}`, 'exec', ...flags, 'web', 'sh'], {
+      accept: [1],
+    });
+  await exec();
+  await exec('--detach-keys', 'ctrl-y');
+  assert.deepEqual(new Set(requests.map(({ header }) => header)), new Set(['kept']));
+  const keys = requests.flatMap(({ body }) =>
+    body === '' ? [] : [(JSON.parse(body) as { DetachKeys: string }).DetachKeys],
+  );
+  assert.deepEqual(keys, ['ctrl-x', 'ctrl-y']);
+});
