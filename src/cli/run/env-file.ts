@@ -2,17 +2,16 @@ import { EngineError, hasErrno } from '../../errors/index.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `-e K=V`, or `-e K`, which takes the caller's value and is dropped when there is none. */
+/** `-e K=V`, or `-e K`, which takes the caller's value; without one the bare name takes the image's value away. */
 export function resolveEnv(entries: readonly string[], environment: Environment): string[] {
-  return entries.flatMap((entry) => {
-    if (entry.includes('=')) return [entry];
-    const value = environment[entry];
-    return value === undefined ? [] : [`${entry}=${value}`];
+  return entries.map((entry) => {
+    const value = entry.includes('=') ? undefined : environment[entry];
+    return value === undefined ? entry : `${entry}=${value}`;
   });
 }
 
 /**
- * The entries of an env file: a line is `K=V` or `K` (the caller's value), `#` starts a comment, nothing is unquoted.
+ * The entries of an env file: a line is `K=V` or `K` (the caller's value, if there is one), `#` starts a comment, nothing is unquoted.
  * Throws Docker's text with the line.
  */
 export function parseEnvFile(content: string, name: string, environment: Environment): string[] {
@@ -20,7 +19,7 @@ export function parseEnvFile(content: string, name: string, environment: Environ
     const key = line.split('=', 1)[0] ?? '';
     if (key === '') throw complaint(name, `no variable name on line '${line}'`);
     if (/\s/.test(key.trimStart())) throw complaint(name, `variable '${key}' contains whitespaces`);
-    return resolveEnv([line.trimStart()], environment);
+    return resolveEnv([line.trimStart()], environment).filter((entry) => entry.includes('='));
   });
 }
 

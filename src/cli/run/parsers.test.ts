@@ -168,7 +168,7 @@ test('parseEnvFile() skips comments and takes the caller’s values', () => {
     () => parseEnvFile('=x', 'f', {}),
     "poorly formatted environment: no variable name on line '=x' (f)",
   );
-  assert.deepEqual(resolveEnv(['A', 'B=', 'C'], { A: '1' }), ['A=1', 'B=']);
+  assert.deepEqual(resolveEnv(['A', 'B=', 'C'], { A: '1' }), ['A=1', 'B=', 'C']);
 });
 
 function requestFor(...argv: string[]) {
