@@ -212,6 +212,12 @@ test('createRequest() stops reading flags at the image', () => {
   assert.deepEqual(request.HostConfig?.PortBindings, { '80/tcp': [{ HostIp: '', HostPort: '8080' }] });
 });
 
+test('createRequest() attaches stdin with -i, whatever -a names', () => {
+  const request = requestFor('-i', '-a', 'stdout', 'busybox');
+  const { AttachStdin, AttachStdout, AttachStderr, StdinOnce } = request;
+  assert.deepEqual([AttachStdin, AttachStdout, AttachStderr, StdinOnce], [true, true, false, true]);
+});
+
 test('createRequest() maps limits, networks and health', () => {
   const request = requestFor(
     '-m=64m',

@@ -91,16 +91,15 @@ interface Streams {
   readonly stderr: boolean;
 }
 
-/** Which streams the client attaches: those of `-a`, else all but stdin without `-i`; none with `-d`. */
+/** Which streams the client attaches: stdin with `-i`, and those of `-a`, else both outputs; none with `-d`. */
 export function attachedStreams(
   flags: Pick<ContainerFlagValues, 'attach' | 'interactive'>,
   detach: boolean,
 ): Streams {
   if (detach) return { stdin: false, stdout: false, stderr: false };
-  if (flags.attach.length === 0) return { stdin: flags.interactive, stdout: true, stderr: true };
-  const names = flags.attach;
+  const names = flags.attach.length === 0 ? ['stdout', 'stderr'] : flags.attach;
   return {
-    stdin: names.includes('stdin'),
+    stdin: flags.interactive || names.includes('stdin'),
     stdout: names.includes('stdout'),
     stderr: names.includes('stderr'),
   };
