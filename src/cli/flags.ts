@@ -3,6 +3,8 @@ import { EngineError } from '../errors/index.ts';
 /** One flag of a command, as Go's pflag knows it. `T` is the type of its value. */
 export interface Flag<T = unknown> {
   readonly short?: string;
+  /** Older names that still work; the help does not show them. */
+  readonly aliases?: readonly string[];
   /** The word in the help text: string, list, bytes, … */
   readonly kind: string;
   readonly usage: string;
@@ -32,6 +34,7 @@ export interface ParsedFlags<F> {
 
 interface FlagOptions<T> {
   readonly short?: string;
+  readonly aliases?: readonly string[];
   readonly initial?: T;
   readonly kind?: string;
   readonly shownDefault?: string;
@@ -117,21 +120,23 @@ export function parseFlags<F extends FlagTable>(
 ): ParsedFlags<F> {
   const values: Record<string, unknown> = {};
   const shorts = new Map<string, string>();
+  const longs = new Map<string, string>();
   for (const [name, one] of Object.entries(table)) {
     values[name] = one.initial;
+    for (const long of [name, ...(one.aliases ?? [])]) longs.set(long, name);
     if (one.short !== undefined) shorts.set(one.short, name);
   }
   const given = new Set<string>();
   const args: string[] = [];
   let help = false;
 
-  const set = (name: string, value: string) => {
+  const set = (name: string, value: string, said = name) => {
     const one = table[name] as Flag;
     try {
       values[name] = one.read(value, values[name]);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      const shown = one.short === undefined ? `--${name}` : `-${one.short}, --${name}`;
+      const shown = one.short === undefined ? `--${said}` : `-${one.short}, --${name}`;
       const message = `invalid argument ${JSON.stringify(value)} for "${shown}" flag: ${error.message}`;
       throw new EngineError('invalidArgument', message, { cause: error });
     }
@@ -147,15 +152,15 @@ export function parseFlags<F extends FlagTable>(
 
   const readLong = (word: string) => {
     const equals = word.indexOf('=');
-    const name = word.slice(2, equals === -1 ? undefined : equals);
-    if (name === 'help' && !('help' in table && given.has('help'))) {
+    const said = word.slice(2, equals === -1 ? undefined : equals);
+    if (said === 'help' && !('help' in table && given.has('help'))) {
       help = true;
       return;
     }
-    const one = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (name === '' || one === undefined) throw bad(`unknown flag: --${name}`);
-    if (equals !== -1) set(name, word.slice(equals + 1));
-    else set(name, one.alone ?? next(`--${name}`));
+    const name = longs.get(said);
+    if (name === undefined) throw bad(`unknown flag: --${said}`);
+    if (equals !== -1) set(name, word.slice(equals + 1), said);
+    else set(name, table[name]?.alone ?? next(`--${said}`), said);
   };
 
   const readShort = (word: string) => {

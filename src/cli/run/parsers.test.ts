@@ -218,6 +218,22 @@ test('createRequest() attaches stdin with -i, whatever -a names', () => {
   assert.deepEqual([AttachStdin, AttachStdout, AttachStderr, StdinOnce], [true, true, false, true]);
 });
 
+test('older names of flags mean the new ones, in the order of the line', () => {
+  const line = ['--net', 'a', '--network=b', '--net-alias', 'x', '--network-alias', 'y', '--net-alias=z'];
+  const { values, given } = parseFlags(containerFlags, [...line, '--dns-opt', 'use-vc', 'busybox']);
+  assert.deepEqual(
+    values.network.map(({ name }) => name),
+    ['a', 'b'],
+  );
+  assert.deepEqual(values['network-alias'], ['x', 'y', 'z']);
+  assert.deepEqual(values['dns-option'], ['use-vc']);
+  assert.deepEqual([...given], ['network', 'network-alias', 'dns-option']);
+  refuses(
+    () => parseFlags(containerFlags, ['--net', 'name=x,foo=bar']),
+    'invalid argument "name=x,foo=bar" for "--net" flag: invalid field key foo',
+  );
+});
+
 test('createRequest() maps limits, networks and health', () => {
   const request = requestFor(
     '-m=64m',
