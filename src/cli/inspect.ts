@@ -5,6 +5,7 @@ import type { DescriptionForm } from './describe/print.ts';
 import { objectFormat } from './flag-kinds.ts';
 import { bool, text } from './flags.ts';
 import { renderValue } from './output/listing.ts';
+import { inspectShapes } from './output/shapes.ts';
 import { errorText } from './tell-error.ts';
 
 /** `--as-run` and `--as-compose`: containers only. */
@@ -13,29 +14,50 @@ const descriptionFlags = {
   'as-compose': bool('Print a Compose file that makes the container again'),
 };
 
+type Kind = keyof typeof inspectShapes;
+
+/** An object as the daemon tells it. */
+interface Found {
+  readonly kind: Kind;
+  readonly value: unknown;
+}
+
 type Lookup = (client: Client, name: string, options: { readonly size: boolean }) => Promise<unknown>;
 
-const lookups = {
+const lookups: Readonly<Record<Kind, Lookup>> = {
   container: (client, name, { size }) => client.containers.inspect(name, { size }),
   image: (client, name) => client.images.inspect(name),
   network: (client, name) => client.networks.inspect(name),
   volume: (client, name) => client.volumes.inspect(name),
-} satisfies Record<string, Lookup>;
+};
 
 /** Prints what is found, then tells what is not: exit code 1 for any that is missing. */
 async function inspectAll(
   context: Context,
   names: readonly string[],
-  options: { readonly format: string; readonly look: (name: string) => Promise<unknown> },
+  options: { readonly format: string; readonly look: (name: string) => Promise<Found> },
 ): Promise<number> {
   const results = await Promise.allSettled(names.map(options.look));
   const found = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failures = results.flatMap((result) =>
     result.status === 'rejected' ? [result.reason as unknown] : [],
   );
+  let output = '';
   if (options.format === '') {
-    context.stdout.write(found.length === 0 ? '[]\n' : `${JSON.stringify(found, null, 4)}\n`);
-  } else for (const one of found) context.stdout.write(renderValue(one, options.format));
+    const values = found.map(({ value }) => value);
+    output = found.length === 0 ? '[]\n' : `${JSON.stringify(values, null, 4)}\n`;
+  } else {
+    for (const { kind, value } of found) {
+      try {
+        output += renderValue(value, options.format, inspectShapes[kind]);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        failures.push(error);
+      }
+    }
+  }
+  // Where a template has nothing to show Docker prints a line all the same.
+  context.stdout.write(output || '\n');
   for (const failure of failures) context.stderr.write(`${errorText(failure)}\n`);
   return failures.length === 0 ? 0 : 1;
 }
@@ -85,7 +107,10 @@ function inspectCommand(kind: 'image' | 'network' | 'volume', word: string): Com
     },
     async run({ context, values, args }) {
       const client = await context.client();
-      const look = (name: string) => (lookups[kind] as Lookup)(client, name, { size: values.size });
+      const look = async (name: string) => ({
+        kind,
+        value: await lookups[kind](client, name, { size: values.size }),
+      });
       return inspectAll(context, args, { format: values.format, look });
     },
   });
@@ -103,8 +128,11 @@ export const containerInspectCommand = defineCommand({
   async run({ context, values, args }) {
     const form = formOf(values);
     if (form !== undefined) return describeAll(context, args, form);
-    const { containers } = await context.client();
-    const look = (name: string) => containers.inspect(name, { size: values.size });
+    const client = await context.client();
+    const look = async (name: string) => ({
+      kind: 'container' as const,
+      value: await lookups.container(client, name, { size: values.size }),
+    });
     return inspectAll(context, args, { format: values.format, look });
   },
 });
@@ -133,13 +161,11 @@ export const inspectAnyCommand = defineCommand({
     const form = formOf(values);
     if (form !== undefined) return describeAll(context, args, form);
     const client = await context.client();
-    const kinds: readonly Lookup[] = given.has('type')
-      ? [lookups[values.type as keyof typeof lookups]]
-      : Object.values(lookups);
+    const kinds = given.has('type') ? [values.type as Kind] : (Object.keys(lookups) as Kind[]);
     const look = async (name: string) => {
       for (const kind of kinds) {
         try {
-          return await kind(client, name, { size: values.size });
+          return { kind, value: await lookups[kind](client, name, { size: values.size }) };
         } catch (error) {
           // A name that is no valid reference of this kind may still be one of the next.
           const isOtherKind = isCode(error, 'notFound') || isCode(error, 'invalidArgument');

@@ -31,8 +31,9 @@ export const imagesCommand = defineCommand({
       ...(values.all ? { all: true } : {}),
       filters: { ...values.filter, ...(reference === undefined ? {} : { reference: [reference] }) },
     });
-    const listing = imageListing(found, { trunc: !values['no-trunc'], digests: values.digests });
     const format = listFormat(await context.settings(), 'imagesFormat', values);
+    const digests = values.digests || format.includes('.Digest');
+    const listing = imageListing(found, { trunc: !values['no-trunc'], digests });
     context.stdout.write(renderListing(listing, format, { quiet: values.quiet }));
   },
 });

@@ -1,4 +1,12 @@
-import { compileTemplate, type Template } from '../../lib/template/index.ts';
+import { EngineError } from '../../errors/index.ts';
+import {
+  compileTemplate,
+  type Shape,
+  Struct,
+  type Template,
+  type TemplateOptions,
+  typed,
+} from '../../lib/template/index.ts';
 import { alignColumns } from './table.ts';
 
 /** A row as templates see it: fields, or functions for what takes an argument or costs work. */
@@ -23,7 +31,7 @@ export function renderListing(listing: Listing, format: string, options: { quiet
   const rows = listing.rows.map(sortedRow);
   if (options.quiet === true && (chosen === '' || chosen === 'table') && listing.quiet !== undefined) {
     const render = compile(listing.quiet);
-    return rows.map((row) => `${render(row)}\n`).join('');
+    return rows.map((row) => `${render(new Struct(row))}\n`).join('');
   }
   if (chosen === 'json') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   if (chosen === '' || chosen === 'table' || chosen.startsWith('table ')) {
@@ -31,26 +39,37 @@ export function renderListing(listing: Listing, format: string, options: { quiet
     return renderTable({ ...listing, rows }, unescapeTabs(source));
   }
   const render = compile(unescapeTabs(chosen));
-  return rows.map((row) => `${render(row)}\n`).join('');
+  return rows.map((row) => `${render(new Struct(row))}\n`).join('');
 }
 
 function renderTable(listing: Listing, source: string): string {
   const render = compile(source);
-  const heading = compile(headingSource(source))(headingsRow(listing.headings));
-  return alignColumns([heading, ...listing.rows.map(render)]);
+  const heading = headingOf(source, listing.headings);
+  return alignColumns([heading, ...listing.rows.map((row) => render(new Struct(row)))]);
 }
 
-/** Functions of values (`upper`, `json`, …) are not for the headings. */
-function headingSource(source: string): string {
-  return source.replace(
-    /\{\{\s*(?:json|upper|lower|title|truncate|printf)?\s*\(?\s*(\.[\p{L}.]+)[^}]*\}\}/gu,
-    '{{$1}}',
-  );
+/** Functions of values leave a heading as it is. */
+const headingFunctions = Object.fromEntries(
+  ['json', 'split', 'join', 'title', 'lower', 'upper', 'truncate'].map((name) => [
+    name,
+    (heading: unknown) => heading,
+  ]),
+);
+
+/** The table's first line: the template over the headings. Where they are no values that it can work with it is empty. */
+function headingOf(source: string, headings: Readonly<Record<string, string>>): string {
+  const row = new Struct({ ...headings, Label: labelHeading });
+  try {
+    return compile(source, { functions: headingFunctions })(row);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return '';
+  }
 }
 
-function headingsRow(headings: Readonly<Record<string, string>>): Row {
-  const label = (name: unknown) => String(name).toUpperCase();
-  return { ...headings, Label: label };
+/** `com.example.my-label` is shown over as `my label`. */
+function labelHeading(name: unknown): string {
+  return String(name).split('.').at(-1)?.replaceAll(/[-_]/g, ' ') ?? '';
 }
 
 /** The shell hands `\t` over as two characters; Docker takes them for a tab. */
@@ -63,15 +82,27 @@ function sortedRow(row: Row): Row {
   return Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function compile(source: string): Template {
+function compile(source: string, options: Partial<TemplateOptions> = {}): Template {
   return compileTemplate(source, {
+    ...options,
     parse: 'failed to parse template: ',
     execute: 'failed to execute template: ',
   });
 }
 
-/** One value for `--format` of `info`, `version` and the like: `json`, or a template. */
-export function renderValue(value: unknown, format: string): string {
+/**
+ * One value for `--format` of `inspect`, `info` and the like: `json`, or a template. With a shape it is executed on
+ * Docker's type; where that lacks a field, on the JSON as it is.
+ */
+export function renderValue(value: unknown, format: string, shape?: Shape): string {
   if (format.trim() === 'json') return `${JSON.stringify(value)}\n`;
-  return `${compileTemplate(unescapeTabs(format))(value)}\n`;
+  const source = unescapeTabs(format);
+  const onJson = compileTemplate(source, { strictKeys: true });
+  if (shape === undefined) return `${onJson(value)}\n`;
+  try {
+    return `${compileTemplate(source)(typed(value, shape))}\n`;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return `${onJson(value)}\n`;
+  }
 }

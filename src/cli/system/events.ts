@@ -3,6 +3,7 @@ import { defineCommand } from '../command.ts';
 import { filter, objectFormat } from '../flag-kinds.ts';
 import { text } from '../flags.ts';
 import { renderValue } from '../output/listing.ts';
+import { eventShape } from '../output/shapes.ts';
 import { parseTimestamp } from '../run/sizes.ts';
 
 export const eventsCommand = defineCommand({
@@ -25,7 +26,9 @@ export const eventsCommand = defineCommand({
       ...(values.until === '' ? {} : { until: parseTimestamp(values.until) }),
     });
     for await (const event of events) {
-      context.stdout.write(values.format === '' ? eventLine(event) : renderValue(event, values.format));
+      context.stdout.write(
+        values.format === '' ? eventLine(event) : renderValue(event, values.format, eventShape),
+      );
     }
   },
 });

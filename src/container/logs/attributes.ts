@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors/index.ts';
-import { compileTemplate } from '../../lib/template/index.ts';
+import { compileTemplate, Struct } from '../../lib/template/index.ts';
 import type { ContainerRecord } from '../record.ts';
 
 const tagErrors = { parse: '', execute: '', name: 'log-tag', dataType: '*logger.Info' };
@@ -52,10 +52,10 @@ function matching(entries: readonly [string, string][], pattern: string | undefi
 }
 
 /** The fields and methods of Docker's logger.Info. */
-function tagData(record: ContainerRecord): object {
+function tagData(record: ContainerRecord): Struct {
   const { id, name, imageId, config, hostConfig } = record;
   const [entrypoint = '', ...args] = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
-  return {
+  return new Struct({
     ID: id.slice(0, 12),
     FullID: id,
     Name: name.slice(1),
@@ -75,7 +75,7 @@ function tagData(record: ContainerRecord): object {
     ContainerLabels: config.Labels ?? {},
     Config: hostConfig.LogConfig.Config,
     ExtraAttributes: () => logAttributes(record),
-  };
+  });
 }
 
 /** As Go's url.QueryEscape. */

@@ -1,4 +1,5 @@
 import { templateError } from './lexer.ts';
+import { Struct } from './struct.ts';
 import { isTruthy, show, toJson } from './values.ts';
 
 export type TemplateFunction = (...args: readonly unknown[]) => unknown;
@@ -18,6 +19,7 @@ function compare(a: unknown, b: unknown): number {
 function lengthOf(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (Array.isArray(value)) return value.length;
+  if (value instanceof Struct) throw templateError('error calling len: len of type struct');
   if (typeof value === 'object' && value !== null) return Object.keys(value).length;
   throw templateError(`len of type ${value === null || value === undefined ? 'nil' : typeof value}`);
 }
@@ -30,6 +32,8 @@ function index(value: unknown, ...keys: readonly unknown[]): unknown {
       if (at < 0 || at >= current.length)
         throw templateError(`error calling index: index out of range: ${at}`);
       current = current[at];
+    } else if (current instanceof Struct) {
+      throw templateError(`error calling index: can't index item of type struct`);
     } else if (typeof current === 'object' && current !== null) {
       current = Object.hasOwn(current, show(key)) ? (current as Record<string, unknown>)[show(key)] : '';
     } else throw templateError('error calling index: index of untyped nil');
@@ -90,10 +94,11 @@ function print(args: readonly unknown[]): string {
   }, '');
 }
 
-/** Go's built-in functions and those Docker adds (json, split, join, title, lower, upper, pad, truncate). */
+/** `and` and `or` take arguments up to the first that decides; the value is what decides. */
+export const decidedBy: Readonly<Record<string, boolean>> = { and: false, or: true };
+
+/** Go's other built-in functions and those Docker adds (json, split, join, title, lower, upper, pad, truncate). */
 export const functions: Readonly<Record<string, TemplateFunction>> = {
-  and: (...args) => args.find((arg) => !isTruthy(arg)) ?? args.at(-1),
-  or: (...args) => args.find(isTruthy) ?? args.at(-1),
   not: (value) => !isTruthy(value),
   eq: (first, ...rest) => rest.some((one) => one === first),
   ne: (a, b) => a !== b,

@@ -1,1 +1,2 @@
-export { compileTemplate, type Template } from './template.ts';
+export { type Shape, Struct, shape, typed } from './struct.ts';
+export { compileTemplate, type Template, type TemplateOptions } from './template.ts';

@@ -157,28 +157,26 @@ class Parser {
 
   #operand(): Expression {
     const token = this.#tokens[this.#at++] as Token;
-    let expression = this.#primary(token);
-    let chain = token.text;
+    const first = this.#primary(token);
+    const fields = token.kind === 'field' ? [token] : [];
     for (let next = this.#peek('field'); next !== undefined && !next.spaced; next = this.#peek('field')) {
       this.#at++;
-      chain += next.text;
-      expression = { kind: 'field', of: expression, name: next.text.slice(1), at: next.at, chain };
+      fields.push(next);
     }
-    return expression;
+    // An error of any of them names them all, at the place of the second: so do Go's.
+    const at = (fields[1] ?? fields[0] ?? token).at;
+    const chain = (token.kind === 'field' ? '' : token.text) + fields.map(({ text }) => text).join('');
+    return fields.reduce<Expression>(
+      (of, { text }) => ({ kind: 'field', of, name: text.slice(1), at, chain }),
+      first,
+    );
   }
 
   #primary(token: Token): Expression {
     switch (token.kind) {
       case 'dot':
-        return { kind: 'dot' };
       case 'field':
-        return {
-          kind: 'field',
-          of: { kind: 'dot' },
-          name: token.text.slice(1),
-          at: token.at,
-          chain: token.text,
-        };
+        return { kind: 'dot' };
       case 'variable':
         return { kind: 'variable', name: token.text };
       case 'string':

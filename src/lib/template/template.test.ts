@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileTemplate } from './index.ts';
+import { compileTemplate, Struct, shape, typed } from './index.ts';
 
-const data = {
+const data = new Struct({
   Name: '/web',
   State: { Running: true, ExitCode: 0 },
   Config: { Labels: { b: '2', a: '1' }, Env: ['A=1', 'B=2'], Cmd: null },
@@ -10,7 +10,8 @@ const data = {
   Size: 3.5,
   Label: (name: string) => `label ${name}`,
   Names: () => 'web',
-};
+  Missing: null,
+});
 
 const cases: readonly (readonly [string, string])[] = [
   ['{{.Name}} {{.State.Running}} {{.State.ExitCode}}', '/web true 0'],
@@ -38,6 +39,10 @@ const cases: readonly (readonly [string, string])[] = [
   ['{{(index .Config.Env 0) | printf "%s!"}}', 'A=1!'],
   ['{{$.Name}}\t{{`raw "x"`}}', '/web\traw "x"'],
   ['{{ne 1 2}} {{or "" "b"}} {{le 1 1}} {{lt "a" "b"}}', 'true b true true'],
+  ['{{and nil true}} {{or nil 0 ""}}| {{and 1 2}} {{or 0 2}}', '<nil> | 2 2'],
+  ['{{and false (index .Config.Env 9)}} {{or true (index .Config.Env 9)}}', 'false true'],
+  ['{{.Config.Labels.none}} {{.Config.Labels.none.deeper}}', '<no value> <no value>'],
+  ['{{.State}} {{if .State}}a{{end}}', 'map[ExitCode:0 Running:true] a'],
 ];
 
 for (const [source, expected] of cases) {
@@ -51,6 +56,11 @@ const broken: readonly (readonly [string, RegExp])[] = [
   ['{{if .Name}}x', /unexpected EOF/],
   ['{{.Nope}}', /template: :1:2: executing "" at <.Nope>: can't evaluate field Nope/],
   ['{{nope .Name}}', /function "nope" not defined/],
+  [
+    '{{.Missing.Some.Sub}}',
+    /:1:10: executing "" at <\.Missing\.Some\.Sub>: nil data; no entry for key "Some"/,
+  ],
+  ['{{and}}', /wrong number of args for and: want at least 1 got 0/],
   ['{{.Name.Sub}}', /can't evaluate field Sub in type string/],
   ['{{end}}', /unexpected \{\{end\}\}/],
   ['{{index .Config.Env 9}}', /index out of range: 9/],
@@ -68,8 +78,53 @@ test('errors say the name of a template that has one, and the type of its data',
   const field = {
     message: /^running: template: log-tag:1:2: executing "log-tag" at <\.Nope>: .* in type \*logger\.Info$/,
   };
-  assert.throws(() => compileTemplate('{{.Nope}}', errors)({ Name: 'x', Method: () => '' }), field);
+  assert.throws(() => compileTemplate('{{.Nope}}', errors)(new Struct({ Name: 'x' })), field);
   assert.throws(() => compileTemplate('{{.Name', errors), {
     message: /^parsing: template: log-tag:1: unclosed action/,
   });
+});
+
+test('strict keys make a key that a map lacks an error', () => {
+  assert.throws(() => compileTemplate('{{.a.b}}', { strictKeys: true })({ a: {} }), {
+    message: /executing "" at <\.a\.b>: map has no entry for key "b"/,
+  });
+});
+
+test('typed() gives JSON the names and empty values of a Go type, and its JSON stays as it was', () => {
+  const { text, flag, list, map, pointer, struct } = shape;
+  const type = struct({
+    ID: text,
+    Health: pointer(struct({ Log: list() })),
+    Ports: map(list(struct({ HostIP: text }))),
+    Sysctls: map(),
+    Shell: list(),
+    OnBuild: list(),
+    Inner: struct({ Enabled: flag }),
+  });
+  const value = typed({ Id: 'a', OnBuild: null, Ports: { 80: [{ HostIp: '::' }] }, Other: 1 }, type);
+  const render = (source: string) => compileTemplate(source)(value);
+  assert.equal(render('{{.ID}}{{.Other}} {{range .Ports}}{{range .}}{{.HostIP}}{{end}}{{end}}'), 'a1 ::');
+  assert.equal(
+    render('{{.Health}} {{.Shell}} {{.Sysctls}} {{.OnBuild}} {{.Inner.Enabled}}'),
+    '<nil> [] map[] [] false',
+  );
+  assert.equal(
+    render('{{if .Health}}x{{end}}{{if .Shell}}x{{end}}{{if .Sysctls}}x{{end}}{{if .Inner}}y{{end}}'),
+    'y',
+  );
+  assert.equal(
+    render('{{json .Health}} {{json .Shell}} {{json .OnBuild}} {{json .Sysctls}}'),
+    'null null null null',
+  );
+  assert.equal(render('{{json .}}'), '{"Id":"a","OnBuild":null,"Ports":{"80":[{"HostIp":"::"}]},"Other":1}');
+  assert.equal(render('{{.Inner}} {{len .Shell}} {{.Sysctls.x}}'), '{false} 0 <no value>');
+  for (const broken of [
+    '{{.Id}}',
+    '{{.Health.Log}}',
+    '{{.Inner.Nope}}',
+    '{{len .Inner}}',
+    '{{range .Inner}}{{end}}',
+  ]) {
+    assert.throws(() => render(broken), { code: 'invalidArgument' }, broken);
+  }
 });

@@ -1,17 +1,17 @@
 import { EngineError } from '../../errors/index.ts';
-import { functions } from './functions.ts';
+import { decidedBy, functions, type TemplateFunction } from './functions.ts';
 import { templateError } from './lexer.ts';
 import { type Command, type Expression, type Node, type Pipeline, parseTemplate } from './parser.ts';
+import { Struct } from './struct.ts';
 import { isTruthy, show, sortedEntries } from './values.ts';
 
 /**
- * A compiled Go template. `data` is JSON, or an object whose functions are the methods of its fields:
- * `.Label "x"` calls `data.Label('x')`, a function without arguments is called by its bare name.
+ * A compiled Go template. `data` is JSON, whose objects are maps, or has structs, whose functions are methods:
+ * `.Label "x"` calls `Label('x')`, a function without arguments is called by its bare name.
  */
 export type Template = (data: unknown) => string;
 
-/** How errors of a template read. */
-export interface TemplateErrors {
+export interface TemplateOptions {
   /** What docker says before an error of the syntax; lists and `inspect` differ. */
   readonly parse: string;
   /** What it says before an error of rendering. */
@@ -20,27 +20,32 @@ export interface TemplateErrors {
   readonly name?: string;
   /** The data's type in Go. */
   readonly dataType?: string;
+  /** True if a key that a map lacks is an error; else it is no value. */
+  readonly strictKeys?: boolean;
+  /** Functions in the place of those of the same name. */
+  readonly functions?: Readonly<Record<string, TemplateFunction>>;
 }
 
-const inspectErrors: TemplateErrors = {
+const inspectErrors: TemplateOptions = {
   parse: 'template parsing error: ',
   execute: 'template parsing error: ',
 };
 
 /** Compiles the subset of Go's text/template that `--format` needs. Throws `invalidArgument` with Docker's text. */
-export function compileTemplate(source: string, errors: TemplateErrors = inspectErrors): Template {
+export function compileTemplate(source: string, given: Partial<TemplateOptions> = {}): Template {
+  const options = { ...inspectErrors, ...given };
   let nodes: Node[];
   try {
-    nodes = parseTemplate(source, new Set(Object.keys(functions)));
+    nodes = parseTemplate(source, new Set([...Object.keys(functions), ...Object.keys(decidedBy)]));
   } catch (error) {
-    throw prefixed(`${errors.parse}template: ${errors.name ?? ''}:1: `, error);
+    throw prefixed(`${options.parse}template: ${options.name ?? ''}:1: `, error);
   }
   return (data) => {
-    const run = new Execution(data, errors);
+    const run = new Execution(data, options);
     try {
       run.nodes(nodes, data, new Scope(new Map([['$', data]])));
     } catch (error) {
-      throw prefixed(`${errors.execute}template: `, error);
+      throw prefixed(`${options.execute}template: `, error);
     }
     return run.output;
   };
@@ -83,11 +88,13 @@ type Flow = 'break' | 'continue' | undefined;
 class Execution {
   output = '';
   readonly #root: unknown;
-  readonly #errors: TemplateErrors;
+  readonly #options: TemplateOptions;
+  readonly #functions: Readonly<Record<string, TemplateFunction>>;
 
-  constructor(root: unknown, errors: TemplateErrors) {
+  constructor(root: unknown, options: TemplateOptions) {
     this.#root = root;
-    this.#errors = errors;
+    this.#options = options;
+    this.#functions = { ...functions, ...options.functions };
   }
 
   nodes(nodes: readonly Node[], dot: unknown, scope: Scope): Flow {
@@ -151,11 +158,33 @@ class Execution {
 
   #command(command: Command, piped: readonly unknown[], dot: unknown, scope: Scope): unknown {
     const [head, ...rest] = command;
+    if (head.kind === 'function' && Object.hasOwn(decidedBy, head.name)) {
+      return this.#decide(head.name, [
+        ...rest.map((one) => () => this.#value(one, dot, scope)),
+        ...piped.map((one) => () => one),
+      ]);
+    }
     const args = [...rest.map((one) => this.#value(one, dot, scope)), ...piped];
-    if (head.kind === 'function') return callFunction(head.name, args);
+    if (head.kind === 'function') return this.#call(head.name, args);
     if (head.kind === 'field') return this.#member(head, args, dot, scope);
     if (args.length > 0) throw templateError(`can't give argument to non-function ${describe(head)}`);
     return this.#value(head, dot, scope);
+  }
+
+  #decide(name: string, args: readonly (() => unknown)[]): unknown {
+    if (args.length === 0) throw templateError(`wrong number of args for ${name}: want at least 1 got 0`);
+    let value: unknown;
+    for (const arg of args) {
+      value = arg();
+      if (isTruthy(value) === decidedBy[name]) break;
+    }
+    return value;
+  }
+
+  #call(name: string, args: readonly unknown[]): unknown {
+    const called = Object.hasOwn(this.#functions, name) ? this.#functions[name] : undefined;
+    if (called === undefined) throw templateError(`function ${JSON.stringify(name)} not defined`);
+    return called(...args);
   }
 
   #value(expression: Expression, dot: unknown, scope: Scope): unknown {
@@ -167,7 +196,7 @@ class Execution {
       case 'variable':
         return scope.get(expression.name);
       case 'function':
-        return callFunction(expression.name, []);
+        return this.#command([expression], [], dot, scope);
       case 'field':
         return this.#member(expression, [], dot, scope);
       case 'pipeline':
@@ -178,26 +207,27 @@ class Execution {
   #member(field: FieldExpression, args: readonly unknown[], dot: unknown, scope: Scope): unknown {
     const of = this.#value(field.of, dot, scope);
     const { name, at, chain } = field;
-    const { name: template = '', dataType } = this.#errors;
+    const { name: template = '', dataType, strictKeys = false } = this.#options;
     const fail = (reason: string) =>
       templateError(`${template}:1:${at}: executing ${JSON.stringify(template)} at <${chain}>: ${reason}`);
+    if (of === undefined && !strictKeys) return undefined;
     if (of === undefined || of === null) throw fail(`nil data; no entry for key "${name}"`);
     if (typeof of !== 'object' || Array.isArray(of))
       throw fail(`can't evaluate field ${name} in type ${goType(of)}`);
-    const value: unknown = Object.hasOwn(of, name) ? (of as Record<string, unknown>)[name] : undefined;
-    if (typeof value === 'function') return (value as (...given: readonly unknown[]) => unknown)(...args);
+    const fields = (of instanceof Struct ? of.fields : of) as Readonly<Record<string, unknown>>;
+    const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (of instanceof Struct && typeof value === 'function') {
+      return (value as (...given: readonly unknown[]) => unknown)(...args);
+    }
     if (args.length > 0) throw fail(`${name} is not a method but has arguments`);
-    if (value !== undefined || Object.hasOwn(of, name)) return value;
-    const isRow = of === this.#root && Object.values(of).some((one) => typeof one === 'function');
-    if (!isRow) throw fail(`map has no entry for key "${name}"`);
-    throw fail(`can't evaluate field ${name}${dataType === undefined ? '' : ` in type ${dataType}`}`);
+    if (Object.hasOwn(fields, name)) return value;
+    if (of instanceof Struct) {
+      const type = of === this.#root && dataType !== undefined ? ` in type ${dataType}` : '';
+      throw fail(`can't evaluate field ${name}${type}`);
+    }
+    if (strictKeys) throw fail(`map has no entry for key "${name}"`);
+    return undefined;
   }
-}
-
-function callFunction(name: string, args: readonly unknown[]): unknown {
-  const called = Object.hasOwn(functions, name) ? functions[name] : undefined;
-  if (called === undefined) throw templateError(`function ${JSON.stringify(name)} not defined`);
-  return called(...args);
 }
 
 function goType(value: unknown): string {
@@ -208,7 +238,7 @@ function goType(value: unknown): string {
 function rangeEntries(value: unknown): [unknown, unknown][] {
   if (value === null || value === undefined) return [];
   if (Array.isArray(value)) return value.map((item, at) => [at, item]);
-  if (typeof value === 'object') return sortedEntries(value);
+  if (typeof value === 'object' && !(value instanceof Struct)) return sortedEntries(value);
   if (typeof value === 'number') return Array.from({ length: value }, (_none, at) => [at, at]);
   throw templateError(`range can't iterate over ${show(value)}`);
 }

@@ -1,16 +1,22 @@
+import { Struct } from './struct.ts';
+
 /** Go's idea of an empty value: what `if`, `with`, `and`, `or` and `not` take as false. */
 export function isTruthy(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
-  if (value instanceof Map) return value.size > 0;
+  if (value instanceof Struct) return true;
   if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
   return Boolean(value);
 }
 
-/** A value as Go's fmt prints it with %v: `[a b]` for lists, `map[k:v]` with sorted keys for objects. */
+/** A value as Go's fmt prints it with %v: `[a b]` for lists, `map[k:v]` with sorted keys for maps, `{a b}` for structs. */
 export function show(value: unknown): string {
   if (value === undefined) return '<no value>';
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
+  if (value instanceof Struct) {
+    const said = Object.values(value.fields).filter((one) => typeof one !== 'function');
+    return `{${said.map(show).join(' ')}}`;
+  }
   if (typeof value === 'object') {
     const parts = sortedEntries(value).map(([key, one]) => `${key}:${show(one)}`);
     return `map[${parts.join(' ')}]`;

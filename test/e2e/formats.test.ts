@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import test, { after } from 'node:test';
+import { startDaemon } from '../support/daemon.ts';
+
+// The same --format prints the same by docker's CLI and by ours, whatever of Docker's types it asks for.
+
+const engine = await startDaemon({ after });
+const begun = (Date.now() / 1000).toFixed(3);
+engine.ok(['network', 'create', '--subnet', '10.203.18.0/24', '--label', 'a=1', 'own']);
+engine.ok(['volume', 'create', 'data']);
+const labels = ['--label', 'com.example.my-label=x', '--network', 'own', '-p', '127.0.0.1::80'];
+engine.ok(['run', '-d', '--name', 'web', ...labels, '-v', 'data:/data', 'base:1', 'sleep', '1000']);
+engine.ok(['create', '--name', 'checked', '--health-cmd', 'true', '-m', '32m', 'base:1', 'true']);
+const ended = (Date.now() / 1000).toFixed(3);
+
+const same: readonly (readonly string[])[] = [
+  ['inspect', '-f', '{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}', 'web'],
+  ['inspect', '-f', '{{.State.Health.Status}}', 'web'],
+  ['inspect', '-f', '{{.Nope}}', 'web'],
+  ['inspect', '-f', '{{.ID}} {{.Id}}', 'web'],
+  ['inspect', '-f', '{{.ID}} {{.HostConfig.NanoCPUs}} {{.HostConfig.DNS}}', 'web'],
+  ['inspect', '-f', '{{.Id}} {{.HostConfig.NanoCpus}} {{.HostConfig.Dns}}', 'web'],
+  [
+    'inspect',
+    '-f',
+    '{{range $port, $on := .NetworkSettings.Ports}}{{$port}} {{(index $on 0).HostIP}}{{end}}',
+    'web',
+  ],
+  [
+    'inspect',
+    '-f',
+    '{{.Config.Labels.nosuch}} {{.Config.Labels.nosuch.deeper}} {{index .Config.Labels "b"}}',
+    'web',
+  ],
+  ['inspect', '-f', '{{.NetworkSettings.Networks.own.IPAddress}} {{.NetworkSettings.Networks.none}}', 'web'],
+  [
+    'inspect',
+    '-f',
+    '{{.Config.Entrypoint}} {{.Config.Shell}} {{.HostConfig.Sysctls}} {{.HostConfig.Init}}',
+    'web',
+  ],
+  [
+    'inspect',
+    '-f',
+    '{{json .Config.Entrypoint}} {{json .Config.StopSignal}} {{json .HostConfig.Init}}',
+    'web',
+  ],
+  ['inspect', '-f', '{{json .State.Health}} {{json .NetworkSettings.Ports}} {{json .Mounts}}', 'web'],
+  ['inspect', '-f', '{{range .Mounts}}{{.Type}} {{.Name}} {{.Driver}} {{.RW}}{{end}}', 'web'],
+  ['inspect', '-f', '{{len .Config.OnBuild}} {{range .Config.OnBuild}}x{{else}}-{{end}}', 'web'],
+  ['inspect', '-f', '{{.HostConfig.RestartPolicy}} {{.HostConfig.LogConfig}}', 'web'],
+  ['inspect', '-f', '{{.Config.Healthcheck.Test}} {{.Config.Healthcheck.Retries}}', 'checked'],
+  [
+    'inspect',
+    '-f',
+    '{{and false (index .Args 99)}} {{or .Name (index .Args 99)}} {{and .Config.Healthcheck true}}',
+    'web',
+  ],
+  [
+    'image',
+    'inspect',
+    '-f',
+    '{{.ID}} {{.Config.StopSignal}} {{.Config.Healthcheck}} {{.Config.Labels.x}}',
+    'base:1',
+  ],
+  [
+    'network',
+    'inspect',
+    '-f',
+    '{{.ID}} {{.Labels.a}}{{.Labels.b}} {{range .IPAM.Config}}{{.Subnet}}{{.IPRange}}{{end}}',
+    'own',
+  ],
+  ['volume', 'inspect', '-f', '{{.Name}} {{.Status}} {{.UsageData}} {{.Labels.x}}', 'data'],
+  [
+    'events',
+    '--since',
+    String(begun),
+    '--until',
+    '0s',
+    '--format',
+    '{{.Type}} {{.Status}} {{.ID}} {{.From}} {{.Actor.ID}}',
+  ],
+  [
+    'events',
+    '--since',
+    String(begun),
+    '--until',
+    '0s',
+    '--format',
+    '{{.Action}} {{.Scope}} {{.Actor.Attributes.name}} {{.Actor.Attributes.no}}',
+  ],
+  ['events', '--since', begun, '--until', ended, '--format', '{{json .Actor.ID}}'],
+  ['images', '--format', '{{.Repository}}@{{.Digest}}'],
+  ['images', '--format', 'table {{.Repository}}\\t{{upper .Tag}}\\t{{.Digest}}'],
+  [
+    'ps',
+    '-a',
+    '--format',
+    'table {{.Names}}\\t{{.Label "com.example.my-label"}}\\t{{json .State}}\\t{{truncate .Image 4}}',
+  ],
+  ['ps', '-a', '--format', '{{.Names}} {{and false (slice .Names 99)}} {{.Label "none"}}'],
+];
+
+for (const args of same) {
+  test(`docker and gantry print the same for ${args.join(' ')}`, () => {
+    const [docker, gantry] = [engine.docker(args), engine.gantry(args)];
+    assert.equal(gantry.stdout, docker.stdout);
+    assert.equal(gantry.code, docker.code);
+    assert.equal(gantry.stderr, docker.stderr);
+  });
+}
