@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -59,6 +59,21 @@ for (const [words, exitCode, text] of lines) {
     assert.match(result.stdout + result.stderr, text);
   });
 }
+
+test('bash completes names, and runs none of what they say', async (t) => {
+  const ran = join(scratch(t), 'ran');
+  const { stdout: script } = await run(gantry, ['completion', 'bash']);
+  const names = ['web', `$(touch ${ran})`, `\`touch ${ran}\``, '*', '--all'];
+  const complete = `gantry() { printf '%s\\n' "\${names[@]}"; }
+names=("$@"); COMP_WORDS=(gantry rm ''); COMP_CWORD=2
+_gantry
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout } = await run('bash', ['-c', `${script}\n${complete}`, 'bash', ...names]);
+  assert.ok(!existsSync(ran));
+  // As they are typed in a command line.
+  const { stdout: meant } = await run('bash', ['-c', `printf '%s\\n' ${stdout.replaceAll('\n', ' ')}`]);
+  assert.deepEqual(meant.trimEnd().split('\n'), names);
+});
 
 function scratch(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-cli-'));

@@ -4,15 +4,18 @@ import { defineCommand } from '../command.ts';
 const scripts: Readonly<Record<string, string>> = {
   bash: `# bash completion for gantry: source <(gantry completion bash)
 _gantry() {
-  local IFS=$'\\n'
   COMPREPLY=()
-  local words
-  words=$(gantry __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
-  if [ "$words" = ':files' ]; then
+  local words word
+  # Names come from a daemon: nothing may expand them, here or in the line that they are put in.
+  mapfile -t words < <(gantry __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  if [ "\${words[0]}" = ':files' ]; then
     compopt -o default
     return
   fi
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  for word in "\${words[@]}"; do
+    printf -v word %q "$word"
+    COMPREPLY+=("$word")
+  done
 }
 complete -F _gantry gantry
 `,
@@ -36,7 +39,7 @@ function __gantry_complete
   if test "$found" = ':files'
     __fish_complete_path (commandline -ct)
   else
-    string join \\n $found
+    string join -- \\n $found
   end
 end
 complete -c gantry -f -a '(__gantry_complete)'
