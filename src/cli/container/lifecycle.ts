@@ -1,7 +1,7 @@
 import type { StopQuery } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
-import { forEach } from '../each.ts';
+import { forEach, forEachAtOnce } from '../each.ts';
 import { bool, int, text } from '../flags.ts';
 
 const many = 'CONTAINER [CONTAINER...]';
@@ -40,7 +40,7 @@ export const stopCommand = defineCommand({
   flags: stopFlags,
   async run({ context, values, given, args }) {
     const { containers } = await context.client();
-    return forEach(context, args, (name) => containers.stop(name, stopQuery(values, given)));
+    return forEachAtOnce(context, args, (name) => containers.stop(name, stopQuery(values, given)));
   },
 });
 
@@ -64,7 +64,7 @@ export const killCommand = defineCommand({
   flags: { signal: text('Signal to send to the container', { short: 's' }) },
   async run({ context, values, args }) {
     const { containers } = await context.client();
-    return forEach(context, args, (name) => containers.kill(name, values.signal || undefined));
+    return forEachAtOnce(context, args, (name) => containers.kill(name, values.signal || undefined));
   },
 });
 
@@ -76,7 +76,7 @@ export const pauseCommand = defineCommand({
   flags: {},
   async run({ context, args }) {
     const { containers } = await context.client();
-    return forEach(context, args, (name) => containers.pause(name));
+    return forEachAtOnce(context, args, (name) => containers.pause(name));
   },
 });
 
@@ -88,7 +88,7 @@ export const unpauseCommand = defineCommand({
   flags: {},
   async run({ context, args }) {
     const { containers } = await context.client();
-    return forEach(context, args, (name) => containers.unpause(name));
+    return forEachAtOnce(context, args, (name) => containers.unpause(name));
   },
 });
 
