@@ -56,7 +56,7 @@ export const containerPruneCommand = defineCommand({
     force: bool('Do not prompt for confirmation', { short: 'f' }),
   },
   async run({ context, values }) {
-    if (!values.force && !(await confirm(context, 'This will remove all stopped containers.'))) return 1;
+    if (!values.force && !(await confirm(context, 'This will remove all stopped containers.'))) return 0;
     const { containers } = await context.client();
     const pruned = await containers.prune(values.filter);
     const ids = pruned.ContainersDeleted ?? [];

@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { EngineError } from '../../errors/index.ts';
+import { EngineError, isCode } from '../../errors/index.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { filter } from '../flag-kinds.ts';
@@ -73,7 +73,7 @@ export const rmiCommand = defineCommand({
         }
       } catch (error) {
         context.stderr.write(`${errorText(error)}\n`);
-        code = 1;
+        if (!(values.force && isCode(error, 'notFound'))) code = 1;
       }
     }
     return code;
@@ -94,7 +94,7 @@ export const imagePruneCommand = defineCommand({
     const what = values.all
       ? 'all images without at least one container associated to them.'
       : 'all dangling images.';
-    if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 1;
+    if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 0;
     const { images } = await context.client();
     const pruned = await images.prune({ ...values.filter, dangling: [values.all ? 'false' : 'true'] });
     const items = pruned.ImagesDeleted ?? [];

@@ -199,7 +199,7 @@ export const networkPruneCommand = defineCommand({
   },
   async run({ context, values }) {
     const warning = 'This will remove all custom networks not used by at least one container.';
-    if (!values.force && !(await confirm(context, warning))) return 1;
+    if (!values.force && !(await confirm(context, warning))) return 0;
     const { networks } = await context.client();
     const names = (await networks.prune(values.filter)).NetworksDeleted ?? [];
     if (names.length > 0)

@@ -124,7 +124,7 @@ export const volumePruneCommand = defineCommand({
     const what = values.all
       ? 'all local volumes not used by at least one container.'
       : 'anonymous local volumes not used by at least one container.';
-    if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 1;
+    if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 0;
     const { volumes } = await context.client();
     const pruned = await volumes.prune({ ...values.filter, ...(values.all ? { all: ['true'] } : {}) });
     const names = pruned.VolumesDeleted ?? [];

@@ -56,7 +56,7 @@ export const pruneCommand = defineCommand({
       return 0;
     }
     const question = `This will remove ${summary(plan)}.`;
-    if (plan.Items.length > 0 && !values.force && !(await confirm(context, question))) return 1;
+    if (plan.Items.length > 0 && !values.force && !(await confirm(context, question))) return 0;
     show(await store.applyPrune(plan.ID));
     return 0;
   },

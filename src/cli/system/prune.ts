@@ -18,7 +18,7 @@ export const builderPruneCommand = defineCommand({
   },
   async run({ context, values }) {
     const what = values.all ? 'all build cache.' : 'all dangling build cache.';
-    if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 1;
+    if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 0;
     const { system } = await context.client();
     const pruned = await system.pruneBuildCache({
       all: values.all,
@@ -48,7 +48,7 @@ export const systemPruneCommand = defineCommand({
     if (values.volumes && Object.hasOwn(values.filter, 'until')) {
       throw new EngineError('invalidArgument', 'ERROR: The "until" filter is not supported with "--volumes"');
     }
-    if (!values.force && !(await confirm(context, `This will remove:\n${warnings(values)}\n`))) return 1;
+    if (!values.force && !(await confirm(context, `This will remove:\n${warnings(values)}\n`))) return 0;
     const client = await context.client();
     const { filter: filters } = values;
     const write = (title: string, items: readonly string[]) => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
 
-// The same --format prints the same by docker's CLI and by ours, whatever of Docker's types it asks for.
+// What docker's CLI prints and ends with, ours does too.
+
+// --format, whatever of Docker's types it asks for.
 
 const engine = await startDaemon({ after });
 const begun = (Date.now() / 1000).toFixed(3);
@@ -105,6 +107,21 @@ for (const args of same) {
   test(`docker and gantry print the same for ${args.join(' ')}`, () => {
     const [docker, gantry] = [engine.docker(args), engine.gantry(args)];
     assert.equal(gantry.stdout, docker.stdout);
+    assert.equal(gantry.code, docker.code);
+    assert.equal(gantry.stderr, docker.stderr);
+  });
+}
+
+const ends: readonly (readonly string[])[] = [
+  ['rmi', 'missing'],
+  ['rmi', '-f', 'missing', 'missing:too'],
+  ['rmi', '-f', 'missing', 'UPPER'],
+  ...['container', 'image', 'network', 'volume', 'system'].map((kind) => [kind, 'prune']),
+];
+
+for (const args of ends) {
+  test(`docker and gantry end the same for ${args.join(' ')}, answered with no`, () => {
+    const [docker, gantry] = [engine.docker(args, { input: 'n\n' }), engine.gantry(args, { input: 'n\n' })];
     assert.equal(gantry.code, docker.code);
     assert.equal(gantry.stderr, docker.stderr);
   });
