@@ -137,6 +137,44 @@ esac
   assert.notEqual(engine.gantry(['push', image], { env }).code, 0);
 });
 
+test('a credential helper that fails is told of, and who needs no credentials goes on without', () => {
+  const bin = join(files, 'broken-bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'docker-credential-babble'), '#!/bin/sh\necho what?\n');
+  writeFileSync(join(bin, 'docker-credential-fails'), '#!/bin/sh\necho locked\nexit 1\n');
+  for (const name of ['babble', 'fails']) chmodSync(join(bin, `docker-credential-${name}`), 0o755);
+  const PATH = `${bin}:${process.env['PATH'] ?? ''}`;
+  writeTree(join(files, 'plain'), { Dockerfile: 'FROM base:1\nCMD ["true"]\n' });
+  for (const [helper, why] of [
+    ['absent', 'executable file not found'],
+    ['fails', 'locked'],
+    ['babble', 'no JSON'],
+  ] as const) {
+    const env = { PATH, DOCKER_CONFIG: configOf(`broken-${helper}`, { credsStore: helper }) };
+    const built = engine.gantry(['build', '-q', join(files, 'plain')], { env });
+    succeeds(built);
+    assert.ok(built.stderr.includes(why), built.stderr);
+    const pushed = engine.gantry(['push', image], { env });
+    assert.ok(pushed.stderr.includes(why), pushed.stderr);
+    assert.match(pushed.stderr, /no basic auth credentials/);
+  }
+});
+
+test('login without words logs in with what is stored, and asks again when that is refused', () => {
+  const auth = (secret: string) => ({ auth: Buffer.from(`user:${secret}`).toString('base64') });
+  const env = { DOCKER_CONFIG: configOf('stored', { auths: { [registry.host]: auth('secret') } }) };
+  const again = engine.gantry(['login', registry.host], { env });
+  assert.match(succeeds(again), /Login Succeeded/);
+  assert.match(again.stderr, /^Authenticating with existing credentials\.\.\. \[Username: user\]\n/);
+  configOf('stored', { auths: { [registry.host]: auth('old') } });
+  const refused = engine.gantry(['login', registry.host], { env });
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /Stored credentials invalid or expired\n.*Cannot perform an interactive login from a non TTY device\n$/s,
+  );
+});
+
 test('docker search asks the index that the term names', async (t) => {
   const index = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://x');

@@ -56,10 +56,10 @@ export const buildCommand = defineCommand({
     if (values.iidfile !== '') await rm(values.iidfile, { force: true });
     const client = await context.client();
     const tar = opened.tar !== undefined && values.compress ? await gzipped(opened.tar) : opened.tar;
-    const { environment, dockerConfig, host } = context.config;
+    const { environment, host } = context.config;
     const args = buildArgs(values['build-arg'], environment);
     const proxies = proxyVariables(await context.settings(), host, new Set(Object.keys(args)));
-    const auths = await new CredentialStore(dockerConfig).all();
+    const auths = await new CredentialStore(context).all();
     const messages = client.images.build(tar, {
       ...(opened.dockerfile === '' ? {} : { dockerfile: opened.dockerfile }),
       ...(opened.remote === undefined ? {} : { remote: opened.remote }),

@@ -21,7 +21,7 @@ export async function pullImage(context: Context, options: PullOptions): Promise
     at === -1
       ? { image: repository, ...(options.allTags === true ? {} : { tag: tag ?? 'latest' }) }
       : { image: repository.slice(0, at), tag: repository.slice(at + 1) };
-  const auth = await new CredentialStore(context.config.dockerConfig).get(serverOf(options.image));
+  const auth = await new CredentialStore(context).get(serverOf(options.image));
   const client = await context.client();
   const messages = client.images.pull({
     ...from,

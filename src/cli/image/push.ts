@@ -28,7 +28,7 @@ export const pushCommand = defineCommand({
     };
     if (tag === undefined && !values['all-tags'] && !repository.includes('@'))
       say('Using default tag: latest');
-    const auth = await new CredentialStore(context.config.dockerConfig).get(serverOf(image));
+    const auth = await new CredentialStore(context).get(serverOf(image));
     const { images } = await context.client();
     const messages = images.push({
       repository,

@@ -21,7 +21,7 @@ export class CredentialHelper {
   /** `undefined` when it knows none. */
   async get(server: string): Promise<HelperCredentials | undefined> {
     const { exitCode, stdout } = await this.#run('get', server, [0, 1]);
-    if (exitCode === 0) return JSON.parse(stdout) as HelperCredentials;
+    if (exitCode === 0) return this.#parsed(stdout) as HelperCredentials;
     if (/credentials not found/i.test(stdout)) return undefined;
     throw new EngineError(
       'internal',
@@ -45,7 +45,17 @@ export class CredentialHelper {
 
   /** User names by server. */
   async list(): Promise<Readonly<Record<string, string>>> {
-    return JSON.parse((await this.#run('list', '', [0])).stdout) as Record<string, string>;
+    return this.#parsed((await this.#run('list', '', [0])).stdout) as Record<string, string>;
+  }
+
+  #parsed(text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new EngineError('internal', `error getting credentials - ${this.#program} wrote no JSON`, {
+        cause: error,
+      });
+    }
   }
 
   async #run(action: string, input: string, accept: readonly number[]) {

@@ -1,4 +1,6 @@
+import { EngineError } from '../../errors/index.ts';
 import { defaultDomain, parseReference } from '../../oci/index.ts';
+import type { Context } from '../command.ts';
 import { CredentialHelper } from './credential-helper.ts';
 import { type DockerConfig, readDockerConfig, writeDockerConfig } from './docker-config.ts';
 
@@ -21,14 +23,31 @@ export function serverOf(image: string): string {
 
 /** Where credentials of one user are kept: a helper of the server's own, one for all, or the file itself. */
 export class CredentialStore {
+  readonly #context: Context;
   readonly #directory: string;
 
-  constructor(directory: string) {
-    this.#directory = directory;
+  constructor(context: Context) {
+    this.#context = context;
+    this.#directory = context.config.dockerConfig;
   }
 
+  /** A helper that fails is told of, and knows nobody: much can be had without credentials. */
   async get(server: string): Promise<AuthConfig | undefined> {
-    const config = await readDockerConfig(this.#directory);
+    return this.#orTell(() => this.#find(server));
+  }
+
+  async #orTell<T>(read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      this.#context.stderr.write(`WARNING: ${error.message}\n`);
+      return undefined;
+    }
+  }
+
+  async #find(server: string): Promise<AuthConfig | undefined> {
+    const config = await this.#context.settings();
     const helper = helperFor(config, server);
     if (helper !== undefined) {
       const found = await helper.get(server);
@@ -51,12 +70,11 @@ export class CredentialStore {
 
   /** All there are, by server; for a build, which may start from several registries' images. */
   async all(): Promise<Readonly<Record<string, AuthConfig>>> {
-    const config = await readDockerConfig(this.#directory);
-    const servers = new Set([...Object.keys(config.auths ?? {}), ...Object.keys(config.credHelpers ?? {})]);
-    if (config.credsStore !== undefined) {
-      for (const server of Object.keys(await new CredentialHelper(config.credsStore).list()))
-        servers.add(server);
-    }
+    const { credsStore = '', auths = {}, credHelpers = {} } = await this.#context.settings();
+    const listed = credsStore === '' ? {} : await this.#orTell(() => new CredentialHelper(credsStore).list());
+    const servers = new Set(Object.keys(credHelpers));
+    // A store that cannot list would only tell the same of each server.
+    if (listed !== undefined) for (const name of Object.keys({ ...auths, ...listed })) servers.add(name);
     const found: Record<string, AuthConfig> = {};
     for (const server of servers) {
       const auth = await this.get(server);

@@ -1,6 +1,8 @@
-import { EngineError } from '../../errors/index.ts';
+import { statusOf } from '../../client/index.ts';
+import { EngineError, isCode } from '../../errors/index.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { bool, text } from '../flags.ts';
+import { errorText } from '../tell-error.ts';
 import { ask, readSecret } from './ask.ts';
 import { type AuthConfig, CredentialStore, hubServer } from './credentials.ts';
 
@@ -18,23 +20,47 @@ export const loginCommand = defineCommand({
   },
   async run({ context, values, args }) {
     const server = serverOf(args[0]);
-    const store = new CredentialStore(context.config.dockerConfig);
-    const auth = await credentialsOf(context, { ...values, server });
-    const client = await context.client();
-    const { Status, IdentityToken } = await client.system.login(auth);
-    const { username = '' } = auth;
-    const file = await store.store(
-      IdentityToken === '' ? auth : { username, identitytoken: IdentityToken, serveraddress: server },
-    );
-    if (file !== undefined) {
-      context.stderr.write(
-        `\nWARNING! Your credentials are stored unencrypted in '${file}'.\n` +
-          'Configure a credential helper to remove this warning.\n\n',
-      );
+    const store = new CredentialStore(context);
+    const login = async (auth: AuthConfig) => {
+      const status = await loginWith(context, store, auth);
+      context.stdout.write(`${status}\n`);
+    };
+    const stored = values.username === '' && values.password === '' ? await store.get(server) : undefined;
+    if (stored?.username && stored.password) {
+      const who = `[Username: ${stored.username}]`;
+      context.stderr.write(`Authenticating with existing credentials... ${who}\n\n`);
+      try {
+        await login(stored);
+        return;
+      } catch (error) {
+        if (statusOf(error) === undefined) throw error;
+        const refused = isCode(error, 'unauthorized');
+        const why = refused
+          ? 'Stored credentials invalid or expired'
+          : `Login did not succeed, error: ${errorText(error)}`;
+        context.stderr.write(`${why}\n`);
+      }
     }
-    context.stdout.write(`${Status}\n`);
+    await login(await credentialsOf(context, { ...values, server }));
   },
 });
+
+/** What the daemon says of it; the store keeps the credentials that it accepts. */
+async function loginWith(context: Context, store: CredentialStore, auth: AuthConfig): Promise<string> {
+  const client = await context.client();
+  const { Status, IdentityToken } = await client.system.login(auth);
+  const { username = '', serveraddress } = auth;
+  const file = await store.store(
+    IdentityToken === '' ? auth : { username, identitytoken: IdentityToken, serveraddress },
+  );
+  if (file !== undefined) {
+    context.stderr.write(
+      `\nWARNING! Your credentials are stored unencrypted in '${file}'.\n` +
+        'Configure a credential helper to remove this warning.\n\n',
+    );
+  }
+  return Status;
+}
 
 export const logoutCommand = defineCommand({
   usage: '[SERVER]',
@@ -45,7 +71,7 @@ export const logoutCommand = defineCommand({
   async run({ context, args }) {
     const server = serverOf(args[0]);
     const name = server === hubServer ? hub : server;
-    const erased = await new CredentialStore(context.config.dockerConfig).erase(server);
+    const erased = await new CredentialStore(context).erase(server);
     context.stdout.write(
       erased ? `Removing login credentials for ${server}\n` : `Not logged in to ${name}\n`,
     );

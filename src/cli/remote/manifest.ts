@@ -14,7 +14,7 @@ export const manifestInspectCommand = defineCommand({
   },
   async run({ context, values, args }) {
     const [name = ''] = args;
-    const auth = encodeAuth(await new CredentialStore(context.config.dockerConfig).get(serverOf(name)));
+    const auth = encodeAuth(await new CredentialStore(context).get(serverOf(name)));
     const { images } = await context.client();
     const document = JSON.parse(await readText(await images.manifest(name, auth))) as object;
     const shown = values.verbose

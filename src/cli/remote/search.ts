@@ -21,9 +21,7 @@ export const searchCommand = defineCommand({
   async run({ context, values, args }) {
     const [term = ''] = args;
     const host = term.includes('/') ? (term.split('/', 1)[0] ?? '') : '';
-    const auth = await new CredentialStore(context.config.dockerConfig).get(
-      /[.:]/.test(host) ? host : hubServer,
-    );
+    const auth = await new CredentialStore(context).get(/[.:]/.test(host) ? host : hubServer);
     const { images } = await context.client();
     const found = await images.search(term, {
       filters: values.filter,
