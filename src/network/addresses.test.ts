@@ -6,7 +6,6 @@ import {
   contains,
   defaultPools,
   formatSubnet,
-  macOf,
   overlaps,
   parseSubnet,
   takenSubnets,
@@ -48,10 +47,6 @@ test('chooseAddress() lets an address rest, skips the ends and comes round', () 
   assert.equal(chooseAddress({ subnet, used, range, last: '10.0.0.6' }), '10.0.0.4');
   for (let last = 2; last <= 6; last += 1) used.add(`10.0.0.${last}`);
   assert.throws(() => chooseAddress({ subnet, used }), /no available IPv4 addresses/);
-});
-
-test('macOf() is 02:42 and the address', () => {
-  assert.equal(macOf('172.17.0.2'), '02:42:ac:11:00:02');
 });
 
 test('takenSubnets() takes what is on a link of others and the name servers, not what is routed elsewhere', () => {

@@ -89,12 +89,6 @@ export function chooseAddress({ subnet, used, last, range = subnet }: AddressQue
   throw new EngineError('internal', "no available IPv4 addresses on this network's address pools");
 }
 
-/** Docker's address for an interface: 02:42 and the four bytes of its IPv4 address. */
-export function macOf(address: string): string {
-  const bytes = address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
-  return ['02', '42', ...bytes].join(':');
-}
-
 /**
  * Ranges that no network gets by itself: those on the host's links, and its name servers; `own` links left out. A range
  * that is only routed elsewhere says little: a VPN routes halves of the world, of which the host uses a little.

@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineConfig } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { macOf } from '../lib/mac-of.ts';
 import { tryLock } from '../lib/native.ts';
 import {
   chooseSubnet,
   formatSubnet,
   type HostLink,
   type HostNetwork,
-  macOf,
   overlaps,
   parseSubnet,
   type Subnet,

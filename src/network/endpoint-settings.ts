@@ -1,7 +1,8 @@
 import type { EndpointSettings } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
-import { macOf, parseSubnet } from './addresses.ts';
+import { macOf } from '../lib/mac-of.ts';
+import { parseSubnet } from './addresses.ts';
 import { bridgeOptions } from './bridge-options.ts';
 import { deviceOf, sysctlsOf } from './endpoint-options.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';

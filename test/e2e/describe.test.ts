@@ -47,6 +47,9 @@ const lines: readonly (readonly [line: string, expected?: string])[] = [
   ["--entrypoint sh app:1 -c 'exit 3'"],
   ["--entrypoint '' app:1 sleep 1"],
   ['--stop-signal SIGKILL --stop-timeout 3 app:1'],
+  ['--stop-timeout 0 app:1'],
+  // The same as the image's, but it takes the image's command away.
+  ['--entrypoint echo app:1'],
   [
     `--health-cmd 'test -e /x' --health-interval 1m30s --health-timeout 500ms --health-start-period 2h --health-retries 5 app:1`,
   ],
@@ -60,6 +63,7 @@ const lines: readonly (readonly [line: string, expected?: string])[] = [
   ['--ulimit nofile=1024:2048 --ulimit core=0 --shm-size 128m app:1'],
   ['--cap-add NET_ADMIN --cap-drop CHOWN --security-opt no-new-privileges --group-add 10 app:1'],
   ['--security-opt systempaths=unconfined app:1'],
+  [`--security-opt 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}' app:1`],
   ['--privileged --read-only --init app:1'],
   ['--init=false --pid host --ipc host --uts host app:1'],
   ['--device /dev/null --device /dev/zero:/dev/nil:r app:1'],
@@ -78,6 +82,15 @@ const lines: readonly (readonly [line: string, expected?: string])[] = [
   ['--network container:other app:1'],
   ['--network front --network-alias web --network-alias www --ip 10.213.0.20 app:1'],
   ['--network front --network name=back,alias=b app:1'],
+  ['--network bridge --network name=back,alias=b app:1'],
+  ['--network front --mac-address 92:d0:c6:0a:29:33 app:1'],
+  ['--mac-address 92:d0:c6:0a:29:33 app:1'],
+  [
+    '--network name=front,driver-opt=com.docker.network.endpoint.ifname=web0,gw-priority=5 --ip 10.213.0.21 app:1',
+  ],
+  [
+    '--network front --network name=back,mac-address=92:d0:c6:0a:29:33,driver-opt=com.docker.network.endpoint.ifname=db0,gw-priority=-1 app:1',
+  ],
   ['--volume /tmp:/host:ro --volume data:/data --volume /anonymous app:1'],
   [
     '--mount type=bind,src=/tmp,dst=/host,readonly --mount type=volume,src=data,dst=/data,volume-nocopy app:1',
@@ -93,10 +106,13 @@ function inspect(): ContainerInspect {
 /** What the creator chose: neither ids nor times, nor what the engine made up. */
 function choices({ Config, HostConfig, NetworkSettings }: ContainerInspect) {
   const { Hostname, ...config } = Config;
-  const networks = Object.entries(NetworkSettings.Networks).map(([name, { IPAMConfig, Aliases }]) => ({
+  const networks = Object.entries(NetworkSettings.Networks).map(([name, endpoint]) => ({
     name,
-    IPAMConfig,
-    aliases: (Aliases ?? []).filter((alias) => alias !== Hostname),
+    IPAMConfig: endpoint.IPAMConfig,
+    MacAddress: endpoint.MacAddress,
+    DriverOpts: endpoint.DriverOpts,
+    GwPriority: endpoint.GwPriority,
+    aliases: (endpoint.Aliases ?? []).filter((alias) => alias !== Hostname),
   }));
   return { config, HostConfig, hostname: /^[0-9a-f]{12}$/.test(Hostname) ? '' : Hostname, networks };
 }
@@ -229,6 +245,62 @@ test('inspect --as-compose names what Compose cannot say', () => {
   const file = engine.gantry(['inspect', '--as-compose', 'it']).stdout;
   engine.ok(['rm', 'it']);
   assert.match(file, /^# Compose has no word for --rm\n# Compose has no word for --publish-all\nservices:/);
+});
+
+/** The file, and the remarks before it. */
+function composeOf(...options: string[]): string {
+  const made = engine.gantry(['create', '--name', 'it', ...options, 'app:1']);
+  assert.equal(made.code, 0, made.stderr);
+  const file = engine.gantry(['inspect', '--as-compose', 'it']).stdout;
+  engine.ok(['rm', '-v', 'it']);
+  return file;
+}
+
+test('inspect --as-compose tells the options of mounts, or names those that Compose has no word for', () => {
+  const file = composeOf(
+    ...['--mount', 'type=volume,src=data,dst=/data,volume-subpath=in,volume-label=a=b,volume-driver=local'],
+    ...['--mount', 'type=tmpfs,dst=/t,tmpfs-mode=700'],
+    ...['--mount', 'type=bind,src=/tmp,dst=/host,readonly,bind-recursive=writable'],
+    ...['--mount', 'type=bind,src=/tmp,dst=/flat,bind-recursive=disabled'],
+  );
+  assert.match(
+    file,
+    /^# Compose has no word for volume-driver=local,volume-label=a=b of --mount \/data\nservices:/,
+  );
+  assert.match(file, /target: \/data\n +volume:\n +subpath: in\n/);
+  assert.match(file, /target: \/t\n +tmpfs:\n +mode: 448\n/);
+  assert.match(file, /target: \/host\n +read_only: true\n +bind:\n +recursive: writable\n/);
+  assert.match(file, /target: \/flat\n +bind:\n +recursive: disabled\n/);
+});
+
+test('inspect --as-compose tells the settings of endpoints, and which networks it cannot join', () => {
+  const device = 'com.docker.network.endpoint.ifname';
+  const joined = composeOf(
+    ...['--network', `name=front,driver-opt=${device}=web0,gw-priority=5`],
+    ...['--mac-address', '92:d0:c6:0a:29:33'],
+  );
+  assert.match(
+    joined,
+    /networks:\n +front:\n +mac_address: 92:d0:c6:0a:29:33\n +driver_opts:\n +com\.docker\.network\.endpoint\.ifname: web0\n +gw_priority: 5\n/,
+  );
+  const bridged = composeOf(
+    '--network',
+    'name=bridge,gw-priority=5',
+    '--network',
+    'back',
+    '--mac-address',
+    '92:d0:c6:0a:29:33',
+  );
+  assert.match(
+    bridged,
+    /^# Compose has no word for gw-priority=5 of --network bridge\n# Compose has no word for --network back beside bridge\nservices:/,
+  );
+  assert.match(bridged, /network_mode: bridge\n/);
+  assert.match(bridged, /mac_address: 92:d0:c6:0a:29:33\n/);
+  const profile = '{"defaultAction":"SCMP_ACT_ALLOW"}';
+  const confined = composeOf('--security-opt', `seccomp=${profile}`, '--security-opt', 'no-new-privileges');
+  assert.ok(confined.startsWith(`# Compose has no word for --security-opt seccomp=${profile}\nservices:`));
+  assert.match(confined, /security_opt:\n +- no-new-privileges\n/);
 });
 
 function destinations({ Mounts }: ContainerInspect): string[] {

@@ -1,8 +1,9 @@
 import type { MountSpec } from '../../api/index.ts';
 import { parseMount } from '../run/mounts.ts';
-import { type NetworkAttachment, parseNetwork } from '../run/network-option.ts';
+import { endpointOf, type NetworkAttachment, parseNetwork } from '../run/network-option.ts';
 import { parseUlimit } from '../run/resources.ts';
 import { type ComposeWord, composeWords } from './compose-words.ts';
+import { endpointOptions } from './network-settings.ts';
 import type { Description, Setting } from './setting.ts';
 
 type Node = Record<string, unknown>;
@@ -23,11 +24,15 @@ export function asCompose({ settings, image, args }: Description): ComposeFile {
   for (const setting of settings) {
     const word = composeWords[setting.flag];
     const value = String(setting.value);
-    if (word !== undefined) copy(service, word, setting);
+    if (isInlineProfile(setting)) unsaid.push(`--security-opt ${value}`);
+    else if (word !== undefined) copy(service, word, setting);
     else if (setting.flag === 'network') attached.push(parseNetwork(value));
     else if (isOfEndpoint(setting)) extend(attached, setting);
-    else if (setting.flag === 'mount') push(service, ['volumes'], mountNode(parseMount(value, '/'), volumes));
-    else if (setting.flag === 'ulimit') setUlimit(service, value);
+    else if (setting.flag === 'mount') {
+      const mount = parseMount(value, '/');
+      push(service, ['volumes'], mountNode(mount, volumes));
+      unsaid.push(...unsaidOfMount(mount));
+    } else if (setting.flag === 'ulimit') setUlimit(service, value);
     else if (setting.flag === 'entrypoint') set(service, ['entrypoint'], [value]);
     else if (setting.flag === 'volumes-from') push(service, ['volumes_from'], `container:${value}`);
     else if (mapFlags[setting.flag] !== undefined) setPair(service, mapFlags[setting.flag] ?? [], value);
@@ -35,7 +40,7 @@ export function asCompose({ settings, image, args }: Description): ComposeFile {
     if (setting.flag === 'volume') declareVolume(value, volumes);
   }
   if (args.length > 0) set(service, ['command'], args);
-  setNetworks(service, attached, networks);
+  unsaid.push(...setNetworks(service, attached, networks));
   const name = settings.find(({ flag }) => flag === 'name')?.value ?? 'service';
   return {
     document: escaped({
@@ -45,6 +50,11 @@ export function asCompose({ settings, image, args }: Description): ComposeFile {
     }) as Node,
     unsaid,
   };
+}
+
+/** Compose takes the name of a file. */
+function isInlineProfile({ flag, value }: Setting): boolean {
+  return flag === 'security-opt' && String(value).startsWith('seccomp={');
 }
 
 /** Flags of `KEY=VALUE` that become maps. */
@@ -99,17 +109,38 @@ function mountNode(mount: MountSpec, volumes: Node): Node {
   const bind = {
     ...(mount.BindOptions?.Propagation === undefined ? {} : { propagation: mount.BindOptions.Propagation }),
     ...(mount.BindOptions?.CreateMountpoint === true ? { create_host_path: true } : {}),
+    ...recursive(mount),
   };
-  const tmpfs = mount.TmpfsOptions?.SizeBytes;
+  const { NoCopy: nocopy, Subpath: subpath } = mount.VolumeOptions ?? {};
+  const volume = { ...(nocopy === true ? { nocopy } : {}), ...(subpath === undefined ? {} : { subpath }) };
+  const { SizeBytes: size, Mode: mode } = mount.TmpfsOptions ?? {};
+  const tmpfs = { ...(size === undefined ? {} : { size }), ...(mode === undefined ? {} : { mode }) };
   return {
     type: mount.Type,
     ...(mount.Source === undefined ? {} : { source: mount.Source }),
     target: mount.Target,
     ...(mount.ReadOnly === true ? { read_only: true } : {}),
     ...(Object.keys(bind).length === 0 ? {} : { bind }),
-    ...(mount.VolumeOptions?.NoCopy === true ? { volume: { nocopy: true } } : {}),
-    ...(tmpfs === undefined ? {} : { tmpfs: { size: tmpfs } }),
+    ...(Object.keys(volume).length === 0 ? {} : { volume }),
+    ...(Object.keys(tmpfs).length === 0 ? {} : { tmpfs }),
   };
+}
+
+function recursive({ BindOptions: bind }: MountSpec): Node {
+  if (bind?.NonRecursive === true) return { recursive: 'disabled' };
+  if (bind?.ReadOnlyNonRecursive === true) return { recursive: 'writable' };
+  return bind?.ReadOnlyForceRecursive === true ? { recursive: 'readonly' } : {};
+}
+
+/** How a volume is to be made, which Compose says of the volumes of its own project only. */
+function unsaidOfMount({ Target: target, VolumeOptions: options = {} }: MountSpec): string[] {
+  const { DriverConfig: driver = {}, Labels: labels = {} } = options;
+  const said = [
+    ...(driver.Name === undefined ? [] : [`volume-driver=${driver.Name}`]),
+    ...Object.entries(labels).map(([key, value]) => `volume-label=${key}=${value}`),
+    ...Object.entries(driver.Options ?? {}).map(([key, value]) => `volume-opt=${key}=${value}`),
+  ];
+  return said.length === 0 ? [] : [`${said.join(',')} of --mount ${target}`];
 }
 
 /** A volume of `name:/path`: it is there already, so Compose must not make one of the project's own. */
@@ -119,7 +150,7 @@ function declareVolume(bind: string, volumes: Node): void {
 }
 
 function isOfEndpoint({ flag }: Setting): boolean {
-  return ['network-alias', 'ip', 'ip6', 'link-local-ip'].includes(flag);
+  return ['network-alias', 'ip', 'ip6', 'mac-address', 'link-local-ip'].includes(flag);
 }
 
 function extend(attached: NetworkAttachment[], { flag, value }: Setting): void {
@@ -129,28 +160,46 @@ function extend(attached: NetworkAttachment[], { flag, value }: Setting): void {
     'network-alias': { aliases: [...first.aliases, text] },
     ip: { ip: text },
     ip6: { ip6: text },
+    'mac-address': { macAddress: text },
     'link-local-ip': { linkLocalIps: [...first.linkLocalIps, text] },
   }[flag];
   attached[0] = { ...first, ...changes };
 }
 
-function setNetworks(service: Node, attached: readonly NetworkAttachment[], networks: Node): void {
-  const [first] = attached;
+/** Returns what Compose cannot say: it knows no options of the networks that it does not join by name. */
+function setNetworks(service: Node, attached: readonly NetworkAttachment[], networks: Node): string[] {
+  const [first, ...others] = attached;
   const mode = first?.name ?? 'bridge';
   if (['bridge', 'host', 'none'].includes(mode) || mode.startsWith('container:')) {
     service['network_mode'] = mode;
-    return;
+    if (first?.macAddress !== undefined) service['mac_address'] = first.macAddress;
+    const options = first === undefined ? [] : endpointOptions(endpointOf(first));
+    return [
+      ...(options.length === 0 ? [] : [`${options.join(',')} of --network ${mode}`]),
+      ...others.map(({ name }) => `--network ${name} beside ${mode}`),
+    ];
   }
-  for (const { name, aliases, ip, ip6, linkLocalIps } of attached) {
+  for (const attachment of attached) {
+    const { name, aliases, ip, ip6, linkLocalIps, macAddress } = attachment;
     const node = {
       ...(aliases.length === 0 ? {} : { aliases }),
       ...(ip === undefined ? {} : { ipv4_address: ip }),
       ...(ip6 === undefined ? {} : { ipv6_address: ip6 }),
+      ...(macAddress === undefined ? {} : { mac_address: macAddress }),
       ...(linkLocalIps.length === 0 ? {} : { link_local_ips: linkLocalIps }),
+      ...optionsOf(attachment),
     };
     set(service, ['networks', name], node);
     networks[name] = { external: true };
   }
+  return [];
+}
+
+function optionsOf({ driverOptions, gatewayPriority }: NetworkAttachment): Node {
+  return {
+    ...(Object.keys(driverOptions).length === 0 ? {} : { driver_opts: driverOptions }),
+    ...(gatewayPriority === 0 ? {} : { gw_priority: gatewayPriority }),
+  };
 }
 
 /** Compose takes `$` for a variable of its own. */

@@ -1,5 +1,5 @@
 import type { MountSpec } from '../../api/index.ts';
-import { each, one, type Setting, type Subject } from './setting.ts';
+import { csvField, each, one, type Setting, type Subject } from './setting.ts';
 
 /** Binds, volumes and tmpfs as they were asked for; the image's own VOLUMEs come by themselves. */
 export function mountSettings({ container, image }: Subject): Setting[] {
@@ -46,8 +46,4 @@ function mountText(mount: MountSpec): string {
 
 function field(key: string, value: string | number | undefined): string | undefined {
   return value === undefined || value === '' || value === 0 ? undefined : `${key}=${value}`;
-}
-
-function csvField(text: string): string {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

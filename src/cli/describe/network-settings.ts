@@ -1,5 +1,6 @@
 import type { EndpointSettings } from '../../api/index.ts';
-import { each, on, one, type Setting, type Subject } from './setting.ts';
+import { macOf } from '../../lib/mac-of.ts';
+import { csvField, each, on, one, type Setting, type Subject } from './setting.ts';
 
 /** Networks with what was asked of them, published ports, names and resolvers. */
 export function networkSettings({ container, image }: Subject): Setting[] {
@@ -43,26 +44,43 @@ function published(bindings: Subject['container']['HostConfig']['PortBindings'])
 function networks({ HostConfig, NetworkSettings, Id }: Subject['container']): Setting[] {
   const mode = HostConfig.NetworkMode;
   const isDefault = mode === 'default' || mode === 'bridge';
-  const { [isDefault ? 'bridge' : mode]: first, ...others } = NetworkSettings.Networks;
+  const main = isDefault ? 'bridge' : mode;
+  const { [main]: first, ...others } = NetworkSettings.Networks;
+  const options = first === undefined ? [] : endpointOptions(first);
+  const isImplied = isDefault && options.length === 0 && Object.keys(others).length === 0;
   return [
-    ...one('network', isDefault ? '' : mode),
+    ...one('network', isImplied ? '' : options.length === 0 ? main : longForm(main, options)),
     ...(first === undefined ? [] : endpoint(first, Id)),
     ...Object.entries(others).map(([name, settings]) => ({
       flag: 'network',
-      value: [`name=${name}`, ...endpoint(settings, Id).map(asField)].join(','),
+      value: longForm(name, [...endpoint(settings, Id).map(asField), ...endpointOptions(settings)]),
     })),
   ];
+}
+
+function longForm(name: string, fields: readonly string[]): string {
+  return [`name=${name}`, ...fields].map(csvField).join(',');
 }
 
 function endpoint(settings: EndpointSettings, id: string): Setting[] {
   // The engine's own alias is the container's short ID.
   const aliases = settings.Aliases?.filter((alias) => alias !== id.slice(0, 12));
+  const ownMac = settings.MacAddress === macOf(settings.IPAddress);
   return [
     ...each('network-alias', aliases),
     ...one('ip', settings.IPAMConfig?.IPv4Address),
     ...one('ip6', settings.IPAMConfig?.IPv6Address),
+    ...one('mac-address', ownMac ? '' : settings.MacAddress),
     ...each('link-local-ip', settings.IPAMConfig?.LinkLocalIPs),
     ...each('link', settings.Links),
+  ];
+}
+
+/** Fields of a long `--network` that no flag of their own says. */
+export function endpointOptions({ DriverOpts, GwPriority = 0 }: Partial<EndpointSettings>): string[] {
+  return [
+    ...Object.entries(DriverOpts ?? {}).map(([key, value]) => `driver-opt=${key}=${value}`),
+    ...(GwPriority === 0 ? [] : [`gw-priority=${GwPriority}`]),
   ];
 }
 

@@ -17,7 +17,7 @@ export function processSettings({ container, image }: Subject): Setting[] {
     ...each('env', added(config.Env, image.Env)),
     ...each('label', added(pairsOf(config.Labels), pairsOf(image.Labels))),
     ...one('stop-signal', config.StopSignal === image.StopSignal ? '' : config.StopSignal),
-    ...(config.StopTimeout === image.StopTimeout ? [] : number('stop-timeout', config.StopTimeout)),
+    ...(config.StopTimeout === image.StopTimeout ? [] : one('stop-timeout', config.StopTimeout?.toString())),
     ...healthSettings(config.Healthcheck, image.Healthcheck),
   ];
 }
@@ -60,7 +60,9 @@ export function commandOf(
   const entrypoint = config.Entrypoint ?? [];
   const command = config.Cmd ?? [];
   if (isSame(entrypoint, image.Entrypoint ?? [])) {
-    return { entrypoint: [], args: isSame(command, image.Cmd ?? []) ? [] : command };
+    if (isSame(command, image.Cmd ?? [])) return { entrypoint: [], args: [] };
+    if (command.length > 0) return { entrypoint: [], args: command };
+    // Only an entrypoint of one's own takes the image's command away.
   }
   const [first = '', ...rest] = entrypoint;
   return { entrypoint: [{ flag: 'entrypoint', value: first }], args: [...rest, ...command] };

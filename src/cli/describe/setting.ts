@@ -25,6 +25,11 @@ export interface Subject {
   readonly logDriver: string;
 }
 
+/** A field of a flag that takes several, split at commas. */
+export function csvField(text: string): string {
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
 /** The flag once, unless the value is empty. */
 export function one(flag: string, value: string | undefined): Setting[] {
   return value === undefined || value === '' ? [] : [{ flag, value }];

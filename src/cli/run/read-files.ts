@@ -24,7 +24,10 @@ export async function readLabelFiles(paths: readonly string[]): Promise<string[]
   return files.flat();
 }
 
-/** Checks `--security-opt` and puts the content of a seccomp profile in the place of its file name. */
+/**
+ * Checks `--security-opt` and puts the content of a seccomp profile in the place of its file name. The content itself,
+ * which is all that a container remembers, may stand there too.
+ */
 export async function readSecurityOpts(options: readonly string[]): Promise<string[]> {
   return Promise.all(options.map(readSecurityOpt));
 }
@@ -38,7 +41,7 @@ async function readSecurityOpt(option: string): Promise<string> {
   if (name !== 'seccomp' || ['unconfined', 'builtin'].includes(value)) return option;
   let profile: string;
   try {
-    profile = await textOf(value);
+    profile = value.startsWith('{') ? value : await textOf(value);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new EngineError('invalidArgument', `opening seccomp profile (${value}) failed: ${error.message}`, {
