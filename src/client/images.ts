@@ -64,16 +64,19 @@ export function imageCalls(transport: Transport) {
     },
     inspect: (name: string, signal?: AbortSignal): Promise<ImageInspect> =>
       transport.call('GET', at(name, '/json'), { signal }),
-    history: (name: string, signal?: AbortSignal): Promise<ImageHistoryItem[]> =>
-      transport.call('GET', at(name, '/history'), { signal }),
+    history: (
+      name: string,
+      query: { platform?: string } = {},
+      signal?: AbortSignal,
+    ): Promise<ImageHistoryItem[]> => transport.call('GET', at(name, '/history'), { query, signal }),
     tag: (name: string, to: { repository: string; tag?: string }, signal?: AbortSignal): Promise<void> =>
       transport.call('POST', at(name, '/tag'), { query: { repo: to.repository, tag: to.tag }, signal }),
     remove(
       name: string,
-      options: { force?: boolean; noPrune?: boolean } = {},
+      options: { force?: boolean; noPrune?: boolean; platforms?: readonly string[] } = {},
       signal?: AbortSignal,
     ): Promise<ImageDeleteItem[]> {
-      const query = { force: options.force, noprune: options.noPrune };
+      const query = { force: options.force, noprune: options.noPrune, platforms: options.platforms };
       return transport.call('DELETE', at(name), { query, signal });
     },
     prune(
@@ -159,12 +162,12 @@ export function imageCalls(transport: Transport) {
     },
     /** Without a tag all tags of the repository. */
     async *push(
-      to: { repository: string; tag?: string; registryAuth?: string },
+      to: { repository: string; tag?: string; platform?: string; registryAuth?: string },
       signal?: AbortSignal,
     ): AsyncGenerator<ProgressMessage, void, undefined> {
       // Docker's API wants the header, if only to say nothing.
       const headers = { 'X-Registry-Auth': to.registryAuth ?? emptyAuth };
-      const call = { query: { tag: to.tag }, headers, signal };
+      const call = { query: { tag: to.tag, platform: to.platform }, headers, signal };
       yield* jsonObjects<ProgressMessage>(await transport.open('POST', at(to.repository, '/push'), call));
     },
     async *pull(

@@ -51,10 +51,10 @@ export function createImages(dependencies: ImageDependencies): Images {
     tagsOf: (repository) => rows.tagsOf(repository),
     repositoriesWith: (layer) => rows.namesWithLayer(layer),
     list: (options) => listImages(parts, options),
-    inspect: (nameOrId) => inspectImage(parts, nameOrId),
+    inspect: (nameOrId, platforms) => inspectImage(parts, nameOrId, platforms),
     layers: (nameOrId, options) => imageLayers(parts, nameOrId, options),
     openTree: (nameOrId, signal) => openTree(parts, nameOrId, signal),
-    history: (nameOrId) => imageHistory(parts, nameOrId),
+    history: (nameOrId, platforms) => imageHistory(parts, nameOrId, platforms),
     tag: (nameOrId, text) => {
       const { image } = resolveImage(rows, nameOrId);
       const tag = tagOf(text);

@@ -151,8 +151,9 @@ export interface Images extends AsyncDisposable {
     readonly filters: Filters;
     readonly sharedSize: boolean;
   }): ImageSummary[];
-  inspect(nameOrId: string): ImageInspect;
-  history(nameOrId: string): ImageHistoryItem[];
+  /** With platforms, one of them must be the image's own: else it is `notFound`. So it is with `history` and `remove`. */
+  inspect(nameOrId: string, platforms?: readonly Platform[]): ImageInspect;
+  history(nameOrId: string, platforms?: readonly Platform[]): ImageHistoryItem[];
   /** What each layer adds, changes and removes; with `changes` path by path. Compares files, so it takes its time. */
   layers(
     nameOrId: string,
@@ -164,7 +165,7 @@ export interface Images extends AsyncDisposable {
   tag(nameOrId: string, reference: string): void;
   remove(
     nameOrId: string,
-    options: { readonly force: boolean; readonly noPrune: boolean },
+    options: { readonly force: boolean; readonly noPrune: boolean; readonly platforms?: readonly Platform[] },
   ): Promise<ImageDeleteItem[]>;
   prune(
     filters: Filters,

@@ -1,7 +1,7 @@
 import type { Filters, ImageHistoryItem, ImageInspect, ImageSummary } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { booleanFilter } from '../lib/object-filters.ts';
-import { familiarString, type ImageId, type Reference } from '../oci/index.ts';
+import { familiarString, type ImageId, type Platform, type Reference } from '../oci/index.ts';
 import { matchesReference, passes } from './image-filters.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImageRow } from './image-rows.ts';
@@ -58,8 +58,12 @@ export function listImages(parts: ImageParts, options: ListOptions): ImageSummar
 }
 
 /** `docker image inspect`. */
-export function inspectImage(parts: ImageParts, nameOrId: string): ImageInspect {
-  const { image } = resolveImage(parts.rows, nameOrId);
+export function inspectImage(
+  parts: ImageParts,
+  nameOrId: string,
+  platforms: readonly Platform[] = [],
+): ImageInspect {
+  const { image } = resolveImage(parts.rows, nameOrId, platforms);
   const { config } = image;
   const comment = (config as { readonly comment?: unknown }).comment;
   return {
@@ -88,9 +92,13 @@ export function inspectImage(parts: ImageParts, nameOrId: string): ImageInspect 
 }
 
 /** `docker history`, newest first: ids of the image and of its parents as far as they are here. */
-export function imageHistory(parts: ImageParts, nameOrId: string): ImageHistoryItem[] {
+export function imageHistory(
+  parts: ImageParts,
+  nameOrId: string,
+  platforms: readonly Platform[] = [],
+): ImageHistoryItem[] {
   const { rows, snapshots } = parts;
-  const { image } = resolveImage(rows, nameOrId);
+  const { image } = resolveImage(rows, nameOrId, platforms);
   const sizes = image.chainIds.map((chainId) => snapshots.stat(chainId)?.usage.bytes ?? 0);
   let layer = 0;
   const items = (image.config.history ?? []).map((entry): ImageHistoryItem => {

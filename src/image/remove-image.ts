@@ -3,7 +3,7 @@ import { EngineError, isCode } from '../errors/index.ts';
 import { shortId } from '../lib/ids.ts';
 import { booleanFilter } from '../lib/object-filters.ts';
 import type { Transaction } from '../metadata/index.ts';
-import { canonicalName, familiarString, type ImageId, type Reference } from '../oci/index.ts';
+import { canonicalName, familiarString, type ImageId, type Platform, type Reference } from '../oci/index.ts';
 import { passes } from './image-filters.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImageRow } from './image-rows.ts';
@@ -13,6 +13,8 @@ import { resolveImage } from './resolve-image.ts';
 export interface RemoveOptions {
   readonly force: boolean;
   readonly noPrune: boolean;
+  /** One of them must be the image's own. */
+  readonly platforms?: readonly Platform[];
 }
 
 /** What stands in the way; `hard` ones cannot be forced. */
@@ -105,7 +107,7 @@ class Removal {
 
   remove(nameOrId: string): ImageDeleteItem[] {
     const { rows } = this.#parts;
-    const { image, reference } = resolveImage(rows, nameOrId);
+    const { image, reference } = resolveImage(rows, nameOrId, this.#options.platforms);
     const references = rows.references(image.id);
     const { force } = this.#options;
     if (reference !== undefined) {

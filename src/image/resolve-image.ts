@@ -1,5 +1,13 @@
 import { EngineError, isCode } from '../errors/index.ts';
-import { familiarString, isDigest, parseReference, type Reference, withDefaultTag } from '../oci/index.ts';
+import {
+  familiarString,
+  isDigest,
+  type Platform,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from '../oci/index.ts';
+import { assertPlatform } from './assert-platform.ts';
 import type { ImageRow, ImageRows } from './image-rows.ts';
 
 export interface ResolvedImage {
@@ -13,9 +21,19 @@ const idPrefix = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 
 /**
  * Finds an image by id, then reference (default tag latest), then id prefix. 64 hex digits are always an id.
- * `notFound` in Docker's words, also for an ambiguous prefix; `invalidArgument` for what can be neither.
+ * `notFound` in Docker's words, also for an ambiguous prefix, and where there are platforms for an image of another; `invalidArgument` for what can be neither.
  */
-export function resolveImage(rows: ImageRows, text: string): ResolvedImage {
+export function resolveImage(
+  rows: ImageRows,
+  text: string,
+  platforms: readonly Platform[] = [],
+): ResolvedImage {
+  const found = findImage(rows, text);
+  assertPlatform(found.image.config, text, platforms);
+  return found;
+}
+
+function findImage(rows: ImageRows, text: string): ResolvedImage {
   const id = wholeId.test(text) ? `sha256:${text}` : text;
   if (isDigest(id)) {
     const image = rows.get(id);

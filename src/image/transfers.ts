@@ -14,7 +14,7 @@ import { LayerPulls } from './pull/layer-pulls.ts';
 import { pull } from './pull/pull.ts';
 import { pullError } from './pull/pull-error.ts';
 import { CompressedLayers } from './push/compressed-layers.ts';
-import { push } from './push/push.ts';
+import { type PushRequest, push } from './push/push.ts';
 import type { LayerStatus } from './transfer-progress.ts';
 
 export interface TransferCall {
@@ -37,10 +37,7 @@ export interface Transfers extends AsyncDisposable {
    * `docker push` of a tag, or of all tags of a repository. Digests are those that were pulled; an image made here is
    * compressed once. Nothing is visible in the registry before all of an image is there.
    */
-  push(
-    request: { readonly reference: Reference; readonly access: Access },
-    call: TransferCall,
-  ): Promise<void>;
+  push(request: PushRequest, call: TransferCall): Promise<void>;
   /** What a registry has under a name, without pulling it. */
   describe(reference: Reference, access: Access, signal: AbortSignal): Promise<DistributionInspect>;
   /** The manifest or index itself. */

@@ -126,3 +126,30 @@ for (const args of ends) {
     assert.equal(gantry.stderr, docker.stderr);
   });
 }
+
+for (const command of ['rmi', 'history', 'push']) {
+  test(`${command} --platform refuses an image of another platform`, () => {
+    engine.ok(['tag', 'base:1', '127.0.0.1:1/other:1']);
+    for (const cli of ['docker', 'gantry'] as const) {
+      const result = engine[cli]([command, '--platform', 'linux/s390x', '127.0.0.1:1/other:1']);
+      assert.equal(result.code, 1, result.stdout);
+      assert.match(
+        result.stderr,
+        /127\.0\.0\.1:1\/other:1 was found but does not provide the specified platform \(linux\/s390x\)/,
+      );
+    }
+    assert.equal(engine.ok(['images', '-q', '127.0.0.1:1/other']).length, 12);
+  });
+}
+
+test('history and rmi --platform take the platform that the image has', () => {
+  const platform = engine.ok(['image', 'inspect', '-f', '{{.Os}}/{{.Architecture}}', 'base:1']);
+  for (const cli of ['docker', 'gantry'] as const) {
+    engine.ok(['tag', 'base:1', 'own:1']);
+    for (const command of ['history', 'rmi']) {
+      const result = engine[cli]([command, '--platform', platform, 'own:1']);
+      assert.equal(result.code, 0, result.stderr);
+    }
+    assert.equal(engine.ok(['images', '-q', 'own']), '');
+  }
+});

@@ -130,7 +130,8 @@ export const historyCommand = defineCommand({
   },
   async run({ context, values, args }) {
     const { images } = await context.client();
-    const items = await images.history(args[0] ?? '');
+    const { platform } = values;
+    const items = await images.history(args[0] ?? '', platform === '' ? {} : { platform });
     const rows = items.map((item) => historyRow(item, { trunc: !values['no-trunc'], human: values.human }));
     const created = values.human ? '{{.CreatedSince}}' : '{{.CreatedAt}}';
     const listing: Listing = {

@@ -65,7 +65,11 @@ export const rmiCommand = defineCommand({
     let code = 0;
     for (const name of args) {
       try {
-        const items = await images.remove(name, { force: values.force, noPrune: values['no-prune'] });
+        const items = await images.remove(name, {
+          force: values.force,
+          noPrune: values['no-prune'],
+          platforms: values.platform,
+        });
         for (const item of items) {
           context.stdout.write(
             'Untagged' in item ? `Untagged: ${item.Untagged}\n` : `Deleted: ${item.Deleted}\n`,

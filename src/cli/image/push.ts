@@ -33,6 +33,7 @@ export const pushCommand = defineCommand({
     const messages = images.push({
       repository,
       ...(values['all-tags'] ? {} : { tag: tag ?? 'latest' }),
+      ...(values.platform === '' ? {} : { platform: values.platform }),
       ...encodeAuth(auth),
     });
     await printProgress(messages, values.quiet ? { write: () => undefined } : context.stdout);

@@ -99,8 +99,9 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
   };
 
   const reading: Readonly<Record<string, Action>> = {
-    json: async (name, request) => inspectFor(images.inspect(name), request.api),
-    history: async (name) => images.history(name),
+    json: async (name, request) =>
+      inspectFor(images.inspect(name, queryOf(request).platforms()), request.api),
+    history: async (name, request) => images.history(name, queryOf(request).platforms()),
     get: async (name, request, reply) => save([name], request, reply),
   };
   app.get<RestParams>('/images/*', async (request, reply) => dispatch(reading, request, reply));
@@ -113,13 +114,15 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
       return reply.code(201).send('');
     },
     push: async (name, request, reply) => {
-      const tag = queryOf(request).text('tag');
+      const query = queryOf(request);
+      const tag = query.text('tag');
+      const platforms = query.platforms();
       const named = parseReference(name);
       const reference = tag === '' ? named : parseReference(`${canonicalName(named)}:${tag}`);
       const access = accessOf(request);
       const signal = calls.signalOf(request, reply);
       await sendProgress(reply, (onProgress) =>
-        transfers.push({ reference, access }, { onProgress, signal }),
+        transfers.push({ reference, access, platforms }, { onProgress, signal }),
       );
     },
   };
@@ -130,6 +133,7 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     return images.remove(request.params['*'], {
       force: query.flag('force'),
       noPrune: query.flag('noprune'),
+      platforms: query.platforms('platforms'),
     });
   });
 }

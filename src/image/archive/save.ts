@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import type { ContentStore } from '../../content/index.ts';
-import { EngineError } from '../../errors/index.ts';
 import { byteString, encodeTarEntry, paddingOf, tarEnd } from '../../lib/tar/index.ts';
 import {
   canonicalString,
@@ -9,13 +8,11 @@ import {
   familiarString,
   hexOf,
   MediaType,
-  type Platform,
   parseManifest,
   parseReference,
-  platformMatches,
-  platformString,
   type Reference,
 } from '../../oci/index.ts';
+import { assertPlatform } from '../assert-platform.ts';
 import { type ImageParts, leaseTtlMs } from '../image-parts.ts';
 import type { ImageRow } from '../image-rows.ts';
 import type { SaveOptions } from '../images.ts';
@@ -48,7 +45,10 @@ export async function saveImages(
   { since = [], platforms = [], signal }: SaveOptions = {},
 ): Promise<Readable> {
   const images = select(parts, names);
-  checkPlatforms(images, names, platforms);
+  for (const { image, tags } of images) {
+    const [name = image.id] = names.length === 1 ? names : tags.map(familiarString);
+    assertPlatform(image.config, name, platforms);
+  }
   const known = since.map((name) => ({ name, image: resolveImage(parts.rows, name).image }));
   const lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
   try {
@@ -91,21 +91,6 @@ function withoutKnown(plan: SavePlan, known: readonly KnownImage[]): SavePlan {
     files: [...plan.files, [deltaFile, JSON.stringify(delta)]],
     layers: plan.layers.filter(({ digest }) => !there.has(digest)),
   };
-}
-
-/** Throws `notFound` in Docker's words for an image of another platform. */
-function checkPlatforms(
-  images: readonly SavedImage[],
-  names: readonly string[],
-  platforms: readonly Platform[],
-): void {
-  const wrong = images.find(({ image }) => !platforms.some((one) => platformMatches(one, image.config)));
-  if (platforms.length === 0 || wrong === undefined) return;
-  const [name = wrong.image.id] = wrong.tags.map(familiarString);
-  throw new EngineError(
-    'notFound',
-    `image with reference ${names.length === 1 ? names[0] : name} was found but does not provide the specified platform (${platforms.map(platformString).join(', ')}): it is ${platformString(wrong.image.config)}`,
-  );
 }
 
 /** The images in the order asked for; a repository without a tag means all its tags, an id no name at all. */

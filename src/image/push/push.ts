@@ -5,8 +5,15 @@ import { shortId } from '../../lib/ids.ts';
 import type { SharedWork } from '../../lib/shared-work.ts';
 import type { Slots } from '../../lib/slots.ts';
 import type { Lease, Leases } from '../../metadata/index.ts';
-import { canonicalName, familiarName, familiarString, type Reference } from '../../oci/index.ts';
+import {
+  canonicalName,
+  familiarName,
+  familiarString,
+  type Platform,
+  type Reference,
+} from '../../oci/index.ts';
 import type { Access, PushedBlob, RegistryClient, RemoteRepository } from '../../registry/index.ts';
+import { assertPlatform } from '../assert-platform.ts';
 import { leaseTtlMs } from '../image-parts.ts';
 import type { Image, ImageLayer, Images } from '../images.ts';
 import { type LayerStatus, layerMessage, moving } from '../transfer-progress.ts';
@@ -17,6 +24,8 @@ export interface PushRequest {
   /** With a tag, or all tags of the repository. */
   readonly reference: Reference;
   readonly access: Access;
+  /** One of them must be each image's own. */
+  readonly platforms?: readonly Platform[];
 }
 
 export interface PushParts {
@@ -38,7 +47,7 @@ interface Call {
 
 /** `docker push`: blobs the registry lacks, side by side, then the manifest, which makes them visible at once. */
 export async function push(parts: PushParts, request: PushRequest, call: Call): Promise<void> {
-  const { reference, access } = request;
+  const { reference, access, platforms = [] } = request;
   if (reference.digest !== undefined) {
     throw new EngineError('invalidArgument', 'cannot push a digest reference');
   }
@@ -56,9 +65,13 @@ export async function push(parts: PushParts, request: PushRequest, call: Call): 
   if (wanted.length === 0) {
     throw new EngineError('notFound', `tag does not exist: ${familiarString(reference)}`);
   }
-  const repository = parts.registry.repository(reference, access, 'push');
-  for (const { reference: tagged, id } of wanted) {
+  const chosen = wanted.map(({ reference: tagged, id }) => {
     const image = parts.images.resolve(id);
+    assertPlatform(image.config, familiarString(tagged), platforms);
+    return { image, tagged };
+  });
+  const repository = parts.registry.repository(reference, access, 'push');
+  for (const { image, tagged } of chosen) {
     await new ImagePush(parts, { image, reference: tagged, repository }, call).run();
   }
 }
