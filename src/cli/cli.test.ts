@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { type TestContext, test } from 'node:test';
+import { buffer } from 'node:stream/consumers';
+import { after, type TestContext, test } from 'node:test';
+import { createGunzip, gzipSync } from 'node:zlib';
+import { createHttpGet } from '../lib/http-get.ts';
+import { noProxies } from '../lib/http-proxy.ts';
 import { run } from '../lib/run.ts';
 import { readTar, textOf } from '../lib/tar/index.ts';
 import { commands } from './commands.ts';
@@ -81,6 +87,13 @@ function scratch(t: TestContext): string {
   return directory;
 }
 
+const get = createHttpGet(noProxies);
+after(() => get[Symbol.asyncDispose]());
+const from = (stdin?: string) => ({
+  stdin: Readable.from(stdin === undefined ? [] : [Buffer.from(stdin)]),
+  get,
+});
+
 async function namesIn(tar: Readable | undefined): Promise<string[]> {
   assert.ok(tar !== undefined);
   const names: string[] = [];
@@ -96,7 +109,7 @@ test('openBuildContext() leaves out what .dockerignore names, but for the Docker
     writeFileSync(join(directory, name), name);
   symlinkSync('nowhere', join(directory, 'keep/link'));
   writeFileSync(join(directory, '.dockerignore'), '*.log\nskip\n!skip/b\nDockerfile\n.dockerignore\n');
-  const { tar, dockerfile } = await openBuildContext(directory, '', Readable.from([]));
+  const { tar, dockerfile } = await openBuildContext(directory, '', from());
   assert.equal(dockerfile, 'Dockerfile');
   assert.deepEqual(await namesIn(tar), [
     '.dockerignore',
@@ -112,18 +125,58 @@ test('openBuildContext() brings a Dockerfile from outside or stdin along', async
   const directory = scratch(t);
   mkdirSync(join(directory, 'context'));
   writeFileSync(join(directory, 'Other'), 'FROM scratch\n');
-  const outside = await openBuildContext(
-    join(directory, 'context'),
-    join(directory, 'Other'),
-    Readable.from([]),
-  );
+  const outside = await openBuildContext(join(directory, 'context'), join(directory, 'Other'), from());
   assert.match(outside.dockerfile, /^\.dockerfile\./);
   assert.deepEqual(await namesIn(outside.tar), [outside.dockerfile]);
-  const alone = await openBuildContext('-', '', Readable.from([Buffer.from('FROM scratch\n')]));
+  const alone = await openBuildContext('-', '', from('FROM scratch\n'));
   assert.deepEqual(await namesIn(alone.tar), ['Dockerfile']);
-  await assert.rejects(openBuildContext(join(directory, 'none'), '', Readable.from([])), {
+  await assert.rejects(openBuildContext(join(directory, 'none'), '', from()), {
     message: `unable to prepare context: path "${join(directory, 'none')}" not found`,
   });
+});
+
+test('openBuildContext() follows a link to a Dockerfile, also out of the context', async (t) => {
+  const directory = scratch(t);
+  const context = join(directory, 'context');
+  mkdirSync(context);
+  writeFileSync(join(directory, 'Outside'), 'FROM scratch\n');
+  writeFileSync(join(context, 'Inside'), 'FROM scratch\n');
+  symlinkSync('../Outside', join(context, 'out'));
+  symlinkSync('Inside', join(context, 'in'));
+  symlinkSync('context', join(directory, 'link'));
+  const outside = await openBuildContext(context, join(context, 'out'), from());
+  assert.match(outside.dockerfile, /^\.dockerfile\./);
+  assert.deepEqual(await namesIn(outside.tar), [outside.dockerfile, 'Inside', 'in', 'out']);
+  const inside = await openBuildContext(join(directory, 'link'), join(directory, 'link', 'in'), from());
+  assert.equal(inside.dockerfile, 'Inside');
+  assert.deepEqual(await namesIn(inside.tar), ['Inside', 'in', 'out']);
+});
+
+test('openBuildContext() downloads an archive, or a Dockerfile alone', async (t) => {
+  const directory = scratch(t);
+  writeFileSync(join(directory, 'Dockerfile'), 'FROM scratch\n');
+  const archive = await buffer((await openBuildContext(directory, '', from())).tar ?? Readable.from([]));
+  const answers: Readonly<Record<string, Buffer>> = {
+    '/context.tar.gz': gzipSync(archive),
+    '/Dockerfile': Buffer.from('FROM scratch\n'),
+  };
+  const server = createServer((request, response) => {
+    const answer = answers[request.url ?? ''];
+    response.writeHead(answer === undefined ? 404 : 200).end(answer);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const packed = await openBuildContext(`${url}/context.tar.gz`, 'sub/File', from());
+  assert.equal(packed.dockerfile, 'sub/File');
+  assert.deepEqual(await namesIn(packed.tar?.pipe(createGunzip())), ['Dockerfile']);
+  const alone = await openBuildContext(`${url}/Dockerfile`, '', from());
+  assert.deepEqual(await namesIn(alone.tar), ['Dockerfile']);
+  await assert.rejects(openBuildContext(`${url}/none`, '', from()), {
+    message: `unable to prepare context: unable to download remote context ${url}/none: failed to GET ${url}/none with status 404 Not Found`,
+  });
+  const git = await openBuildContext('https://example.org/app.git#main', '', from());
+  assert.deepEqual(git, { remote: 'https://example.org/app.git#main', dockerfile: '' });
 });
 
 test('createDetachFilter() detaches at ctrl-p ctrl-q and lets a lone ctrl-p through', async (t) => {

@@ -145,6 +145,18 @@ test('build() sends each host to add as a parameter of its own', async (t) => {
   assert.deepEqual(messages, [{ stream: 'a:192.0.2.1 b:192.0.2.2' }]);
 });
 
+test('build() sends what is to be refused, too', async (t) => {
+  const { host } = await daemon(t, (request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://x');
+    response.writeHead(400).end(JSON.stringify({ message: searchParams.getAll('securityopt').join(' ') }));
+  });
+  using client = createClient({ host });
+  const messages = client.images.build(Readable.from([]), {
+    securityOpt: ['seccomp=unconfined', 'label=x'],
+  });
+  await assert.rejects(messages.next(), { message: 'seccomp=unconfined label=x' });
+});
+
 test('load() tells the refusal of a daemon that does not read on', async (t) => {
   const { host } = await daemon(t, (_request, response) => {
     response.writeHead(400, { Connection: 'close' }).end('{"message":"bad archive"}');

@@ -1,15 +1,16 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { ignoreMatcher, parseIgnoreFile } from '../../lib/dockerignore/index.ts';
+import type { HttpGet } from '../../lib/http-get.ts';
 import { blockSize, byteString, encodeTarEntry, paddingOf, tarEnd } from '../../lib/tar/index.ts';
 import { packTree } from '../pack.ts';
 
 /** What is sent to `POST /build`. */
 export interface BuildContext {
   readonly tar?: Readable;
-  /** URL the daemon fetches instead. */
+  /** Git repository the daemon fetches instead. */
   readonly remote?: string;
   /** Path of the Dockerfile in the context. */
   readonly dockerfile: string;
@@ -26,22 +27,43 @@ function outsideName(): string {
 
 /**
  * Reads `PATH | URL | -` and `-f`. A directory is packed without what .dockerignore names (but for the Dockerfile and
- * .dockerignore themselves); `-` is a tar, or a Dockerfile alone. Throws Docker's texts.
+ * .dockerignore themselves); what `-` and a URL give is a tar, or a Dockerfile alone. Throws Docker's texts.
  */
-export async function openBuildContext(source: string, file: string, stdin: Readable): Promise<BuildContext> {
+export async function openBuildContext(
+  source: string,
+  file: string,
+  { stdin, get }: { readonly stdin: Readable; readonly get: HttpGet },
+): Promise<BuildContext> {
   if (source === '-') {
     if (file === '-')
       throw invalid("invalid argument: can't use stdin for both build context and dockerfile");
-    return fromStdin(stdin, file);
+    return fromStream(stdin, file);
   }
-  if (/^(https?|git):\/\/|^git@|^github\.com\//.test(source)) return { remote: source, dockerfile: file };
+  if (/^git:\/\/|^git@|^github\.com\/|^https?:\/\/.*\.git(#.*)?$/.test(source)) {
+    return { remote: source, dockerfile: file };
+  }
+  if (/^https?:\/\//.test(source)) return fromUrl(source, file, get);
   return fromDirectory(source, file, stdin);
 }
 
-async function fromStdin(stdin: Readable, file: string): Promise<BuildContext> {
-  const head = await readHead(stdin, blockSize);
-  if (head.length === 0) throw invalid('stdin is empty: send a tar archive or a Dockerfile');
-  const rest = Readable.from(restOf(head, stdin), { objectMode: false });
+async function fromUrl(url: string, file: string, get: HttpGet): Promise<BuildContext> {
+  if (file === '-') throw invalid("can't use stdin for the Dockerfile of a build context from a URL");
+  let body: Readable;
+  try {
+    const answer = await get(url, new AbortController().signal);
+    body = answer.body === null ? Readable.from([]) : Readable.fromWeb(answer.body);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const text = `unable to prepare context: unable to download remote context ${url}: ${error.message}`;
+    throw new EngineError(error.code, text, { cause: error });
+  }
+  return fromStream(body, file);
+}
+
+async function fromStream(stream: Readable, file: string): Promise<BuildContext> {
+  const head = await readHead(stream, blockSize);
+  if (head.length === 0) throw invalid('the build context is empty: send a tar archive or a Dockerfile');
+  const rest = Readable.from(restOf(head, stream), { objectMode: false });
   if (isArchive(head)) return { tar: rest, dockerfile: file || 'Dockerfile' };
   if (file !== '')
     throw invalid('ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles');
@@ -69,8 +91,9 @@ function fromDirectory(source: string, file: string, stdin: Readable): Promise<B
       `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${path}: no such file or directory`,
     );
   }
-  const inside = relative(resolve(source), path);
-  if (inside.startsWith('..') || isAbsolute(inside)) {
+  // The daemon follows no link out of the context.
+  const inside = relative(realpathSync(source), realpathSync(path));
+  if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) {
     const name = outsideName();
     return {
       tar: contextTar(source, name, { extra: { name, content: readFileSync(path) }, ignoreBase: path }),

@@ -1,6 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises';
 import type { ProgressMessage } from '../../api/index.ts';
+import { environmentProxies } from '../../config/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
+import { createHttpGet } from '../../lib/http-get.ts';
 import { defineCommand } from '../command.ts';
 import { bytes, checkedList, swapBytes, ulimits } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
@@ -52,7 +54,8 @@ export const buildCommand = defineCommand({
     ulimit: ulimits(),
   },
   async run({ context, values, args: [source = ''] }) {
-    const opened = await openBuildContext(source, values.file, context.stdin);
+    await using get = createHttpGet(environmentProxies(context.config.environment));
+    const opened = await openBuildContext(source, values.file, { stdin: context.stdin, get });
     if (values.iidfile !== '') await rm(values.iidfile, { force: true });
     const client = await context.client();
     const tar = opened.tar !== undefined && values.compress ? await gzipped(opened.tar) : opened.tar;
