@@ -1,18 +1,14 @@
 import type { Client } from '../../client/index.ts';
-import { isAbortError, isCode } from '../../errors/index.ts';
+import { isAbortError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { tableFormat } from '../flag-kinds.ts';
 import { bool } from '../flags.ts';
 import { type Listing, type Row, renderListing } from '../output/listing.ts';
 import { binarySize, humanSize, shortId } from '../output/units.ts';
 import { listFormat } from '../remote/docker-config.ts';
-import { type StatsSample, sampleOf } from './stats-sample.ts';
+import { follow, StatsWatch, type Watched } from './stats-watch.ts';
 
-interface Watched {
-  readonly id: string;
-  readonly name: string;
-  sample?: StatsSample;
-}
+const clearScreen = '\u001b[2J\u001b[H';
 
 export const statsCommand = defineCommand({
   usage: '[OPTIONS] [CONTAINER...]',
@@ -27,27 +23,48 @@ export const statsCommand = defineCommand({
   },
   async run({ context, values, args }) {
     const client = await context.client();
-    const watched = await chosen(client, args, values.all);
     const format = listFormat(await context.settings(), 'statsFormat', values);
-    const render = () => renderListing(statsListing(watched, !values['no-trunc']), format);
+    const render = (watched: readonly Watched[]) =>
+      renderListing(statsListing(watched, !values['no-trunc']), format);
     if (values['no-stream']) {
+      const watched = await chosen(client, args, values.all);
       await Promise.all(watched.map((one) => follow(client, one, { stream: false })));
-      context.stdout.write(render());
+      context.stdout.write(render(watched));
       return 0;
     }
     const stop = new AbortController();
     process.once('SIGINT', () => stop.abort());
-    const followers = watched.map((one) => follow(client, one, { stream: true, signal: stop.signal }));
-    const home = context.stdout.isTTY ? '\u001b[2J\u001b[H' : '';
-    const timer = setInterval(() => context.stdout.write(home + render()), 1000);
-    try {
-      await Promise.all(followers);
-    } finally {
-      clearInterval(timer);
+    const { signal } = stop;
+    const show = (watched: readonly Watched[]) =>
+      void context.stdout.write(`${context.stdout.isTTY ? clearScreen : ''}${render(watched)}`);
+    if (args.length === 0) {
+      const watch = new StatsWatch(client, signal);
+      await every(
+        () => show(watch.list),
+        () => watch.run(values),
+      );
+      return 0;
     }
+    const watched = await chosen(client, args, values.all);
+    await every(
+      () => show(watched),
+      () => Promise.all(watched.map((one) => follow(client, one, { stream: true, signal }))),
+    );
     return 0;
   },
 });
+
+/** Shows once a second while the work goes on; an interrupt is its end. */
+async function every(show: () => void, work: () => Promise<unknown>): Promise<void> {
+  const timer = setInterval(show, 1000);
+  try {
+    await work();
+  } catch (error) {
+    if (!isAbortError(error)) throw error;
+  } finally {
+    clearInterval(timer);
+  }
+}
 
 async function chosen(client: Client, names: readonly string[], all: boolean): Promise<Watched[]> {
   if (names.length === 0) {
@@ -60,19 +77,6 @@ async function chosen(client: Client, names: readonly string[], all: boolean): P
       return { id: Id, name: Name.replace(/^\//, '') };
     }),
   );
-}
-
-async function follow(
-  client: Client,
-  watched: Watched,
-  options: { readonly stream: boolean; readonly signal?: AbortSignal },
-): Promise<void> {
-  try {
-    for await (const raw of client.containers.stats(watched.id, options)) watched.sample = sampleOf(raw);
-  } catch (error) {
-    // Removed while we watch, or the user's Ctrl-C.
-    if (!isCode(error, 'notFound') && !isAbortError(error)) throw error;
-  }
 }
 
 function statsListing(watched: readonly Watched[], trunc: boolean): Listing {
