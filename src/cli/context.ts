@@ -56,8 +56,12 @@ async function connect(
 ): Promise<Client> {
   const { createClient, isUnreachable } = await import('../client/index.ts');
   const tls = await tlsOf(config, options);
-  const { HttpHeaders: headers = {} } = await settings();
-  const client = createClient({ host: config.host, headers, ...(tls === undefined ? {} : { tls }) });
+  const { HttpHeaders: headers } = await settings();
+  const client = createClient({
+    host: config.host,
+    ...(headers === undefined ? {} : { headers }),
+    ...(tls === undefined ? {} : { tls }),
+  });
   if (config.hostGiven) return client;
   try {
     await client.apiVersion();

@@ -40,10 +40,18 @@ test('--config names the directory that is read and written, before DOCKER_CONFI
 });
 
 test('a config.json that is none is told of, and stops no command that needs none of it', () => {
-  const directory = configOf('broken', []);
-  const result = engine.gantry(['--config', directory, 'ps', '-q']);
-  assert.equal(result.code, 0);
-  assert.match(result.stderr, /^WARNING: Error loading config file: .*config\.json: not an object\n$/);
+  const unreadable = join(files, 'unreadable');
+  mkdirSync(join(unreadable, 'config.json'), { recursive: true });
+  const broken = [
+    [configOf('broken', []), /^WARNING: Error loading config file: .*config\.json: not an object\n$/],
+    [unreadable, /^WARNING: Error loading config file: .*config\.json: EISDIR/],
+    [configOf('nulls', { proxies: null, HttpHeaders: null, credHelpers: null, auths: null }), /^$/],
+  ] as const;
+  for (const [directory, told] of broken) {
+    const result = engine.gantry(['--config', directory, 'run', '--rm', 'base:1', 'true']);
+    assert.equal(result.code, 0, result.stderr);
+    assert.match(result.stderr, told);
+  }
 });
 
 test('lists are shown in the formats of config.json, but for --format and -q', () => {

@@ -70,9 +70,9 @@ export class CredentialStore {
 
   /** All there are, by server; for a build, which may start from several registries' images. */
   async all(): Promise<Readonly<Record<string, AuthConfig>>> {
-    const { credsStore = '', auths = {}, credHelpers = {} } = await this.#context.settings();
-    const listed = credsStore === '' ? {} : await this.#orTell(() => new CredentialHelper(credsStore).list());
-    const servers = new Set(Object.keys(credHelpers));
+    const { credsStore, auths, credHelpers } = await this.#context.settings();
+    const listed = credsStore ? await this.#orTell(() => new CredentialHelper(credsStore).list()) : {};
+    const servers = new Set(Object.keys(credHelpers ?? {}));
     // A store that cannot list would only tell the same of each server.
     if (listed !== undefined) for (const name of Object.keys({ ...auths, ...listed })) servers.add(name);
     const found: Record<string, AuthConfig> = {};

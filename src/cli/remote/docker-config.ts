@@ -43,25 +43,27 @@ function pathIn(directory: string): string {
   return join(directory, 'config.json');
 }
 
-/** Without a file it is empty. Throws `invalidArgument` for one that is no JSON object. */
+/** Without a file it is empty. Throws `invalidArgument` for one that cannot be read or is no JSON object. */
 export async function readDockerConfig(directory: string): Promise<DockerConfig> {
   let text: string;
   try {
     text = await readFile(pathIn(directory), 'utf8');
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return {};
-    throw error;
+    throw loadError(directory, error);
   }
   try {
     const parsed = JSON.parse(text) as unknown;
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed;
     throw new EngineError('invalidArgument', 'not an object');
   } catch (error) {
-    const why = messageOf(error);
-    throw new EngineError('invalidArgument', `Error loading config file: ${pathIn(directory)}: ${why}`, {
-      cause: error,
-    });
+    throw loadError(directory, error);
   }
+}
+
+function loadError(directory: string, error: unknown): EngineError {
+  const text = `Error loading config file: ${pathIn(directory)}: ${messageOf(error)}`;
+  return new EngineError('invalidArgument', text, { cause: error });
 }
 
 /** What a list is shown in: its own `--format`, else the user's, which `-q` goes before. */
@@ -75,11 +77,11 @@ export function listFormat(
 
 /** Variables with the user's proxies for containers of this daemon, but for those that `taken` names. */
 export function proxyVariables(
-  { proxies = {} }: DockerConfig,
+  { proxies }: DockerConfig,
   host: string,
   taken: ReadonlySet<string>,
 ): Record<string, string> {
-  const proxy = proxies[host] ?? proxies['default'] ?? {};
+  const proxy = proxies?.[host] ?? proxies?.['default'] ?? {};
   const values = {
     HTTP_PROXY: proxy.httpProxy,
     HTTPS_PROXY: proxy.httpsProxy,
