@@ -110,7 +110,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const rotation = new LogRotation({ runtime, pathOf, logger });
   lifecycle.observe(rotation);
   lifecycle.observe(forwarding);
-  const stopper = new Stopper({ store, lifecycle, remover, restarts, waiters, deaf: config.stopDeaf });
+  const stopper = new Stopper({ store, lifecycle, remover, restarts, deaf: config.stopDeaf });
   const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
   const logs = new Logs({ reader: services.logReader, waiters, pathOf });
   const archives = new Archives({ store, storage, locks: lifecycle.locks });

@@ -23,6 +23,22 @@ export interface EndOptions {
   readonly deaf?: 'wait' | 'kill';
 }
 
+/** What is asked of a run. */
+interface Telling {
+  readonly action: Ending['action'];
+  readonly signalNumber: number;
+  /** The restart policy is to leave the container alone afterwards. */
+  readonly stops: boolean;
+}
+
+/** A run that something was asked of. */
+export interface Told {
+  readonly pid: number;
+  readonly ending: Ending;
+  /** Settles with the end of the run. */
+  readonly ended: Promise<unknown>;
+}
+
 /** Told of every run of a container. */
 export interface RunObserver {
   started(container: Container): void;
@@ -216,9 +232,66 @@ export class Lifecycle {
     }
   }
 
-  /** Sends a signal; `conflict` when it does not run. */
-  async signal(container: Container, signalNumber: number): Promise<void> {
-    const { id } = container.record;
+  /**
+   * Ends a run and waits for it: the signal, patience, SIGKILL. A run that has ended by itself meanwhile is no error;
+   * a start that the restart policy was about to make is cancelled. Returns whether there was a run to end.
+   */
+  async end(id: string, options: EndOptions): Promise<boolean> {
+    const told = await this.#tellToEnd(id, options);
+    if (told === undefined) return false;
+    const { ended, ending } = told;
+    if (ending.deaf)
+      this.#deps.logger.info(
+        { container: id, signal: ending.signal },
+        'the container has no handler for its stop signal',
+      );
+    const waitsMs = ending.deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
+    if (await settles(ended, waitsMs)) return true;
+    await this.#force(id, told);
+    if (await settles(ended, 10_000)) return true;
+    throw new EngineError('internal', `container ${id} did not end 10 s after SIGKILL`);
+  }
+
+  async #tellToEnd(id: string, { action, signalNumber }: EndOptions): Promise<Told | undefined> {
+    const { store, runtime } = this.#deps;
+    using _held = await this.locks.acquire(id);
+    const container = store.get(id);
+    if (container === undefined || !container.state.running) return undefined;
+    if (this.cancelRestart(container)) return undefined;
+    const told = await this.tell(container, { action, signalNumber, stops: true });
+    // SIGKILL thaws by itself; anything else is seen only once it moves.
+    if (signalNumber !== sigkill && (await runtime.state(id))?.status === 'paused') await runtime.resume(id);
+    return told;
+  }
+
+  async #force(id: string, { pid, ending }: Told): Promise<void> {
+    const { store } = this.#deps;
+    using _held = await this.locks.acquire(id);
+    if (store.get(id)?.state.pid !== pid) return;
+    store.transition(id, (state) => ({ ...state, ending: { ...ending, forced: true } }), {
+      action: 'kill',
+      attributes: { signal: String(sigkill) },
+    });
+    await this.#signal(id, sigkill);
+  }
+
+  /** Writes down what is asked of a run, and sends its signal. The caller holds the container's lock, so that it runs. */
+  async tell(
+    { record: { id }, state: { pid } }: Container,
+    { action, signalNumber, stops }: Telling,
+  ): Promise<Told> {
+    const { store, waiters } = this.#deps;
+    const ended = waiters.wait(id, 'not-running');
+    const ending = await endingBy(action, signalNumber, pid);
+    store.transition(id, (state) => ({ ...state, ending, stoppedByUser: stops || state.stoppedByUser }), {
+      action: 'kill',
+      attributes: { signal: String(signalNumber) },
+    });
+    await this.#signal(id, signalNumber);
+    return { pid, ending, ended };
+  }
+
+  async #signal(id: string, signalNumber: number): Promise<void> {
     try {
       await this.#deps.runtime.kill(id, signalNumber);
     } catch (error) {
@@ -227,31 +300,21 @@ export class Lifecycle {
     }
   }
 
-  /** Ends a running container and waits for it: the signal, patience, SIGKILL. */
-  async end(container: Container, options: EndOptions): Promise<void> {
-    const { store, waiters, runtime, logger } = this.#deps;
-    const { id } = container.record;
-    const { action, signalNumber: signal } = options;
-    const ended = waiters.wait(id, 'not-running');
-    const ending = await endingBy(action, signal, container.state.pid);
-    if (ending.deaf)
-      logger.info({ container: id, signal }, 'the container has no handler for its stop signal');
-    store.transition(id, (state) => ({ ...state, stoppedByUser: true, ending }), {
-      action: 'kill',
-      attributes: { signal: String(signal) },
-    });
-    await this.signal(container, signal);
-    // SIGKILL thaws by itself; anything else is seen only once it moves.
-    if (signal !== sigkill && (await runtime.state(id))?.status === 'paused') await runtime.resume(id);
-    const waitsMs = ending.deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
-    if (await settles(ended, waitsMs)) return;
-    store.transition(id, (state) => ({ ...state, ending: { ...ending, forced: true } }), {
-      action: 'kill',
-      attributes: { signal: String(sigkill) },
-    });
-    await this.signal(container, sigkill);
-    if (await settles(ended, 10_000)) return;
-    throw new EngineError('internal', `container ${id} did not end 10 s after SIGKILL`);
+  /**
+   * Ends the wait of a container that its policy is about to start again; false when it is not such a one. The caller
+   * holds its lock.
+   */
+  cancelRestart({ record: { id }, state }: Container): boolean {
+    const { store, waiters } = this.#deps;
+    if (!state.restarting) return false;
+    this.#restarts?.cancel(id);
+    store.transition(
+      id,
+      (before) => ({ ...before, running: false, restarting: false, stoppedByUser: true }),
+      { action: 'stop' },
+    );
+    waiters.exited(id, state.exitCode);
+    return true;
   }
 
   /** Stops following; running containers go on. */

@@ -1,15 +1,15 @@
+import { raceAbort } from '../lib/keyed-lock.ts';
 import type { StopOptions } from './containers.ts';
-import type { Lifecycle } from './lifecycle.ts';
+import type { Lifecycle, Told } from './lifecycle.ts';
 import type { Container } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
-import { endingBy } from './runs/ending.ts';
 import { parseSignal } from './signals.ts';
 import type { ContainerStore } from './store.ts';
-import { assertCan, assertSettled } from './transitions.ts';
-import type { Waiters } from './waiters.ts';
+import { assertCan, assertSettled, notRunning } from './transitions.ts';
 
 const defaultTimeoutSeconds = 10;
+const sigkill = 9;
 
 /** Who asks for a stop. */
 export type StopReason = 'stop' | 'restart' | 'reconfigure' | 'shutdown';
@@ -19,7 +19,6 @@ export interface StopperDeps {
   readonly lifecycle: Lifecycle;
   readonly remover: Remover;
   readonly restarts: Restarts;
-  readonly waiters: Waiters;
   /** What a stop does when the stop signal can have no effect. */
   readonly deaf: 'wait' | 'kill';
 }
@@ -38,15 +37,14 @@ export class Stopper {
     const { id, config } = container.record;
     const signalNumber = parseSignal(options.signal ?? config.StopSignal ?? 'SIGTERM');
     const seconds = options.timeoutSeconds ?? config.StopTimeout ?? defaultTimeoutSeconds;
-    if (await this.#cancelRestart(id)) return;
-    await lifecycle.end(container, {
+    const ended = await lifecycle.end(id, {
       action,
       signalNumber,
       timeoutMs: seconds < 0 ? -1 : seconds * 1000,
       deaf: options.deaf ?? this.#deps.deaf,
     });
     const after = store.get(id);
-    if (after !== undefined) store.note(after, { action: 'stop' });
+    if (ended && after !== undefined) store.note(after, { action: 'stop' });
   }
 
   async restart(container: Container, options: StopOptions): Promise<void> {
@@ -61,19 +59,22 @@ export class Stopper {
 
   async kill(container: Container, signal: string | undefined): Promise<void> {
     const signalNumber = parseSignal(signal === undefined || signal === '' ? 'SIGKILL' : signal);
-    const { store, lifecycle } = this.#deps;
-    const { id, config } = container.record;
     assertCan('kill', container);
-    if (await this.#cancelRestart(id)) return;
-    const ends = signalNumber === 9 || signalNumber === parseSignal(config.StopSignal ?? 'SIGTERM');
-    const ending = await endingBy('kill', signalNumber, container.state.pid);
-    store.transition(id, (state) => ({ ...state, ending, stoppedByUser: ends || state.stoppedByUser }), {
-      action: 'kill',
-      attributes: { signal: String(signalNumber) },
-    });
-    await lifecycle.signal(container, signalNumber);
-    if (signalNumber === 9)
-      await this.#deps.waiters.wait(id, 'not-running', AbortSignal.timeout(10_000)).catch(() => undefined);
+    const told = await this.#send(container, signalNumber);
+    if (signalNumber === sigkill && told !== undefined)
+      await raceAbort(told.ended, AbortSignal.timeout(10_000)).catch(() => undefined);
+  }
+
+  async #send(before: Container, signalNumber: number): Promise<Told | undefined> {
+    const { store, lifecycle } = this.#deps;
+    const { id, config } = before.record;
+    using _held = await lifecycle.locks.acquire(id);
+    const container = store.get(id);
+    if (container === undefined) throw notRunning(before);
+    assertCan('kill', container);
+    if (lifecycle.cancelRestart(container)) return undefined;
+    const stops = signalNumber === sigkill || signalNumber === parseSignal(config.StopSignal ?? 'SIGTERM');
+    return await lifecycle.tell(container, { action: 'kill', signalNumber, stops });
   }
 
   async remove(
@@ -88,7 +89,7 @@ export class Stopper {
       restarts.cancel(id);
       const before = store.get(id);
       if (options.force && before !== undefined && isUp(before)) {
-        await lifecycle.end(before, { action: 'remove', signalNumber: 9, timeoutMs: 10_000 });
+        await lifecycle.end(id, { action: 'remove', signalNumber: sigkill, timeoutMs: 10_000 });
       }
       using _held = await lifecycle.locks.acquire(id);
       const current = store.get(id);
@@ -102,22 +103,6 @@ export class Stopper {
       // Its policy, or a client, was starting it at this very moment.
       if (!options.force) assertCan('remove', current);
     }
-  }
-
-  /** Ends the wait of a container that its policy is about to start again; false when it is not such a one. */
-  async #cancelRestart(id: string): Promise<boolean> {
-    const { store, lifecycle, restarts, waiters } = this.#deps;
-    using _held = await lifecycle.locks.acquire(id);
-    const { state } = store.current(id);
-    if (!state.restarting) return false;
-    restarts.cancel(id);
-    store.transition(
-      id,
-      (before) => ({ ...before, running: false, restarting: false, stoppedByUser: true }),
-      { action: 'stop' },
-    );
-    waiters.exited(id, state.exitCode);
-    return true;
   }
 }
 

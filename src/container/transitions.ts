@@ -18,7 +18,7 @@ export type Operation =
 type Refusal = (container: Container) => EngineError;
 
 const id = (container: Container) => container.record.id;
-const notRunning: Refusal = (c) => new EngineError('conflict', `container ${id(c)} is not running`);
+export const notRunning: Refusal = (c) => new EngineError('conflict', `container ${id(c)} is not running`);
 const removing: Refusal = (c) =>
   new EngineError('conflict', `container ${id(c)} is marked for removal and cannot be started`);
 const isPaused: Refusal = (c) =>
