@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ExecCreateRequest, ExecInspect } from '../api/index.ts';
-import { EngineError, isAbortError, messageOf } from '../errors/index.ts';
+import { EngineError, isAbortError } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import type { Attachment, OciRuntime, ProcessSpec } from '../runtime/index.ts';
 import { sessionOf } from './attach.ts';
@@ -205,8 +205,9 @@ export class Execs {
     }
   }
 
+  /** Never rejects: of a detached exec nobody would hear it. */
   async #follow(exec: Exec): Promise<void> {
-    const { runtime, store } = this.#deps;
+    const { runtime, logger } = this.#deps;
     try {
       const { exitCode } = await runtime.waitExec(exec.containerId, exec.id, this.#closing.signal);
       exec.exitCode = exitCode;
@@ -215,23 +216,29 @@ export class Execs {
       // The container was torn down around it.
       exec.exitCode = 137;
       if (!(error instanceof EngineError))
-        throw new EngineError('internal', messageOf(error), { cause: error });
+        logger.warn({ exec: exec.id, err: error }, 'cannot follow the exec to its end');
     } finally {
       exec.running = false;
       exec.pid = 0;
     }
-    const container = store.get(exec.containerId);
-    if (container !== undefined) {
-      store.note(container, {
-        action: 'exec_die',
-        attributes: { execID: exec.id, exitCode: String(exec.exitCode) },
-      });
-    }
+    this.#noteEnd(exec);
     this.#forgetLater(exec.id);
     // Nobody waits for its files to go.
     runtime.deleteExec(exec.containerId, exec.id).catch((error: unknown) => {
-      this.#deps.logger.warn({ exec: exec.id, err: error }, 'cannot remove the files of an ended exec');
+      logger.warn({ exec: exec.id, err: error }, 'cannot remove the files of an ended exec');
     });
+  }
+
+  #noteEnd({ id, containerId, exitCode }: Exec): void {
+    const { store, logger } = this.#deps;
+    const container = store.get(containerId);
+    if (container === undefined) return;
+    try {
+      const attributes = { execID: id, exitCode: String(exitCode) };
+      store.note(container, { action: 'exec_die', attributes });
+    } catch (error) {
+      logger.warn({ exec: id, err: error }, 'cannot write down the end of an exec');
+    }
   }
 
   #forgetLater(id: string): void {

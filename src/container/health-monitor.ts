@@ -54,6 +54,9 @@ export class HealthMonitor implements RunObserver {
           ...(changed ? [{ action: `health_status: ${after.Status}` }] : []),
         );
       },
+      onError: (error) => {
+        logger.warn({ container: id, err: error }, 'cannot check the health of the container');
+      },
     });
     loop.paused = state.paused;
     this.#loops.set(id, loop);

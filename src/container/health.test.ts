@@ -75,6 +75,10 @@ test('nextDelayMs() is the start interval in the start period', () => {
   assert.equal(nextDelayMs({ ...initialHealth, Status: 'healthy' }, settings, 5000), 30_000);
 });
 
+function rethrow(error: unknown): never {
+  throw error;
+}
+
 test('HealthLoop takes no result from a probe that failed with its container', async () => {
   const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6 });
   assert.ok(settings !== undefined);
@@ -91,6 +95,7 @@ test('HealthLoop takes no result from a probe that failed with its container', a
     onResult() {
       assert.fail('a result');
     },
+    onError: rethrow,
   });
   await asked.promise;
   await loop[Symbol.asyncDispose]();
@@ -122,6 +127,7 @@ test('HealthLoop probes, times out, tells results and stops', async () => {
       seen.push(health);
       if (seen.length === 3) enough.resolve();
     },
+    onError: rethrow,
   });
   await enough.promise;
   await loop[Symbol.asyncDispose]();
@@ -158,9 +164,70 @@ test('HealthLoop does not probe while paused', async () => {
     },
     isUp: async () => true,
     onResult: () => undefined,
+    onError: rethrow,
   });
   loop.paused = true;
   await new Promise((resolve) => setTimeout(resolve, 50));
   await loop[Symbol.asyncDispose]();
   assert.equal(probes, 0);
+});
+
+test('HealthLoop takes a timeout of weeks and one that is no whole number of milliseconds', async () => {
+  for (const Timeout of [1200 * 3600e9, 2500e3]) {
+    const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6, Timeout });
+    assert.ok(settings !== undefined);
+    const seen = Promise.withResolvers<Health>();
+    const loop = new HealthLoop({
+      settings,
+      startedAt: new Date(),
+      health: initialHealth,
+      probe: async () => ({ exitCode: 0, output: '' }),
+      isUp: async () => true,
+      onResult: seen.resolve,
+      onError: rethrow,
+    });
+    assert.equal((await seen.promise).Status, 'healthy');
+    await loop[Symbol.asyncDispose]();
+  }
+});
+
+test('HealthLoop waits for an interval of a month', async () => {
+  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 720 * 3600e9 });
+  assert.ok(settings !== undefined);
+  const loop = new HealthLoop({
+    settings,
+    startedAt: new Date(),
+    health: initialHealth,
+    probe: () => assert.fail('a probe'),
+    isUp: async () => true,
+    onResult: () => assert.fail('a result'),
+    onError: rethrow,
+  });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await loop[Symbol.asyncDispose]();
+});
+
+test('HealthLoop tells what went wrong beside its probes, and goes on', async () => {
+  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6 });
+  assert.ok(settings !== undefined);
+  const broken = new Error('no space left on device');
+  const told: unknown[] = [];
+  const twice = Promise.withResolvers<void>();
+  const loop = new HealthLoop({
+    settings,
+    startedAt: new Date(),
+    health: initialHealth,
+    probe: async () => ({ exitCode: 0, output: '' }),
+    isUp: async () => true,
+    onResult() {
+      throw broken;
+    },
+    onError(error) {
+      told.push(error);
+      if (told.length === 2) twice.resolve();
+    },
+  });
+  await twice.promise;
+  await loop[Symbol.asyncDispose]();
+  assert.deepEqual(told.slice(0, 2), [broken, broken]);
 });

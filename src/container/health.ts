@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import type { Health, HealthLog } from '../api/index.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
+import { Timeout } from '../lib/timeout.ts';
 import type { Healthcheck } from '../oci/index.ts';
 
 /** How a container's health is checked, with Docker's defaults. */
@@ -90,6 +92,8 @@ export interface HealthLoopOptions {
   readonly isUp: (failed: ProbeResult) => Promise<boolean>;
   /** Called after every probe. A change of `Status` is an event. */
   readonly onResult: (health: Health, before: Health) => void;
+  /** Told of what made a check come to nothing; the next one is made all the same. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Checks one running container's health until it is stopped. Paused, it waits. */
@@ -124,11 +128,21 @@ export class HealthLoop implements AsyncDisposable {
       await sleep(nextDelayMs(this.#health, this.#options.settings, sinceStartMs), signal);
       if (signal.aborted) return;
       if (this.#paused) continue;
-      const result = await this.#probe(signal);
-      if (result.exitCode !== 0 && !(await this.#options.isUp(result))) return;
-      if (this.#stopped.signal.aborted) return;
-      this.#record(result);
+      try {
+        if (!(await this.#check(signal))) return;
+      } catch (error) {
+        this.#options.onError(error);
+      }
     }
+  }
+
+  /** One probe and what follows from it; false once the container has ended. */
+  async #check(signal: AbortSignal): Promise<boolean> {
+    const result = await this.#probe(signal);
+    if (result.exitCode !== 0 && !(await this.#options.isUp(result))) return false;
+    if (signal.aborted) return false;
+    this.#record(result);
+    return true;
   }
 
   #record(result: ProbeResult): void {
@@ -142,13 +156,13 @@ export class HealthLoop implements AsyncDisposable {
   async #probe(stopped: AbortSignal): Promise<ProbeResult> {
     const { probe, settings } = this.#options;
     const start = new Date();
-    const timeout = AbortSignal.timeout(settings.timeoutMs);
-    const signal = AbortSignal.any([stopped, timeout]);
+    using timeout = new Timeout(settings.timeoutMs);
+    const signal = AbortSignal.any([stopped, timeout.signal]);
     try {
       const { exitCode, output } = await raceAbort(probe(signal), signal);
       return { start, end: new Date(), exitCode, output };
     } catch (error) {
-      const output = timeout.aborted
+      const output = timeout.signal.aborted
         ? `Health check exceeded timeout (${goDuration(settings.timeoutMs)})`
         : error instanceof Error
           ? error.message
@@ -159,17 +173,11 @@ export class HealthLoop implements AsyncDisposable {
 }
 
 /** Resolves after the time or when the signal aborts. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(done, ms);
-  function done(): void {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', done);
-    resolve();
-  }
-  if (signal.aborted) done();
-  else signal.addEventListener('abort', done, { once: true });
-  return promise;
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  using timeout = new Timeout(ms);
+  const over = AbortSignal.any([timeout.signal, signal]);
+  await once(over, 'abort');
 }
 
 /** As Go prints durations: `1m30s`, `500ms`. */

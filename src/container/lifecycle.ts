@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { EngineError, isAbortError, isCode, messageOf } from '../errors/index.ts';
 import { KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
+import { Timeout } from '../lib/timeout.ts';
 import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { PendingAttachments } from './attach.ts';
 import type { Launcher } from './launch.ts';
@@ -336,11 +337,12 @@ async function settles(promise: Promise<unknown>, timeoutMs: number): Promise<bo
     await promise;
     return true;
   }
+  using timeout = new Timeout(timeoutMs);
   try {
-    await raceAbort(promise, AbortSignal.timeout(Math.max(1, timeoutMs)));
+    await raceAbort(promise, timeout.signal);
     return true;
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'TimeoutError') return false;
+    if (error === timeout.signal.reason) return false;
     throw error;
   }
 }

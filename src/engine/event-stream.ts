@@ -1,13 +1,12 @@
 import type { EventMessage, Filters } from '../api/index.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
 import { hasLabel } from '../lib/object-filters.ts';
+import { Timeout } from '../lib/timeout.ts';
 import type { Journal, JournalRow } from '../metadata/index.ts';
 import type { EventQuery } from './engine.ts';
 
 /** Rows kept for a slow reader; past this they are read from the journal again. */
 const pendingLimit = 1_000;
-/** Longest delay of a timer. */
-const timerLimitMs = 0x7fff_ffff;
 
 /** The journal as `/events` shows it: stored rows if a time is given, then live ones, none twice and none lost. */
 export async function* eventStream(
@@ -27,29 +26,27 @@ export async function* eventStream(
   let cursor = 0;
   if (sinceNano !== undefined || untilNano !== undefined) pending = [...journal.read(boundsOf(query))];
 
-  const ending = new AbortController();
-  const timer = endAt(untilNano, ending);
-  try {
-    for (;;) {
-      const rows = pending;
-      pending = [];
-      for (const row of rows) {
-        if (row.cursor <= cursor) continue;
-        if (untilNano !== undefined && row.timeNano > untilNano) return;
-        cursor = row.cursor;
-        if (matches(filters, row)) yield toEventMessage(row);
-      }
-      if (overflowed) {
-        overflowed = false;
-        pending = [...journal.read({ afterCursor: cursor })];
-      }
-      if (pending.length > 0) continue;
-      if (ending.signal.aborted || signal.aborted) return;
-      await raceAbort(Promise.race([wake.promise, aborted(ending.signal)]), signal);
-      wake = Promise.withResolvers<void>();
+  using timeout = untilNano === undefined ? undefined : new Timeout(msUntil(untilNano));
+  for (;;) {
+    const rows = pending;
+    pending = [];
+    for (const row of rows) {
+      if (row.cursor <= cursor) continue;
+      if (untilNano !== undefined && row.timeNano > untilNano) return;
+      cursor = row.cursor;
+      if (matches(filters, row)) yield toEventMessage(row);
     }
-  } finally {
-    clearTimeout(timer);
+    if (overflowed) {
+      overflowed = false;
+      pending = [...journal.read({ afterCursor: cursor })];
+    }
+    if (pending.length > 0) continue;
+    if (timeout?.signal.aborted === true || signal.aborted) return;
+    await raceAbort(
+      Promise.race([wake.promise, ...(timeout === undefined ? [] : [aborted(timeout.signal)])]),
+      signal,
+    );
+    wake = Promise.withResolvers<void>();
   }
 }
 
@@ -60,12 +57,8 @@ function boundsOf({ sinceNano, untilNano }: EventQuery) {
   };
 }
 
-function endAt(untilNano: bigint | undefined, ending: AbortController): NodeJS.Timeout | undefined {
-  if (untilNano === undefined) return undefined;
-  const delayMs = Number(untilNano / 1_000_000n) - Date.now();
-  if (delayMs <= 0) ending.abort();
-  else if (delayMs < timerLimitMs) return setTimeout(() => ending.abort(), delayMs);
-  return undefined;
+function msUntil(nano: bigint): number {
+  return Number(nano / 1_000_000n) - Date.now();
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

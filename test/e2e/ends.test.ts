@@ -88,3 +88,20 @@ test('a kill that meets an exit finds nothing to kill', async () => {
     if (options.length === 0) docker('rm', id);
   }
 });
+
+test('a stop may wait for longer than a timer can', () => {
+  for (const seconds of ['2147484', '4294968']) {
+    const id = docker(
+      'run',
+      '-d',
+      'base:1',
+      'sh',
+      '-c',
+      'trap "sleep 1; exit 3" TERM; while :; do sleep 0.1; done',
+    );
+    docker('exec', id, 'sleep', '0.3');
+    docker('stop', '-t', seconds, id);
+    assert.equal(show(id, '{{.State.ExitCode}}'), '3');
+    docker('rm', id);
+  }
+});

@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { once } from 'node:events';
 import { isAbortError } from '../../../errors/index.ts';
+import { Timeout } from '../../../lib/timeout.ts';
 
 /** Runs `work` every so often, one run after the other. Dispose ends it and waits for a run under way. */
 export function startTimer(
@@ -13,7 +14,8 @@ export function startTimer(
     for (;;) {
       try {
         // Processes on the same storage do not all run at once.
-        await sleep(everyMs * (0.9 + 0.2 * Math.random()), undefined, { signal, ref: false });
+        using timeout = new Timeout(everyMs * (0.9 + 0.2 * Math.random()), { ref: false });
+        await once(timeout.signal, 'abort', { signal });
         await work(signal);
       } catch (error) {
         if (signal.aborted && isAbortError(error)) return;
