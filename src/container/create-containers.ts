@@ -146,6 +146,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
       applyPolicies(recovery);
     },
     stopAll: async () => {
+      restarts.close();
       const running = store.all().filter(({ state }) => state.running);
       await Promise.allSettled(running.map((container) => stopper.stop(container, {}, 'shutdown')));
     },

@@ -258,8 +258,10 @@ export class Lifecycle {
     using _held = await this.locks.acquire(id);
     const container = store.get(id);
     if (container === undefined || !container.state.running) return undefined;
-    if (this.cancelRestart(container)) return undefined;
-    const told = await this.tell(container, { action, signalNumber, stops: true });
+    // What stops with the engine starts with it again.
+    const stops = action !== 'shutdown';
+    if (this.cancelRestart(container, { stops })) return undefined;
+    const told = await this.tell(container, { action, signalNumber, stops });
     // SIGKILL thaws by itself; anything else is seen only once it moves.
     if (signalNumber !== sigkill && (await runtime.state(id))?.status === 'paused') await runtime.resume(id);
     return told;
@@ -305,13 +307,13 @@ export class Lifecycle {
    * Ends the wait of a container that its policy is about to start again; false when it is not such a one. The caller
    * holds its lock.
    */
-  cancelRestart({ record: { id }, state }: Container): boolean {
+  cancelRestart({ record: { id }, state }: Container, { stops }: Pick<Telling, 'stops'>): boolean {
     const { store, waiters } = this.#deps;
     if (!state.restarting) return false;
     this.#restarts?.cancel(id);
     store.transition(
       id,
-      (before) => ({ ...before, running: false, restarting: false, stoppedByUser: true }),
+      (before) => ({ ...before, running: false, restarting: false, stoppedByUser: stops }),
       { action: 'stop' },
     );
     waiters.exited(id, state.exitCode);

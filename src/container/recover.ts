@@ -148,7 +148,13 @@ async function settle(container: Container, deps: RecoverDeps): Promise<void> {
       if (exit === undefined) store.transition(id, (state) => ({ ...state, ending: lostEnding() }));
       await lifecycle.ended(id, exit ?? lostExit());
     } else if (container.state.restarting) {
-      store.transition(id, (state) => ({ ...state, running: false, restarting: false }));
+      // The restart that it was counted for has not been made.
+      store.transition(id, ({ restartCount, ...state }) => ({
+        ...state,
+        running: false,
+        restarting: false,
+        restartCount: restartCount - 1,
+      }));
     }
     const current = store.get(id);
     if (current === undefined) return;
@@ -175,8 +181,9 @@ function lostExit(): Exit {
   return { exitCode: 255, oomKilled: false, finishedAt: new Date() };
 }
 
-function lastRun({ stoppedByUser, exitCode, startedAt }: RunState): Parameters<typeof startsWithDaemon>[1] {
-  return { stoppedByUser, exitCode, hasRun: startedAt !== zeroTime };
+function lastRun(state: RunState): Parameters<typeof startsWithDaemon>[1] {
+  const { stoppedByUser, exitCode, restartCount, startedAt } = state;
+  return { stoppedByUser, exitCode, restartCount, hasRun: startedAt !== zeroTime };
 }
 
 /** Trees, directories and runtime states without a row: half-made containers and cut-off build steps. */

@@ -39,12 +39,23 @@ test('nextRestart() doubles the delay up to a minute, and begins anew after a so
 });
 
 test('startsWithDaemon() starts `always` even when it was stopped by hand', () => {
-  const stopped = { stoppedByUser: true, exitCode: 137, hasRun: true };
-  const died = { stoppedByUser: false, exitCode: 1, hasRun: true };
+  const stopped = { stoppedByUser: true, exitCode: 137, restartCount: 0, hasRun: true };
+  const died = { stoppedByUser: false, exitCode: 1, restartCount: 0, hasRun: true };
   assert.equal(startsWithDaemon(policy('always'), stopped), true);
   assert.equal(startsWithDaemon(policy('unless-stopped'), stopped), false);
   assert.equal(startsWithDaemon(policy('unless-stopped'), died), true);
   assert.equal(startsWithDaemon(policy('on-failure'), died), true);
   assert.equal(startsWithDaemon(policy('no'), died), false);
   assert.equal(startsWithDaemon(policy('always'), { ...died, hasRun: false }), false);
+});
+
+test('startsWithDaemon() gives no more tries than the policy has', () => {
+  const died = { stoppedByUser: false, exitCode: 1, hasRun: true };
+  for (const [retries, restartCount, expected] of [
+    [3, 2, true],
+    [3, 3, false],
+    [0, 99, true],
+  ] as const) {
+    assert.equal(startsWithDaemon(policy('on-failure', retries), { ...died, restartCount }), expected);
+  }
 });

@@ -29,7 +29,11 @@ export function nextRestart(run: EndedRun): RestartBackoff | undefined {
   return { delayMs: Math.min(run.previous.delayMs * 2, longestDelayMs) };
 }
 
-function wantsRestart({ policy, exitCode, restartCount }: EndedRun): boolean {
+function wantsRestart({
+  policy,
+  exitCode,
+  restartCount,
+}: Pick<EndedRun, 'policy' | 'exitCode' | 'restartCount'>): boolean {
   switch (policy.Name) {
     case 'always':
     case 'unless-stopped':
@@ -45,10 +49,12 @@ function wantsRestart({ policy, exitCode, restartCount }: EndedRun): boolean {
 /** Whether a container that does not run is started with the daemon. */
 export function startsWithDaemon(
   policy: RestartPolicy,
-  last: { readonly stoppedByUser: boolean; readonly exitCode: number; readonly hasRun: boolean },
+  last: Pick<EndedRun, 'exitCode' | 'restartCount'> & {
+    readonly stoppedByUser: boolean;
+    readonly hasRun: boolean;
+  },
 ): boolean {
   if (!last.hasRun) return false;
   if (policy.Name === 'always') return true;
-  if (last.stoppedByUser) return false;
-  return policy.Name === 'unless-stopped' || (policy.Name === 'on-failure' && last.exitCode !== 0);
+  return !last.stoppedByUser && wantsRestart({ policy, ...last });
 }

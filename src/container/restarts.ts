@@ -14,6 +14,7 @@ export class Restarts {
   readonly #deps: RestartsDeps;
   readonly #backoffs = new Map<string, RestartBackoff>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  #closed = false;
 
   constructor(deps: RestartsDeps) {
     this.#deps = deps;
@@ -23,7 +24,7 @@ export class Restarts {
   delayAfter(container: Container, exit: Exit): number | undefined {
     const { id, hostConfig } = container.record;
     const { state } = container;
-    if (state.stoppedByUser || state.removing) return this.cancel(id);
+    if (this.#closed || state.stoppedByUser || state.removing) return this.cancel(id);
     const ranMs = exit.finishedAt.getTime() - Date.parse(state.startedAt);
     const next = nextRestart({
       policy: hostConfig.RestartPolicy,
@@ -54,7 +55,9 @@ export class Restarts {
     this.#backoffs.delete(id);
   }
 
+  /** From now on nothing is started again. */
   close(): void {
+    this.#closed = true;
     for (const id of [...this.#timers.keys()]) this.cancel(id);
   }
 }

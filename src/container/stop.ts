@@ -72,7 +72,7 @@ export class Stopper {
     const container = store.get(id);
     if (container === undefined) throw notRunning(before);
     assertCan('kill', container);
-    if (lifecycle.cancelRestart(container)) return undefined;
+    if (lifecycle.cancelRestart(container, { stops: true })) return undefined;
     const stops = signalNumber === sigkill || signalNumber === parseSignal(config.StopSignal ?? 'SIGTERM');
     return await lifecycle.tell(container, { action: 'kill', signalNumber, stops });
   }

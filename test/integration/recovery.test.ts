@@ -257,3 +257,24 @@ test('a container that a commit had frozen goes on', async () => {
   assert.equal(docker('exec', 'frozen', 'echo', 'moves'), 'moves');
   docker('rm', '-f', 'frozen');
 });
+
+test('the last try that a policy has is made by the daemon that comes after, and none beyond it', async () => {
+  docker('run', '-d', '--name', 'tries', '--restart', 'on-failure:3', 'base:1', 'false');
+  // The third try is 400 ms after the third end.
+  await until(
+    () => show('tries', '{{.RestartCount}} {{.State.Status}}') === '3 restarting',
+    'it does not wait',
+  );
+  const before = show('tries', '{{.State.StartedAt}}');
+  await crash();
+  await until(() => show('tries', '{{.State.StartedAt}}') !== before, 'its last try is not made');
+  await until(
+    () => show('tries', '{{.RestartCount}} {{.State.Status}}') === '3 exited',
+    'it does not give up',
+  );
+  const last = show('tries', '{{.State.StartedAt}}');
+  await crash();
+  await sleep(1000);
+  assert.equal(show('tries', '{{.State.StartedAt}} {{.State.Status}}'), `${last} exited`);
+  docker('rm', 'tries');
+});

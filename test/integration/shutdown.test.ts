@@ -90,6 +90,39 @@ test('SIGTERM ends builds, execs and attached clients at once and leaves contain
   await daemon.start();
 });
 
+test('what a shutdown stopped comes back as its restart policy says', async (t) => {
+  const daemon = await startDaemon(t, { args: ['--shutdown', 'stop'] });
+  const show = (name: string, format: string) => daemon.ok(['inspect', '-f', format, name]);
+  const run = (name: string, ...options: string[]) =>
+    daemon.ok(['run', '-d', '--name', name, '--stop-timeout', '1', ...options, 'base:1', 'sleep', '1000']);
+  const backAgain = ['always', 'unless-stopped', 'on-failure'];
+  for (const policy of backAgain) run(policy, '--restart', policy);
+  run('stopped', '--restart', 'unless-stopped');
+  daemon.ok(['stop', '-t', '0', 'stopped']);
+  run('plain');
+  daemon.ok(['run', '-d', '--name', 'waits', '--restart', 'unless-stopped', 'base:1', 'false']);
+  await until(() => Number(show('waits', '{{.RestartCount}}')) > 3, 'it is not restarted', 60);
+  assert.equal(await daemon.end('SIGTERM'), 0, daemon.log());
+  const db = new DatabaseSync(join(daemon.root, 'gantry.db'));
+  const left = db
+    .prepare('SELECT count(*) AS count FROM containers WHERE state LIKE \'%"running":true%\'')
+    .get();
+  db.close();
+  assert.deepEqual({ ...left }, { count: 0 });
+
+  await daemon.start();
+  for (const name of backAgain) {
+    await until(() => show(name, '{{.State.Status}}') === 'running', `${name} does not come back`);
+    assert.equal(show(name, '{{.RestartCount}}'), '0');
+  }
+  await until(
+    () => Number(show('waits', '{{.RestartCount}}')) > 0,
+    'what waited for its restart is forgotten',
+  );
+  assert.equal(show('stopped', '{{.State.Status}}'), 'exited');
+  assert.equal(show('plain', '{{.State.Status}}'), 'exited');
+});
+
 /** Takes from the disk what a power loss right after the last answer would take, which a test cannot make happen. */
 function losePower(daemon: TestDaemon, layersOf: string, containers: readonly string[]): void {
   const db = new DatabaseSync(join(daemon.root, 'gantry.db'));
