@@ -12,6 +12,7 @@ import { Archives } from './archive.ts';
 import { PendingAttachments } from './attach.ts';
 import type { Containers } from './containers.ts';
 import { Creator } from './creator.ts';
+import { neededContainers } from './dependencies.ts';
 import { Execs } from './execs.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -23,7 +24,7 @@ import { Logs } from './logs/logs.ts';
 import { LogRotation } from './logs/rotation.ts';
 import { Operations } from './operations.ts';
 import { Reconfigurer } from './reconfigure/reconfigurer.ts';
-import { applyPolicies, recover } from './recover.ts';
+import { recover, wantedByPolicy } from './recover.ts';
 import { Remover } from './remove.ts';
 import { Restarts } from './restarts.ts';
 import { DeafnessWatch } from './runs/deafness-watch.ts';
@@ -101,7 +102,14 @@ export function createContainers({ config, host, store, services, logger }: Cont
     logger,
   });
   const lifecycle = new Lifecycle({ store, launcher, runtime, waiters, pending, remover, logger });
-  const restarts = new Restarts({ start: (id) => lifecycle.start(id, { byPolicy: true }), logger });
+  const restarts = new Restarts({
+    start: (id, options) => lifecycle.start(id, options),
+    needs: (id) => {
+      const container = store.get(id);
+      return container === undefined ? [] : neededContainers(container.record, store);
+    },
+    logger,
+  });
   lifecycle.useRestarts(restarts);
   const health = new HealthMonitor({ store, runtime, specs, logger });
   lifecycle.observe(health);
@@ -143,7 +151,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     },
     applyPolicies: () => {
       reconfigurer.resume();
-      applyPolicies(recovery);
+      restarts.begin(wantedByPolicy(store));
     },
     stopAll: async () => {
       restarts.close();

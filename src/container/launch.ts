@@ -1,6 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError } from '../errors/index.ts';
 import { overwriteFile } from '../lib/replace-file.ts';
 import {
   type Connection,
@@ -16,6 +15,7 @@ import {
 import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import { pidToJoin } from './dependencies.ts';
 import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
 import { assertLogValues } from './logs/log-config.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
@@ -136,11 +136,7 @@ export class Launcher {
   #joinedNamespace({ hostConfig }: ContainerRecord): string | undefined {
     const name = joinedContainer(hostConfig.NetworkMode);
     if (name === undefined) return undefined;
-    const { record, state } = this.#deps.store.resolve(name);
-    if (!state.running) {
-      throw new EngineError('conflict', `cannot join network of a non running container: ${record.id}`);
-    }
-    return `/proc/${state.pid}/ns/net`;
+    return `/proc/${pidToJoin(name, this.#deps.store, 'network')}/ns/net`;
   }
 
   /** Volumes as host paths; those of parts of volumes hold until `parts` is disposed. */

@@ -14,13 +14,14 @@ function hasLegacyLinks({ hostConfig }: ContainerRecord): boolean {
   return ['default', 'bridge', ''].includes(hostConfig.NetworkMode) && (hostConfig.Links ?? []).length > 0;
 }
 
-/** The containers that a container is linked to, of which it gets the addresses when it starts. */
+/** The links of which a container gets the addresses when it starts, as it names them. */
+export function legacyLinks(record: ContainerRecord): ReturnType<typeof splitLink>[] {
+  return hasLegacyLinks(record) ? (record.hostConfig.Links ?? []).map(splitLink) : [];
+}
+
+/** The containers behind them. */
 export function linkedContainers(record: ContainerRecord, store: Pick<ContainerStore, 'resolve'>): Linked[] {
-  if (!hasLegacyLinks(record)) return [];
-  return (record.hostConfig.Links ?? []).map((link) => {
-    const { container, alias } = splitLink(link);
-    return { alias, container: store.resolve(container) };
-  });
+  return legacyLinks(record).map(({ container, alias }) => ({ alias, container: store.resolve(container) }));
 }
 
 /** Throws Docker's text where a linked container does not run. */

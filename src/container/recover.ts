@@ -122,19 +122,17 @@ async function resumeFiles(container: Container, deps: RecoverDeps): Promise<voi
   }
 }
 
-/** Starts the containers that do not run and whose restart policy wants them to, in the background. */
-export function applyPolicies({ store, lifecycle, logger }: RecoverDeps): void {
-  for (const { record, state } of store.all()) {
-    if (state.running || state.reconfiguration !== undefined) continue;
-    if (startsWithDaemon(record.hostConfig.RestartPolicy, lastRun(state))) {
-      lifecycle.start(record.id).catch((error: unknown) => {
-        logger.warn(
-          { container: record.id, err: error },
-          'cannot start the container again after the engine was away',
-        );
-      });
-    }
-  }
+/** The ids of the containers that do not run and whose restart policy wants them to. */
+export function wantedByPolicy(store: ContainerStore): string[] {
+  return store
+    .all()
+    .filter(
+      ({ record, state }) =>
+        !state.running &&
+        state.reconfiguration === undefined &&
+        startsWithDaemon(record.hostConfig.RestartPolicy, lastRun(state)),
+    )
+    .map(({ record }) => record.id);
 }
 
 /** A container that does not run: what its row says of running is history, and what it left in the kernel goes. */

@@ -1,19 +1,36 @@
 import type { Logger } from 'pino';
+import { raceAbort } from '../lib/keyed-lock.ts';
+import { Timeout } from '../lib/timeout.ts';
 import type { Exit } from '../runtime/index.ts';
 import type { Container } from './record.ts';
 import { nextRestart, type RestartBackoff } from './restart.ts';
 
 export interface RestartsDeps {
-  /** Starts a container again that waits in state restarting. */
-  readonly start: (id: string) => Promise<void>;
+  /** Starts a container: one that waits in state restarting if `byPolicy`, else one that does not run. */
+  readonly start: (id: string, options: { readonly byPolicy: boolean }) => Promise<void>;
+  /** The ids of the containers that must run before that. */
+  readonly needs: (id: string) => readonly string[];
   readonly logger: Logger;
 }
 
-/** The timers of restart policies, by container id. */
+/** A container that is about to be started by its policy. */
+interface Planned {
+  /** Resolved once it runs, or does not come. */
+  readonly settled: PromiseWithResolvers<void>;
+  timer?: NodeJS.Timeout;
+}
+
+/** How long a start waits for the containers that it needs, as in Docker. */
+const patienceMs = 5000;
+
+/** The starts that restart policies make, by container id. */
 export class Restarts {
   readonly #deps: RestartsDeps;
   readonly #backoffs = new Map<string, RestartBackoff>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #planned = new Map<string, Planned>();
+  /** Delays of restarts that wait for `begin`. */
+  readonly #early = new Map<string, number>();
+  #begun = false;
   #closed = false;
 
   constructor(deps: RestartsDeps) {
@@ -39,25 +56,77 @@ export class Restarts {
   }
 
   schedule(id: string, delayMs: number): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(id);
-      this.#deps.start(id).catch((error: unknown) => {
-        this.#deps.logger.warn({ container: id, err: error }, 'restart failed');
-      });
-    }, delayMs);
-    this.#timers.set(id, timer);
+    this.#plan(id);
+    if (this.#begun) this.#arm(id, delayMs);
+    else this.#early.set(id, delayMs);
+  }
+
+  /**
+   * Makes the restarts that were scheduled while the engine found its containers again, and starts others that do not
+   * run. Those that need one another wait for each other.
+   */
+  begin(ids: readonly string[]): void {
+    this.#begun = true;
+    for (const id of ids) this.#plan(id);
+    for (const [id, delayMs] of this.#early) this.#arm(id, delayMs);
+    this.#early.clear();
+    for (const id of ids) void this.#start(id, { byPolicy: false });
+  }
+
+  #plan(id: string): void {
+    this.#settle(id);
+    this.#planned.set(id, { settled: Promise.withResolvers() });
+  }
+
+  #arm(id: string, delayMs: number): void {
+    const planned = this.#planned.get(id);
+    if (planned === undefined) return;
+    planned.timer = setTimeout(() => void this.#start(id, { byPolicy: true }), delayMs);
+  }
+
+  async #start(id: string, options: { readonly byPolicy: boolean }): Promise<void> {
+    const planned = this.#planned.get(id);
+    try {
+      await this.#others(id);
+      if (!this.#closed) await this.#deps.start(id, options);
+    } catch (error) {
+      this.#deps.logger.warn({ container: id, err: error }, 'cannot start the container as its policy says');
+    } finally {
+      planned?.settled.resolve();
+      // It may have ended already, and its next start may be planned.
+      if (this.#planned.get(id) === planned) this.#planned.delete(id);
+    }
+  }
+
+  async #others(id: string): Promise<void> {
+    const coming = this.#deps.needs(id).flatMap((needed) => this.#planned.get(needed)?.settled.promise ?? []);
+    if (coming.length === 0) return;
+    using timeout = new Timeout(patienceMs);
+    try {
+      await raceAbort(Promise.all(coming), timeout.signal);
+    } catch (error) {
+      // The start says what is missing.
+      if (error !== timeout.signal.reason) throw error;
+    }
+  }
+
+  #settle(id: string): void {
+    const planned = this.#planned.get(id);
+    clearTimeout(planned?.timer);
+    planned?.settled.resolve();
+    this.#planned.delete(id);
   }
 
   /** Forgets a planned restart. */
   cancel(id: string): undefined {
-    clearTimeout(this.#timers.get(id));
-    this.#timers.delete(id);
+    this.#settle(id);
+    this.#early.delete(id);
     this.#backoffs.delete(id);
   }
 
   /** From now on nothing is started again. */
   close(): void {
     this.#closed = true;
-    for (const id of [...this.#timers.keys()]) this.cancel(id);
+    for (const id of [...this.#planned.keys()]) this.cancel(id);
   }
 }

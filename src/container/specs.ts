@@ -1,9 +1,10 @@
 import { constants, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { ExecCreateRequest } from '../api/index.ts';
-import { EngineError, hasErrno } from '../errors/index.ts';
+import { hasErrno } from '../errors/index.ts';
 import { openInRoot } from '../lib/open-in-root.ts';
 import type { ProcessSpec, RuntimeSpec } from '../runtime/index.ts';
+import { pidToJoin } from './dependencies.ts';
 import type { HostFacts } from './host-facts.ts';
 import { linkEnvironment, linkedContainers } from './links.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
@@ -106,7 +107,9 @@ export class Specs {
   #namespaces({ hostConfig }: ContainerRecord, network: string | undefined): NamespacePaths {
     const of = (mode: string, type: string) => {
       const name = joinedContainer(mode);
-      return name === undefined ? undefined : `/proc/${this.#pidOf(name)}/ns/${type}`;
+      return name === undefined
+        ? undefined
+        : `/proc/${pidToJoin(name, this.#deps.store, 'namespace')}/ns/${type}`;
     };
     const pid = of(hostConfig.PidMode, 'pid');
     const ipc = of(hostConfig.IpcMode, 'ipc');
@@ -115,14 +118,6 @@ export class Specs {
       ...(pid === undefined ? {} : { pid }),
       ...(ipc === undefined ? {} : { ipc }),
     };
-  }
-
-  #pidOf(name: string): number {
-    const { record, state } = this.#deps.store.resolve(name);
-    if (!state.running) {
-      throw new EngineError('conflict', `cannot join namespace of a non running container: ${record.id}`);
-    }
-    return state.pid;
   }
 }
 

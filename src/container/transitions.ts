@@ -23,7 +23,7 @@ const removing: Refusal = (c) =>
   new EngineError('conflict', `container ${id(c)} is marked for removal and cannot be started`);
 const isPaused: Refusal = (c) =>
   new EngineError('conflict', `container ${id(c)} is paused, unpause the container before exec`);
-const isRestarting: Refusal = (c) =>
+export const isRestarting: Refusal = (c) =>
   new EngineError('conflict', `Container ${id(c)} is restarting, wait until the container is running`);
 const alreadyRunning: Refusal = () => new EngineError('notModified', '');
 const notPaused: Refusal = (c) => new EngineError('internal', `Container ${id(c)} is not paused`);

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import test, { after, before, describe } from 'node:test';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 import { dockerVersion } from '../support/docker-version.ts';
+import { until } from '../support/until.ts';
 
 // Options whose effect is seen inside the container, and those that this host or engine cannot give: they are refused
 // with the reason, or discarded with a warning, and never dropped in silence.
@@ -318,4 +319,16 @@ describe('our own CLI refuses with the words of docker', () => {
       assert.ok(said.includes(text), said);
     });
   }
+});
+
+test('a container that is being restarted cannot be joined', async () => {
+  docker('run', '-d', '--name', 'loops', '--restart', 'always', 'base:1', 'false');
+  const state = () => docker('inspect', '-f', '{{.State.Status}} {{.RestartCount}}', 'loops');
+  await until(() => /^restarting [5-9]/.test(state()), 'it is not restarted');
+  for (const option of ['--network', '--pid']) {
+    const { code, stderr } = engine.docker(['run', '--rm', option, 'container:loops', 'base:1', 'true']);
+    assert.equal(code, 125);
+    assert.match(stderr, /Container \w+ is restarting, wait until the container is running/);
+  }
+  docker('rm', '-f', 'loops');
 });

@@ -278,3 +278,20 @@ test('the last try that a policy has is made by the daemon that comes after, and
   assert.equal(show('tries', '{{.State.StartedAt}} {{.State.Status}}'), `${last} exited`);
   docker('rm', 'tries');
 });
+
+test('containers that need another start after it, however many of them the policy starts at once', async () => {
+  const policy = ['--restart', 'always'];
+  const names = ['needed', 'joins', 'linked'];
+  run('needed', ...policy);
+  run('joins', ...policy, '--network', 'container:needed');
+  run('linked', ...policy, '--link', 'needed');
+  const pids = names.map((name) => Number(show(name, '{{.State.Pid}}')));
+  await crash(async () => {
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await until(() => pids.every((pid) => !existsSync(`/proc/${pid}`)), 'they do not end');
+  });
+  for (const name of names) {
+    await until(() => show(name, '{{.State.Status}}') === 'running', `${name} does not come back`);
+  }
+  docker('rm', '-f', ...names);
+});

@@ -100,6 +100,12 @@ test('what a shutdown stopped comes back as its restart policy says', async (t) 
   run('stopped', '--restart', 'unless-stopped');
   daemon.ok(['stop', '-t', '0', 'stopped']);
   run('plain');
+  // They can start only once the one that they need runs.
+  const others = ['--network=container:always', '--pid=container:always', '--link=always'];
+  for (const [index, option] of others.entries()) {
+    run(`other${index}`, option, '--restart', 'unless-stopped');
+    backAgain.push(`other${index}`);
+  }
   daemon.ok(['run', '-d', '--name', 'waits', '--restart', 'unless-stopped', 'base:1', 'false']);
   await until(() => Number(show('waits', '{{.RestartCount}}')) > 3, 'it is not restarted', 60);
   assert.equal(await daemon.end('SIGTERM'), 0, daemon.log());
