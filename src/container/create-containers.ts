@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { StepRunner } from '../build/index.ts';
 import type { EngineConfig } from '../config/index.ts';
 import type { Images } from '../image/index.ts';
+import { KeyedLock } from '../lib/keyed-lock.ts';
 import type { Metadata } from '../metadata/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { LogReader, OciRuntime } from '../runtime/index.ts';
@@ -14,6 +15,7 @@ import type { Containers } from './containers.ts';
 import { Creator } from './creator.ts';
 import { neededContainers } from './dependencies.ts';
 import { Execs } from './execs.ts';
+import { Freezer } from './freezer.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import type { HostFacts } from './host-facts.ts';
 import { Launcher } from './launch.ts';
@@ -101,7 +103,20 @@ export function createContainers({ config, host, store, services, logger }: Cont
     waiters,
     logger,
   });
-  const lifecycle = new Lifecycle({ store, launcher, runtime, waiters, pending, remover, logger });
+  const locks = new KeyedLock();
+  const health = new HealthMonitor({ store, runtime, specs, logger });
+  const freezer = new Freezer({ store, runtime, health, locks });
+  const lifecycle = new Lifecycle({
+    store,
+    launcher,
+    runtime,
+    waiters,
+    pending,
+    remover,
+    freezer,
+    locks,
+    logger,
+  });
   const restarts = new Restarts({
     start: (id, options) => lifecycle.start(id, options),
     needs: (id) => {
@@ -111,7 +126,6 @@ export function createContainers({ config, host, store, services, logger }: Cont
     logger,
   });
   lifecycle.useRestarts(restarts);
-  const health = new HealthMonitor({ store, runtime, specs, logger });
   lifecycle.observe(health);
   const deafness = new DeafnessWatch(store, logger);
   lifecycle.observe(deafness);
@@ -136,7 +150,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     archives,
     pending,
     waiters,
-    health,
+    freezer,
     host,
     directory: storage.directory,
   });

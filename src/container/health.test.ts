@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import test from 'node:test';
 import type { Health } from '../api/index.ts';
 import { HealthLoop, healthSettings, initialHealth, nextDelayMs, nextHealth } from './health.ts';
@@ -170,6 +171,29 @@ test('HealthLoop does not probe while paused', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   await loop[Symbol.asyncDispose]();
   assert.equal(probes, 0);
+});
+
+test('HealthLoop takes no result from a probe that a pause cuts off', async () => {
+  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6, Timeout: 20e6 });
+  assert.ok(settings !== undefined);
+  const begun = Promise.withResolvers<void>();
+  const loop = new HealthLoop({
+    settings,
+    startedAt: new Date(),
+    health: initialHealth,
+    async probe(signal) {
+      begun.resolve();
+      await once(signal, 'abort');
+      return { exitCode: 1, output: '' };
+    },
+    isUp: async () => true,
+    onResult: () => assert.fail('a result'),
+    onError: rethrow,
+  });
+  await begun.promise;
+  loop.paused = true;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await loop[Symbol.asyncDispose]();
 });
 
 test('HealthLoop takes a timeout of weeks and one that is no whole number of milliseconds', async () => {

@@ -103,6 +103,7 @@ export class HealthLoop implements AsyncDisposable {
   readonly #done: Promise<void>;
   #health: Health;
   #paused = false;
+  #probing: AbortController | undefined;
 
   constructor(options: HealthLoopOptions) {
     this.#options = options;
@@ -110,9 +111,10 @@ export class HealthLoop implements AsyncDisposable {
     this.#done = this.#run();
   }
 
-  /** While paused no probe begins. */
+  /** While paused no probe begins, and one that runs ends without a result. */
   set paused(paused: boolean) {
     this.#paused = paused;
+    if (paused) this.#probing?.abort();
   }
 
   /** Ends a probe that runs, without a result. */
@@ -138,7 +140,10 @@ export class HealthLoop implements AsyncDisposable {
 
   /** One probe and what follows from it; false once the container has ended. */
   async #check(signal: AbortSignal): Promise<boolean> {
-    const result = await this.#probe(signal);
+    const probing = new AbortController();
+    this.#probing = probing;
+    const result = await this.#probe(AbortSignal.any([signal, probing.signal]));
+    if (probing.signal.aborted) return true;
     if (result.exitCode !== 0 && !(await this.#options.isUp(result))) return false;
     if (signal.aborted) return false;
     this.#record(result);

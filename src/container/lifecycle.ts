@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import { EngineError, isAbortError, isCode, messageOf } from '../errors/index.ts';
-import { KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
+import { type KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
 import { Timeout } from '../lib/timeout.ts';
 import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { PendingAttachments } from './attach.ts';
+import type { Freezer } from './freezer.ts';
 import type { Launcher } from './launch.ts';
 import { type Container, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
@@ -30,6 +31,8 @@ interface Telling {
   readonly signalNumber: number;
   /** The restart policy is to leave the container alone afterwards. */
   readonly stops: boolean;
+  /** A paused container is to go on. */
+  readonly thaws: boolean;
 }
 
 /** A run that something was asked of. */
@@ -53,6 +56,9 @@ export interface LifecycleDeps {
   readonly waiters: Waiters;
   readonly pending: PendingAttachments;
   readonly remover: Remover;
+  readonly freezer: Freezer;
+  /** By container id. */
+  readonly locks: KeyedLock;
   readonly logger: Logger;
 }
 
@@ -63,7 +69,7 @@ const sigkill = 9;
  * nobody holds it while waiting for a process.
  */
 export class Lifecycle {
-  readonly locks = new KeyedLock();
+  readonly locks: KeyedLock;
   readonly #deps: LifecycleDeps;
   readonly #observers: RunObserver[] = [];
   readonly #closing = new AbortController();
@@ -73,6 +79,7 @@ export class Lifecycle {
   #restarts: Restarts | undefined;
 
   constructor(deps: LifecycleDeps) {
+    this.locks = deps.locks;
     this.#deps = deps;
   }
 
@@ -254,17 +261,13 @@ export class Lifecycle {
   }
 
   async #tellToEnd(id: string, { action, signalNumber }: EndOptions): Promise<Told | undefined> {
-    const { store, runtime } = this.#deps;
     using _held = await this.locks.acquire(id);
-    const container = store.get(id);
+    const container = this.#deps.store.get(id);
     if (container === undefined || !container.state.running) return undefined;
     // What stops with the engine starts with it again.
     const stops = action !== 'shutdown';
     if (this.cancelRestart(container, { stops })) return undefined;
-    const told = await this.tell(container, { action, signalNumber, stops });
-    // SIGKILL thaws by itself; anything else is seen only once it moves.
-    if (signalNumber !== sigkill && (await runtime.state(id))?.status === 'paused') await runtime.resume(id);
-    return told;
+    return await this.tell(container, { action, signalNumber, stops, thaws: true });
   }
 
   async #force(id: string, { pid, ending }: Told): Promise<void> {
@@ -281,9 +284,9 @@ export class Lifecycle {
   /** Writes down what is asked of a run, and sends its signal. The caller holds the container's lock, so that it runs. */
   async tell(
     { record: { id }, state: { pid } }: Container,
-    { action, signalNumber, stops }: Telling,
+    { action, signalNumber, stops, thaws }: Telling,
   ): Promise<Told> {
-    const { store, waiters } = this.#deps;
+    const { store, waiters, freezer } = this.#deps;
     const ended = waiters.wait(id, 'not-running');
     const ending = await endingBy(action, signalNumber, pid);
     store.transition(id, (state) => ({ ...state, ending, stoppedByUser: stops || state.stoppedByUser }), {
@@ -291,6 +294,8 @@ export class Lifecycle {
       attributes: { signal: String(signalNumber) },
     });
     await this.#signal(id, signalNumber);
+    // SIGKILL thaws by itself; anything else is seen only once it moves.
+    if (thaws && signalNumber !== sigkill) await freezer.letGo(id);
     return { pid, ending, ended };
   }
 

@@ -35,7 +35,7 @@ import type {
 import type { ContainerServices } from './create-containers.ts';
 import type { Creator } from './creator.ts';
 import type { Execs } from './execs.ts';
-import type { HealthMonitor } from './health-monitor.ts';
+import type { Freezer } from './freezer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { imageNames } from './image-names.ts';
 import type { Launcher } from './launch.ts';
@@ -74,7 +74,7 @@ export interface OperationsDeps {
   readonly archives: Archives;
   readonly pending: PendingAttachments;
   readonly waiters: Waiters;
-  readonly health: HealthMonitor;
+  readonly freezer: Freezer;
   readonly host: HostFacts;
   readonly directory: string;
 }
@@ -123,23 +123,11 @@ export class Operations implements Containers {
   }
 
   async pause(name: string): Promise<void> {
-    await this.#freeze(name, true);
+    await this.#deps.freezer.pause(this.#find(name).record.id);
   }
 
   async unpause(name: string): Promise<void> {
-    await this.#freeze(name, false);
-  }
-
-  async #freeze(name: string, paused: boolean): Promise<void> {
-    const { store, services, lifecycle } = this.#deps;
-    const { id } = this.#find(name).record;
-    using _held = await lifecycle.locks.acquire(id);
-    assertCan(paused ? 'pause' : 'unpause', store.current(id));
-    await (paused ? services.runtime.pause(id) : services.runtime.resume(id));
-    store.transition(id, (state) => ({ ...state, paused }), {
-      action: paused ? 'pause' : 'unpause',
-    });
-    this.#deps.health.paused(id, paused);
+    await this.#deps.freezer.unpause(this.#find(name).record.id);
   }
 
   async rename(name: string, to: string): Promise<void> {
@@ -380,14 +368,10 @@ export class Operations implements Containers {
   }
 
   async commit(name: string, options: Parameters<Containers['commit']>[1]): ReturnType<Containers['commit']> {
-    const { store, services } = this.#deps;
+    const { store, services, freezer } = this.#deps;
     const { id } = this.#find(name).record;
     // The first of two that ends would thaw the container under the other.
     using _held = await this.#commits.acquire(id);
-    return await commitContainer(this.#find(id), options, {
-      store,
-      images: services.images,
-      runtime: services.runtime,
-    });
+    return await commitContainer(this.#find(id), options, { store, images: services.images, freezer });
   }
 }

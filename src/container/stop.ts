@@ -73,8 +73,11 @@ export class Stopper {
     if (container === undefined) throw notRunning(before);
     assertCan('kill', container);
     if (lifecycle.cancelRestart(container, { stops: true })) return undefined;
-    const stops = signalNumber === sigkill || signalNumber === parseSignal(config.StopSignal ?? 'SIGTERM');
-    return await lifecycle.tell(container, { action: 'kill', signalNumber, stops });
+    const { StopSignal } = config;
+    const stops = signalNumber === sigkill || signalNumber === parseSignal(StopSignal ?? 'SIGTERM');
+    // As in Docker, any signal may be the end of a container that names none for it.
+    const thaws = stops || StopSignal === undefined;
+    return await lifecycle.tell(container, { action: 'kill', signalNumber, stops, thaws });
   }
 
   async remove(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, constants, existsSync, openSync, renameSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { hasErrno } from '../../src/errors/index.ts';
 import type { CommandResult } from '../support/daemon.ts';
 import { runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
+import { untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
 // How containers end: a stop, a restart or a kill that meets an exit, a pause or a commit.
@@ -14,10 +15,10 @@ import { until } from '../support/until.ts';
 const engine = await startDaemon({ after });
 const docker = (...args: string[]) => engine.ok(args);
 const show = (name: string, format: string) => docker('inspect', '-f', format, name);
-const actionsOf = (id: string) =>
-  docker('events', '--since', '0', '--until', '0s', '--filter', `container=${id}`, '--format', '{{.Action}}')
-    .split('\n')
-    .filter((action) => action !== '');
+const actionsOf = (id: string) => {
+  const filters = ['--filter', 'type=container', '--filter', `container=${id}`, '--format', '{{.Action}}'];
+  return docker('events', '--since', '0', '--until', untilNow(), ...filters).split('\n');
+};
 
 /** A descriptor of a fifo that somebody is about to read; `undefined` as long as nobody is. */
 function openWhenRead(fifo: string): number | undefined {
@@ -65,7 +66,7 @@ test('a stop that meets an exit is done, and leaves no trace', async () => {
   const { code, stderr } = await duringExit(id, ['stop', '-t', '2', id]);
   assert.equal(code, 0, stderr);
   assert.equal(show(id, '{{.State.Status}} {{.State.ExitCode}}'), 'exited 137');
-  assert.ok(!actionsOf(id).includes('kill'));
+  assert.deepEqual(actionsOf(id), ['create', 'start', 'die']);
   docker('rm', id);
   const removed = start('--rm');
   assert.equal((await duringExit(removed, ['stop', '-t', '2', removed])).code, 0);
@@ -104,4 +105,94 @@ test('a stop may wait for longer than a timer can', () => {
     assert.equal(show(id, '{{.State.ExitCode}}'), '3');
     docker('rm', id);
   }
+});
+
+/** It ends at once when it is told to, with exit code 3. */
+const obedient = [
+  'base:1',
+  'sh',
+  '-c',
+  'trap "exit 3" TERM; trap "echo told" USR1; while :; do sleep 0.05; done',
+];
+const startObedient = (...options: string[]) => {
+  const id = docker('run', '-d', ...options, ...obedient);
+  docker('exec', id, 'sleep', '0.3');
+  return id;
+};
+
+test('a signal that may end a paused container lets it go on', async () => {
+  const id = startObedient();
+  docker('pause', id);
+  docker('kill', '-s', 'TERM', id);
+  await until(() => show(id, '{{.State.Status}} {{.State.ExitCode}}') === 'exited 3', 'it does not end', 5);
+  assert.deepEqual(actionsOf(id).slice(-3), ['kill', 'unpause', 'die']);
+  docker('rm', id);
+});
+
+test('a signal that is not the one that a container names for its stop leaves it paused', () => {
+  const id = startObedient('--stop-signal', 'TERM');
+  docker('pause', id);
+  docker('kill', '-s', 'USR1', id);
+  assert.equal(show(id, '{{.State.Status}}'), 'paused');
+  docker('unpause', id);
+  docker('rm', '-f', id);
+  const unnamed = startObedient();
+  docker('pause', unnamed);
+  docker('kill', '-s', 'USR1', unnamed);
+  assert.equal(show(unnamed, '{{.State.Status}}'), 'running');
+  docker('rm', '-f', unnamed);
+});
+
+test('two stops of a paused container at once are both done', async () => {
+  const id = startObedient();
+  docker('pause', id);
+  const stops = await Promise.all([1, 2].map(() => runClient(engine, ['stop', id])));
+  for (const { code, stderr } of stops) assert.equal(code, 0, stderr);
+  assert.equal(show(id, '{{.State.ExitCode}}'), '3');
+  docker('rm', id);
+});
+
+/** A commit that takes a while, once it has the container frozen. */
+async function beginCommit(id: string): Promise<Promise<CommandResult>[]> {
+  docker('exec', id, 'dd', 'if=/dev/zero', 'of=/large', 'bs=1M', 'count=192');
+  const pid = show(id, '{{.State.Pid}}');
+  const commit = runClient(engine, ['commit', id]);
+  await until(() => /^\d+ \(.*\) D/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')), 'it is not frozen');
+  return [commit];
+}
+
+test('a stop during a commit is done, and so is the commit', async () => {
+  // It goes on for longer than the commit does.
+  const id = docker(
+    'run',
+    '-d',
+    'base:1',
+    'sh',
+    '-c',
+    'trap "sleep 4; exit 3" TERM; while :; do sleep 0.05; done',
+  );
+  const [commit] = await beginCommit(id);
+  docker('stop', id);
+  const result = await commit;
+  assert.equal(result?.code, 0, result?.stderr);
+  assert.equal(show(id, '{{.State.Status}} {{.State.ExitCode}}'), 'exited 3');
+  docker('rm', id);
+});
+
+test('a container is as healthy after a commit as before, and may be paused during it', async () => {
+  const check = ['--health-cmd', 'true', '--health-interval', '100ms', '--health-timeout', '300ms'];
+  const id = startObedient(...check, '--health-retries', '1');
+  await until(() => show(id, '{{.State.Health.Status}}') === 'healthy', 'it is not healthy');
+  const [commit] = await beginCommit(id);
+  docker('pause', id);
+  docker('unpause', id);
+  docker('pause', id);
+  assert.equal((await commit)?.code, 0);
+  assert.equal(show(id, '{{.State.Status}}'), 'paused');
+  await sleep(500);
+  docker('unpause', id);
+  docker('exec', id, 'true');
+  const told = actionsOf(id).filter((action) => action.startsWith('health_status'));
+  assert.deepEqual(told, ['health_status: healthy']);
+  docker('rm', '-f', id);
 });
