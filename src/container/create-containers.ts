@@ -25,6 +25,7 @@ import { assertDefaultLogging } from './logs/log-config.ts';
 import { Logs } from './logs/logs.ts';
 import { LogRotation } from './logs/rotation.ts';
 import { Operations } from './operations.ts';
+import { Pruner } from './prune.ts';
 import { Reconfigurer } from './reconfigure/reconfigurer.ts';
 import { recover, wantedByPolicy } from './recover.ts';
 import { Remover } from './remove.ts';
@@ -134,6 +135,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   lifecycle.observe(forwarding);
   const stopper = new Stopper({ store, lifecycle, remover, restarts, deaf: config.stopDeaf });
   const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
+  const pruner = new Pruner({ store, snapshots, stopper, logger });
   const logs = new Logs({ reader: services.logReader, waiters, pathOf });
   const archives = new Archives({ store, storage, locks: lifecycle.locks });
   const creator = new Creator({ store, images, storage, launcher, context });
@@ -145,6 +147,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     lifecycle,
     stopper,
     reconfigurer,
+    pruner,
     execs,
     logs,
     archives,

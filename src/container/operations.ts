@@ -45,7 +45,7 @@ import { select } from './list.ts';
 import type { Logs } from './logs/logs.ts';
 import { joinNetwork, leaveNetwork } from './membership.ts';
 import { parseContainerName } from './names.ts';
-import { pruneContainers } from './prune.ts';
+import type { Pruner } from './prune.ts';
 import type { Reconfigurer } from './reconfigure/reconfigurer.ts';
 import type { Container } from './record.ts';
 import { renameContainer } from './rename.ts';
@@ -69,6 +69,7 @@ export interface OperationsDeps {
   readonly lifecycle: Lifecycle;
   readonly stopper: Stopper;
   readonly reconfigurer: Reconfigurer;
+  readonly pruner: Pruner;
   readonly execs: Execs;
   readonly logs: Logs;
   readonly archives: Archives;
@@ -196,8 +197,7 @@ export class Operations implements Containers {
   async prune(
     filters: Filters,
   ): Promise<{ readonly ContainersDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
-    const { store, services, stopper } = this.#deps;
-    return pruneContainers(filters, { store, snapshots: services.snapshots, stopper });
+    return this.#deps.pruner.prune(filters);
   }
 
   async wait(

@@ -1,38 +1,71 @@
+import type { Logger } from 'pino';
 import type { Filters } from '../api/index.ts';
-import { isCode } from '../errors/index.ts';
+import { EngineError, isCode } from '../errors/index.ts';
 import { passesLabels, passesUntil } from '../lib/object-filters.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Container } from './record.ts';
 import type { Stopper } from './stop.ts';
 import type { ContainerStore } from './store.ts';
 
-export interface PruneDeps {
+export interface PrunerDeps {
   readonly store: ContainerStore;
   readonly snapshots: Snapshotter;
   readonly stopper: Stopper;
+  readonly logger: Logger;
 }
 
-/** Removes every container that does not run and passes the filters (`until`, `label`, `label!`). */
-export async function pruneContainers(
-  filters: Filters,
-  { store, snapshots, stopper }: PruneDeps,
-): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }> {
-  const deleted: string[] = [];
-  let bytes = 0;
-  for (const container of store.all().filter((one) => isPrunable(one, filters))) {
-    const { id } = container.record;
-    const usage = await snapshots.usage(id);
+/** Removes containers that do not run. */
+export class Pruner {
+  readonly #deps: PrunerDeps;
+  #running = false;
+
+  constructor(deps: PrunerDeps) {
+    this.#deps = deps;
+  }
+
+  /** All that pass the filters (`until`, `label`, `label!`); goes on past those that cannot be removed. */
+  async prune(filters: Filters): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }> {
+    if (this.#running) throw new EngineError('conflict', 'a prune operation is already running');
+    this.#running = true;
+    try {
+      const { store } = this.#deps;
+      const deleted: string[] = [];
+      let bytes = 0;
+      for (const container of store.all().filter((one) => isPrunable(one, filters))) {
+        const size = await this.#size(container);
+        if (!(await this.#remove(container))) continue;
+        deleted.push(container.record.id);
+        bytes += size;
+      }
+      store.notePrune(bytes);
+      return { ContainersDeleted: deleted, SpaceReclaimed: bytes };
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #size({ record: { id } }: Container): Promise<number> {
+    const { snapshots, logger } = this.#deps;
+    try {
+      return (await snapshots.usage(id)).bytes;
+    } catch (error) {
+      logger.debug({ container: id, err: error }, 'cannot tell the size of a container to prune');
+      return 0;
+    }
+  }
+
+  async #remove(container: Container): Promise<boolean> {
+    const { stopper, logger } = this.#deps;
     try {
       await stopper.remove(container, { force: false, volumes: false });
+      return true;
     } catch (error) {
       // Started, or removed by someone else, since it was picked.
-      if (isCode(error, 'conflict') || isCode(error, 'notFound')) continue;
-      throw error;
+      if (!isCode(error, 'conflict') && !isCode(error, 'notFound'))
+        logger.warn({ container: container.record.id, err: error }, 'cannot prune a container');
+      return false;
     }
-    deleted.push(id);
-    bytes += usage.bytes;
   }
-  return { ContainersDeleted: deleted, SpaceReclaimed: bytes };
 }
 
 function isPrunable({ record, state }: Container, filters: Filters): boolean {

@@ -171,6 +171,14 @@ export class ContainerStore {
     }, unsynced);
   }
 
+  /** Journals that a prune has come to its end. */
+  notePrune(reclaimedBytes: number): void {
+    this.#metadata.transact((transaction) => {
+      const attributes = { reclaimed: String(reclaimedBytes) };
+      transaction.record({ type: 'container', action: 'prune', id: '', attributes });
+    }, unsynced);
+  }
+
   delete(id: string, also?: (transaction: Transaction) => void): void {
     const container = this.current(id);
     this.#metadata.transact((transaction) => {

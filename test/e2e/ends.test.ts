@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, constants, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,10 +7,11 @@ import { hasErrno } from '../../src/errors/index.ts';
 import type { CommandResult } from '../support/daemon.ts';
 import { runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
+import { callEngine } from '../support/engine-call.ts';
 import { untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
-// How containers end: a stop, a restart or a kill that meets an exit, a pause or a commit.
+// How containers end: a stop, a restart or a kill that meets an exit, a pause or a commit; a prune.
 
 const engine = await startDaemon({ after });
 const docker = (...args: string[]) => engine.ok(args);
@@ -195,4 +196,33 @@ test('a container is as healthy after a commit as before, and may be paused duri
   const told = actionsOf(id).filter((action) => action.startsWith('health_status'));
   assert.deepEqual(told, ['health_status: healthy']);
   docker('rm', '-f', id);
+});
+
+test('a prune goes on past a container that cannot be removed, and there is one at a time', async (t) => {
+  const ids = [1, 2, 3].map(() => docker('create', 'base:1', 'true'));
+  const blocked = join(engine.root, 'containers', ids[0] ?? '', 'blocked');
+  mkdirSync(blocked);
+  assert.equal(runCommand('mount', ['-t', 'tmpfs', 'blocked', blocked]).code, 0);
+  t.after(() => runCommand('umount', [blocked]));
+  const call = { method: 'POST', path: '/containers/prune' };
+  const answers = await Promise.all([callEngine(engine.host, call), callEngine(engine.host, call)]);
+  const [done, refused] = answers.sort((a, b) => a.status - b.status);
+  assert.deepEqual([done?.status, refused?.status], [200, 409]);
+  assert.match(refused?.body ?? '', /a prune operation is already running/);
+  const { ContainersDeleted } = JSON.parse(done?.body ?? '') as { ContainersDeleted: string[] };
+  assert.deepEqual(ContainersDeleted, ids.slice(1));
+  const format = ['--format', '{{.Type}} {{.Actor.Attributes.reclaimed}}'];
+  const events = docker(
+    'events',
+    '--since',
+    '0',
+    '--until',
+    untilNow(),
+    '--filter',
+    'event=prune',
+    ...format,
+  );
+  assert.match(events, /^container \d+$/);
+  runCommand('umount', [blocked]);
+  docker('rm', '-f', ids[0] ?? '');
 });
