@@ -44,8 +44,7 @@ export class Creator {
     const normal = normalizeCreate({ request, image: image.config.config ?? {}, id }, context);
     const { hostConfig, warnings } = normal;
     const config = { ...normal.config, ...this.#joinedHostname(hostConfig.NetworkMode) };
-    const name = chosen ?? generateName(id, (taken) => store.idOfName(taken) !== undefined);
-    store.assertNameFree(name);
+    if (chosen !== undefined) store.assertNameFree(chosen);
     for (const link of hostConfig.Links ?? []) {
       const { container } = splitLink(link);
       store.resolveNamed(container, `could not get container for ${container}: `);
@@ -64,7 +63,8 @@ export class Creator {
       await fillVolumes({ containerId: id, mounts, autoRemove: hostConfig.AutoRemove }, storage);
       const record: ContainerRecord = {
         id,
-        name,
+        // Drawn only now: nobody else can take it before it is in the store.
+        name: chosen ?? generateName(id, (taken) => store.idOfName(taken) !== undefined),
         created: new Date().toISOString(),
         imageId: image.id,
         config,
