@@ -1,6 +1,7 @@
-import type { ContainerCreateRequest } from '../api/index.ts';
+import type { ContainerConfig, ContainerCreateRequest } from '../api/index.ts';
 import { applyChanges, type Images } from '../image/index.ts';
 import type { ImageId, RunConfig } from '../oci/index.ts';
+import { mergeImageConfig } from './create/index.ts';
 import type { Freezer } from './freezer.ts';
 import type { Container, ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -32,7 +33,7 @@ export async function commitContainer(
     containerId: id,
     snapshotKey: id,
     base: record.imageId,
-    config: applyChanges(runConfigOf(record, options.config), options.changes),
+    config: applyChanges(configOf(record, options.config), options.changes),
     ...(options.author === undefined ? {} : { author: options.author }),
     ...(options.comment === undefined ? {} : { comment: options.comment }),
     ...(options.reference === undefined ? {} : { reference: options.reference }),
@@ -43,9 +44,14 @@ export async function commitContainer(
   return { Id: image.id };
 }
 
+/** What a client sends with the commit, with the container's settings for what it leaves out. */
+function configOf({ config }: ContainerRecord, sent: ContainerCreateRequest | undefined): RunConfig {
+  const own = runConfigOf(config);
+  return sent === undefined ? own : runConfigOf(mergeImageConfig(sent, own));
+}
+
 /** The part of a container's settings that an image can carry. */
-function runConfigOf(record: ContainerRecord, override: ContainerCreateRequest | undefined): RunConfig {
-  const config = { ...record.config, ...override };
+function runConfigOf(config: ContainerConfig): RunConfig {
   return {
     User: config.User,
     Env: config.Env,

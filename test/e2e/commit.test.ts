@@ -3,6 +3,7 @@ import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
+import { callEngine } from '../support/engine-call.ts';
 
 const engine = await startDaemon({ after });
 const docker = (...args: string[]) => engine.ok(args);
@@ -28,4 +29,34 @@ test('each of two commits at once takes the container at one moment', async () =
   }
   docker('exec', 'counts', 'true');
   docker('rm', '-f', 'counts');
+});
+
+test('settings sent with a commit go over those of the container, which keeps the others', async () => {
+  docker(
+    'create',
+    '--name',
+    'set',
+    '-e',
+    'A=a',
+    '-e',
+    'B=b',
+    '-l',
+    'one=1',
+    '-w',
+    '/srv',
+    'base:1',
+    'echo',
+    'hi',
+  );
+  const body = { Env: ['A=new'], Labels: { two: '2' }, Cmd: null, User: '', WorkingDir: '' };
+  const call = { method: 'POST', path: '/commit?container=set&repo=set&tag=1', body };
+  const { status, body: answer } = await callEngine(engine.host, call);
+  assert.equal(status, 201, answer);
+  const config = JSON.parse(docker('inspect', '-f', '{{json .Config}}', 'set:1')) as Record<string, unknown>;
+  const before = docker('inspect', '-f', '{{range .Config.Env}}{{println .}}{{end}}', 'set').split('\n');
+  const others = before.filter((entry) => entry !== '' && !entry.startsWith('A='));
+  assert.deepEqual(config['Env'], ['A=new', ...others]);
+  assert.deepEqual(config['Labels'], { one: '1', two: '2' });
+  assert.deepEqual([config['Cmd'], config['WorkingDir']], [['echo', 'hi'], '/srv']);
+  docker('rm', 'set');
 });

@@ -20,6 +20,7 @@ export { assertMounts } from './check-mounts.ts';
 export { assertRestartPolicy } from './check-policies.ts';
 export { assertResources } from './check-resources.ts';
 export { endpointsOf } from './endpoints.ts';
+export { mergeImageConfig } from './image-config.ts';
 export { dropUnsupportedChange } from './unsupported.ts';
 
 export interface CreateInput {
