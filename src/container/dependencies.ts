@@ -32,3 +32,15 @@ export function pidToJoin(name: string, store: Lookup, what: 'network' | 'namesp
   if (state.restarting) throw isRestarting(container);
   return state.pid;
 }
+
+/** The container whose network another one has: its own, or that of whom it joins, who may have joined a further one. */
+export function networkOwner(record: ContainerRecord, store: Lookup): ContainerRecord {
+  let owner = record;
+  for (const seen = new Set<string>(); !seen.has(owner.id); ) {
+    const joined = joinedContainer(owner.hostConfig.NetworkMode);
+    if (joined === undefined) break;
+    seen.add(owner.id);
+    owner = store.resolve(joined).record;
+  }
+  return owner;
+}

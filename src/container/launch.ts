@@ -15,7 +15,7 @@ import {
 import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { pidToJoin } from './dependencies.ts';
+import { networkOwner, pidToJoin } from './dependencies.ts';
 import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
 import { assertLogValues } from './logs/log-config.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
@@ -164,17 +164,14 @@ export class Launcher {
   async #files(record: ContainerRecord, connection: Connection | undefined): Promise<ContainerFiles> {
     const { storage, networks, store } = this.#deps;
     const { config, hostConfig } = record;
-    const joined = joinedContainer(hostConfig.NetworkMode);
-    const directory = join(
-      storage.directory,
-      joined === undefined ? record.id : store.resolve(joined).record.id,
-    );
+    const owner = networkOwner(record, store);
+    const directory = join(storage.directory, owner.id);
     const files = {
       resolvConf: join(directory, 'resolv.conf'),
       hostname: join(directory, 'hostname'),
       hosts: join(directory, 'hosts'),
     };
-    if (joined !== undefined) return files;
+    if (owner.id !== record.id) return files;
     const addresses = connection === undefined ? [] : addressesOf(connection);
     const usesHostNetwork = hostConfig.NetworkMode === 'host';
     const hosts = usesHostNetwork
