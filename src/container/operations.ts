@@ -264,9 +264,12 @@ export class Operations implements Containers {
   }
 
   async top(name: string, psArgs: string): Promise<TopResult> {
+    const { services, store } = this.#deps;
     const container = this.#find(name);
-    assertCan('kill', container);
-    return containerTop(await this.#deps.services.runtime.pids(container.record.id), psArgs);
+    assertCan('top', container);
+    const result = await containerTop(await services.runtime.pids(container.record.id), psArgs);
+    store.note(container, { action: 'top' });
+    return result;
   }
 
   async changes(name: string): Promise<FilesystemChange[]> {

@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno, isAbortError } from '../errors/index.ts';
 import { cgroupDirectories, cgroupStats, networkStats, systemCpuUsage } from './cgroup-stats.ts';
 import type { HostFacts } from './host-facts.ts';
 import { type Container, zeroTime } from './record.ts';
-import { isPrivateNetwork } from './spec/namespaces.ts';
 import type { ContainerStore } from './store.ts';
 
 const intervalMs = 1000;
@@ -109,7 +108,7 @@ function statsObject({ record }: Container, sample: Sample, before: Sample): obj
   };
 }
 
-async function takeSample({ record, state }: Container, host: HostFacts): Promise<Sample> {
+async function takeSample({ state }: Container, host: HostFacts): Promise<Sample> {
   if (!state.running || state.pid === 0) return noSample;
   const membership = await textOf(`/proc/${state.pid}/cgroup`);
   // It ended a moment ago and its exit is not recorded yet.
@@ -125,7 +124,7 @@ async function takeSample({ record, state }: Container, host: HostFacts): Promis
         }),
       ),
     ),
-    record.hostConfig.NetworkMode === 'host' ? undefined : textOf(`/proc/${state.pid}/net/dev`),
+    networkTable(state.pid),
     readFile('/proc/stat', 'utf8'),
   ]);
   const stats = cgroupStats(host.cgroupVersion, (_controller, name) => texts.get(name), host.memoryTotal);
@@ -141,16 +140,27 @@ async function takeSample({ record, state }: Container, host: HostFacts): Promis
     },
     rest: {
       ...rest,
-      ...(Object.keys(networks).length === 0 || !isPrivateNetwork(record.hostConfig.NetworkMode)
-        ? {}
-        : { networks }),
+      ...(Object.keys(networks).length === 0 ? {} : { networks }),
     },
   };
 }
 
-async function textOf(path: string): Promise<string | undefined> {
+/** The interfaces of its network, its own or another container's; `undefined` with the host's. */
+async function networkTable(pid: number): Promise<string | undefined> {
+  const [theirs, ours] = await Promise.all([
+    unlessGone(readlink(`/proc/${pid}/ns/net`)),
+    readlink('/proc/self/ns/net'),
+  ]);
+  return theirs === ours ? undefined : textOf(`/proc/${pid}/net/dev`);
+}
+
+function textOf(path: string): Promise<string | undefined> {
+  return unlessGone(readFile(path, 'utf8'));
+}
+
+async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await reading;
   } catch (error) {
     if (
       ['ENOENT', 'ESRCH', 'ENODEV', 'EACCES', 'EOPNOTSUPP', 'EINVAL'].some((errno) => hasErrno(error, errno))

@@ -13,6 +13,7 @@ export type Operation =
   | 'exec'
   | 'attach'
   | 'resize'
+  | 'top'
   | 'remove';
 
 type Refusal = (container: Container) => EngineError;
@@ -78,6 +79,13 @@ const refusals: Readonly<Record<Operation, Partial<Record<ContainerStatus, Refus
     removing: notRunning,
     restarting: notRunning,
   },
+  top: {
+    created: notRunning,
+    exited: notRunning,
+    dead: notRunning,
+    removing: notRunning,
+    restarting: isRestarting,
+  },
   remove: {
     removing: (c) => new EngineError('conflict', `removal of container ${id(c)} is already in progress`),
     running: running('container is running: stop the container before removing or force remove'),
@@ -138,9 +146,11 @@ export function started(state: RunState, run: NewRun): RunState {
 }
 
 export function exited(state: RunState, exit: Exit, restarting: boolean): RunState {
-  const { connection: _gone, filesOf: _older, committing: _frozen, ...rest } = state;
+  const { connection: _gone, filesOf: _older, committing: _frozen, health, ...rest } = state;
   return {
     ...rest,
+    // Docker's word for a container that nobody checks any more.
+    ...(health === undefined ? {} : { health: { ...health, Status: 'unhealthy' } }),
     running: restarting,
     restarting,
     paused: false,
