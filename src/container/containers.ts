@@ -66,6 +66,8 @@ export interface Session extends AsyncDisposable {
   readonly output: Attachment['output'];
   /** `undefined` when stdin was not asked for or is not open. */
   readonly input?: Attachment['input'];
+  /** To be told when the client leaves by its detach keys. */
+  readonly onDetach?: () => void;
 }
 
 export interface TopResult {

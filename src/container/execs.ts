@@ -137,7 +137,11 @@ export class Execs {
     const held = attachment;
     const session = sessionOf(Promise.resolve(held), streams, async () => held[Symbol.asyncDispose]());
     // Clients ask for the exit code as soon as the output ends.
-    return { ...session, output: then(session.output, ended) };
+    return {
+      ...session,
+      output: then(session.output, ended),
+      onDetach: () => this.#deps.store.note(container, { action: 'exec_detach', attributes: { execID: id } }),
+    };
   }
 
   inspect(id: string): ExecInspect {

@@ -296,7 +296,8 @@ export class Operations implements Containers {
     const container = this.#find(name);
     assertCan('attach', container);
     store.note(container, { action: 'attach' });
-    const live = await this.#liveSession(container, options);
+    const session = await this.#liveSession(container, options);
+    const live = { ...session, onDetach: () => store.note(container, { action: 'detach' }) };
     if (!options.logs) return live;
     return { ...live, output: replayThen(logs.replay(container), options.stream ? live.output : undefined) };
   }

@@ -152,6 +152,7 @@ async function pumpInput(
       if (filter === undefined) forward(data);
       else if (filter.push(data)) {
         leave();
+        session.onDetach?.();
         return;
       }
       if (!broken) await drained(stdin, closed);

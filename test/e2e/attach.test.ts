@@ -212,6 +212,37 @@ test('an exec whose client is cut off has its input ended', async () => {
   docker('rm', '-f', 'cut');
 });
 
+/** A connection to a terminal of the engine's, which sees the detach keys itself. */
+async function terminal(path: string, body = ''): Promise<RawClient> {
+  const client = new RawClient(engine.host.slice('unix://'.length));
+  const head = ['Host: docker', 'Connection: Upgrade', 'Upgrade: tcp', 'Content-Type: application/json'];
+  client.send(`POST /v1.50${path} HTTP/1.1`, ...head, `Content-Length: ${body.length}`, '', body);
+  await client.until('101 UPGRADED');
+  return client;
+}
+
+test('leaving by the detach keys is an event', async () => {
+  docker('run', '-dit', '--name', 'left', 'base:1', 'cat');
+  const attached = await terminal('/containers/left/attach?stream=1&stdin=1&stdout=1');
+  attached.socket.write('\x10\x11');
+  await attached.answer();
+  const request = { Tty: true, AttachStdin: true, AttachStdout: true, Cmd: ['cat'] };
+  const made = await callEngine(engine.host, {
+    method: 'POST',
+    path: '/containers/left/exec',
+    body: request,
+  });
+  const { Id } = JSON.parse(made.body) as { Id: string };
+  const exec = await terminal(`/exec/${Id}/start`, JSON.stringify({ Tty: true }));
+  exec.socket.write('\x10\x11');
+  await exec.answer();
+  const filters = ['--filter', 'event=detach', '--filter', 'event=exec_detach'];
+  const format = ['--format', '{{.Action}} {{.Actor.Attributes.execID}}'];
+  const events = docker('events', '--since', '0', '--until', untilNow(), ...filters, ...format).split('\n');
+  assert.deepEqual(events.slice(-2), ['detach <no value>', `exec_detach ${Id}`]);
+  docker('rm', '-f', 'left');
+});
+
 test('exec -t has the size of the client, and follows it', async () => {
   docker('run', '-d', '--name', 'sized', 'base:1', 'sleep', '1000');
   // The docker CLI before 23 tells the size only once the command runs.
