@@ -254,6 +254,7 @@ class BridgeNetworks implements Networks {
       await this.remove(record.id);
       NetworksDeleted.push(record.name);
     }
+    this.#records.recordPrune();
     return { NetworksDeleted };
   }
 

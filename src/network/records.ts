@@ -116,6 +116,13 @@ export class NetworkRecords {
       }
     }, unsynced);
   }
+
+  /** A prune has come to its end; networks take no space. */
+  recordPrune(): void {
+    this.#metadata.transact((transaction) => {
+      transaction.record({ type: 'network', action: 'prune', id: '', attributes: { reclaimed: '0' } });
+    }, unsynced);
+  }
 }
 
 /** A built-in network that has no row yet. */

@@ -60,3 +60,20 @@ test('top is an event, and is refused for a container that waits for its restart
   assert.match(body, /Container \w+ is restarting, wait until the container is running/);
   docker('rm', '-f', 'loops');
 });
+
+test('a prune of networks is an event', () => {
+  docker('network', 'create', 'unused');
+  assert.match(docker('network', 'prune', '-f'), /unused/);
+  const format = ['--format', '{{.Type}} {{.Actor.Attributes.reclaimed}}'];
+  const events = docker(
+    'events',
+    '--since',
+    '0',
+    '--until',
+    untilNow(),
+    '--filter',
+    'event=prune',
+    ...format,
+  );
+  assert.equal(events, 'network 0');
+});
