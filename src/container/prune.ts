@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { Filters } from '../api/index.ts';
-import { EngineError, isCode } from '../errors/index.ts';
+import { isCode } from '../errors/index.ts';
 import { passesLabels, passesUntil } from '../lib/object-filters.ts';
+import { OnePrune } from '../lib/one-prune.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Container } from './record.ts';
 import type { Stopper } from './stop.ts';
@@ -17,7 +18,7 @@ export interface PrunerDeps {
 /** Removes containers that do not run. */
 export class Pruner {
   readonly #deps: PrunerDeps;
-  #running = false;
+  readonly #one = new OnePrune();
 
   constructor(deps: PrunerDeps) {
     this.#deps = deps;
@@ -25,9 +26,7 @@ export class Pruner {
 
   /** All that pass the filters (`until`, `label`, `label!`); goes on past those that cannot be removed. */
   async prune(filters: Filters): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }> {
-    if (this.#running) throw new EngineError('conflict', 'a prune operation is already running');
-    this.#running = true;
-    try {
+    return this.#one.run(async () => {
       const { store } = this.#deps;
       const deleted: string[] = [];
       let bytes = 0;
@@ -39,9 +38,7 @@ export class Pruner {
       }
       store.notePrune(bytes);
       return { ContainersDeleted: deleted, SpaceReclaimed: bytes };
-    } finally {
-      this.#running = false;
-    }
+    });
   }
 
   async #size({ record: { id } }: Container): Promise<number> {

@@ -90,7 +90,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
     logger.warn({ err: error }, message);
   };
   const networks = stack.use(createNetworks({ config, metadata, onWarning }));
-  const volumes = createVolumes({ config, metadata });
+  const volumes = createVolumes({ config, metadata, onWarning });
   const side = createContainers({
     config,
     host,

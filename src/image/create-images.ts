@@ -1,4 +1,4 @@
-import { EngineError } from '../errors/index.ts';
+import { OnePrune } from '../lib/one-prune.ts';
 import type { ImageId } from '../oci/index.ts';
 import { adoptImage, nameImage } from './adopt-image.ts';
 import { loadArchive } from './archive/load.ts';
@@ -27,7 +27,7 @@ export function createImages(dependencies: ImageDependencies): Images {
   const parts: ImageParts = { ...stores, collect: createCollection(stores) };
   const { collect } = parts;
   const index = keepLayoutIndex(rows, parts.content);
-  let pruning = false;
+  const onePrune = new OnePrune();
   /** Passes a result on after saying that images changed. */
   const changed = <T>(result: T): T => {
     index.changed();
@@ -69,10 +69,8 @@ export function createImages(dependencies: ImageDependencies): Images {
       if (removed.some((item) => 'Deleted' in item)) await collect();
       return removed;
     },
-    prune: async (filters) => {
-      if (pruning) throw new EngineError('conflict', 'a prune operation is already running');
-      pruning = true;
-      try {
+    prune: (filters) =>
+      onePrune.run(async () => {
         const removed = changed(pruneImages(parts, filters));
         const freed = removed.length === 0 ? 0 : await collect();
         parts.metadata.transact((transaction) => {
@@ -80,10 +78,7 @@ export function createImages(dependencies: ImageDependencies): Images {
           transaction.record({ type: 'image', action: 'prune', id: '', attributes });
         });
         return { ImagesDeleted: removed, SpaceReclaimed: freed };
-      } finally {
-        pruning = false;
-      }
-    },
+      }),
     prunable: (options) => prunableImages(parts, options),
     reclaimable: (ids, goneContainers) => reclaimable(parts, ids, goneContainers),
     removeAsPlanned: (image) => {

@@ -1,6 +1,7 @@
 import type { Filters, NetworkCreateRequest, NetworkInspect } from '../api/index.ts';
 import type { EngineConfig } from '../config/index.ts';
-import { EngineError } from '../errors/index.ts';
+import { EngineError, isCode } from '../errors/index.ts';
+import { OnePrune } from '../lib/one-prune.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { Attachments } from './attachments.ts';
 import {
@@ -77,6 +78,7 @@ class BridgeNetworks implements Networks {
   readonly #live: LiveMemberships;
   readonly #firewall: HostFirewall;
   readonly #warn: (message: string, error: unknown) => void;
+  readonly #onePrune = new OnePrune();
   #firewallCheckedMs = 0;
   #isOpen = false;
 
@@ -247,15 +249,28 @@ class BridgeNetworks implements Networks {
   }
 
   async prune(filters: Filters): Promise<{ readonly NetworksDeleted: readonly string[] }> {
-    const NetworksDeleted: string[] = [];
-    for (const record of this.#records.all()) {
-      if (builtinNames.includes(record.name) || this.#isUsed(record)) continue;
-      if (!matches(record, filters, false)) continue;
-      await this.remove(record.id);
-      NetworksDeleted.push(record.name);
+    return this.#onePrune.run(async () => {
+      const NetworksDeleted: string[] = [];
+      for (const record of this.#records.all()) {
+        if (builtinNames.includes(record.name) || this.#isUsed(record)) continue;
+        if (!matches(record, filters, false)) continue;
+        if (await this.#pruneOne(record)) NetworksDeleted.push(record.name);
+      }
+      this.#records.recordPrune();
+      return { NetworksDeleted };
+    });
+  }
+
+  async #pruneOne({ id, name }: NetworkRecord): Promise<boolean> {
+    try {
+      await this.remove(id);
+      return true;
+    } catch (error) {
+      // Joined, or removed by someone else, since it was picked.
+      if (!isCode(error, 'forbidden') && !isCode(error, 'notFound'))
+        this.#warn(`Cannot prune network ${name}`, error);
+      return false;
     }
-    this.#records.recordPrune();
-    return { NetworksDeleted };
   }
 
   async shutdown({ keep }: { readonly keep: boolean }): Promise<void> {

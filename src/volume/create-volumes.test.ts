@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { volumesConformance } from '../../test/conformance/volumes.ts';
 import { temporaryDirectory } from '../../test/support/files.ts';
@@ -10,7 +10,7 @@ import { SmallDisk } from '../../test/support/small-disk.ts';
 import { engineConfig } from '../config/index.ts';
 import { setXattrOf } from '../lib/file-calls.ts';
 import { readMounts } from '../lib/mount-info.ts';
-import { unmount } from '../lib/native.ts';
+import { mount, unmount } from '../lib/native.ts';
 import { getXattr } from '../lib/xattr.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { createVolumes } from './index.ts';
@@ -128,6 +128,22 @@ test('create() refuses unknown and lonely driver options', async (t) => {
     /missing required option: "device"/,
   );
   await assert.rejects(volumes.create({ Name: 'xx', Driver: 'nfs' }), /plugin "nfs" not found/);
+});
+
+test('prune() goes on past a volume that cannot be removed, and is an event', async (t) => {
+  const { metadata, config } = fixture(t);
+  const warnings: string[] = [];
+  const onWarning = (message: string) => warnings.push(message);
+  const volumes = createVolumes({ config, metadata, onWarning });
+  const [stuck, other] = [await volumes.create({}), await volumes.create({})].sort((a, b) =>
+    a.Name < b.Name ? -1 : 1,
+  );
+  const directory = dirname(stuck?.Mountpoint ?? '');
+  mount({ source: 'tmpfs', target: directory, type: 'tmpfs' });
+  assert.deepEqual((await volumes.prune(new Map())).VolumesDeleted, [other?.Name]);
+  assert.deepEqual(warnings, [`Cannot prune volume ${stuck?.Name}`]);
+  const last = [...metadata.journal.read({})].at(-1);
+  assert.deepEqual([last?.type, last?.action, last?.attributes], ['volume', 'prune', { reclaimed: '0' }]);
 });
 
 test('volumes, users and events are there after a restart', async (t) => {

@@ -7,6 +7,7 @@ import { randomId } from '../lib/ids.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { Measurements } from '../lib/measurements.ts';
 import { booleanFilter } from '../lib/object-filters.ts';
+import { OnePrune } from '../lib/one-prune.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { treeUsage } from '../snapshot/index.ts';
 import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
@@ -20,11 +21,13 @@ import type { CreateVolume, FillVolume, RemoveVolume, VolumePart, Volumes } from
 export interface VolumesOptions {
   readonly config: EngineConfig;
   readonly metadata: Metadata;
+  /** Told what went wrong while something else goes on. */
+  readonly onWarning?: (message: string, error: unknown) => void;
 }
 
 /** The local driver: volumes as directories `ROOT/volumes/NAME/_data`. */
-export function createVolumes({ config, metadata }: VolumesOptions): Volumes {
-  return new LocalVolumes(join(config.root, 'volumes'), metadata);
+export function createVolumes(options: VolumesOptions): Volumes {
+  return new LocalVolumes(options);
 }
 
 const anonymousLabel = 'com.docker.volume.anonymous';
@@ -34,12 +37,15 @@ class LocalVolumes implements Volumes {
   readonly #rows: VolumeRows;
   readonly #locks = new KeyedLock();
   readonly #measured = new Measurements();
+  readonly #onePrune = new OnePrune();
+  readonly #warn: (message: string, error: unknown) => void;
   /** Containers that have a volume mounted, since this daemon started. */
   readonly #mounted = new Map<string, Set<string>>();
 
-  constructor(root: string, metadata: Metadata) {
-    this.#root = root;
+  constructor({ config, metadata, onWarning = () => undefined }: VolumesOptions) {
+    this.#root = join(config.root, 'volumes');
     this.#rows = new VolumeRows(metadata);
+    this.#warn = onWarning;
   }
 
   async create(request: CreateVolume): Promise<Volume> {
@@ -113,23 +119,33 @@ class LocalVolumes implements Volumes {
     filters: Filters,
   ): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
     const all = booleanFilter(filters, 'all') ?? false;
-    const VolumesDeleted: string[] = [];
-    let SpaceReclaimed = 0;
-    for (const row of this.#rows.all()) {
-      if (!all && !row.anonymous) continue;
-      if (this.#rows.users(row.name).length > 0 || !matches(row, filters, false)) continue;
-      const size = await this.#size(row);
-      try {
-        await this.remove(row.name, { force: true });
-      } catch (error) {
-        // A container took it since: it is not unused any more.
-        if (isCode(error, 'conflict')) continue;
-        throw error;
+    return this.#onePrune.run(async () => {
+      const VolumesDeleted: string[] = [];
+      let SpaceReclaimed = 0;
+      for (const row of this.#rows.all()) {
+        if (!all && !row.anonymous) continue;
+        if (this.#rows.users(row.name).length > 0 || !matches(row, filters, false)) continue;
+        const size = await this.#prune(row);
+        if (size === undefined) continue;
+        VolumesDeleted.push(row.name);
+        SpaceReclaimed += size;
       }
-      VolumesDeleted.push(row.name);
-      SpaceReclaimed += size;
+      this.#rows.recordPrune(SpaceReclaimed);
+      return { VolumesDeleted, SpaceReclaimed };
+    });
+  }
+
+  /** The bytes that went with it, `undefined` if it stays. */
+  async #prune(row: VolumeRow): Promise<number | undefined> {
+    try {
+      const size = await this.#size(row);
+      await this.remove(row.name, { force: true });
+      return size;
+    } catch (error) {
+      // A container took it since: it is not unused any more.
+      if (!isCode(error, 'conflict')) this.#warn(`Cannot prune volume ${row.name}`, error);
+      return undefined;
     }
-    return { VolumesDeleted, SpaceReclaimed };
   }
 
   async usage(signal?: AbortSignal): Promise<Volume[]> {

@@ -110,6 +110,17 @@ export class VolumeRows {
     });
   }
 
+  /** A prune has come to its end. */
+  recordPrune(reclaimedBytes: number): void {
+    this.#metadata.transact(
+      (transaction) => {
+        const attributes = { reclaimed: String(reclaimedBytes) };
+        transaction.record({ type: 'volume', action: 'prune', id: '', attributes });
+      },
+      { durable: false },
+    );
+  }
+
   recordUse(action: 'mount' | 'unmount', name: string, container: string): void {
     this.#metadata.transact(
       (transaction) => {

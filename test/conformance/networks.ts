@@ -248,7 +248,10 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     await networks.create({ Name: 'used' });
     await networks.create({ Name: 'unused' });
     const connection = await networks.connect(connectRequest('a', { networkMode: 'used' }));
-    assert.deepEqual(await networks.prune(none), { NetworksDeleted: ['unused'] });
+    const pruned = networks.prune(none);
+    const refusal = { code: 'conflict', message: 'a prune operation is already running' };
+    await assert.rejects(networks.prune(none), refusal);
+    assert.deepEqual(await pruned, { NetworksDeleted: ['unused'] });
     await networks.release('a'.repeat(64), connection);
   });
 }

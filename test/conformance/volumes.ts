@@ -208,7 +208,10 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
     const used = await volumes.create({});
     volumes.attach(used.Name, 'c1');
     await writeFile(join(anonymous.Mountpoint, 'file'), 'x'.repeat(10_000));
-    const first = await volumes.prune(none);
+    const pruned = volumes.prune(none);
+    const refusal = { code: 'conflict', message: 'a prune operation is already running' };
+    await assert.rejects(volumes.prune(none), refusal);
+    const first = await pruned;
     assert.deepEqual(first.VolumesDeleted, [anonymous.Name]);
     assert.ok(first.SpaceReclaimed >= 10_000);
     const second = await volumes.prune(

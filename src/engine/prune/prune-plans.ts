@@ -2,6 +2,7 @@ import type { Filters, PruneItem, PruneKind, PruneOutcome, PrunePlan } from '../
 import { pruneKinds } from '../../api/index.ts';
 import { EngineError, isCode, messageOf } from '../../errors/index.ts';
 import { randomId } from '../../lib/ids.ts';
+import { OnePrune } from '../../lib/one-prune.ts';
 import type { Metadata } from '../../metadata/index.ts';
 import type { ImageId } from '../../oci/index.ts';
 import { openPlanRows } from './plan-rows.ts';
@@ -42,7 +43,7 @@ export interface PrunePlans {
 
 export function createPrunePlans(sources: PruneSources, metadata: Metadata): PrunePlans {
   const rows = openPlanRows(metadata);
-  let running = false;
+  const onePrune = new OnePrune();
   return {
     plan: async (request) => {
       const Cursor = metadata.journal.last();
@@ -59,14 +60,10 @@ export function createPrunePlans(sources: PruneSources, metadata: Metadata): Pru
     },
     apply: async (given) => {
       const plan = typeof given === 'string' ? rows.get(given) : given;
-      if (running) throw new EngineError('conflict', 'a prune operation is already running');
-      running = true;
-      try {
+      return onePrune.run(async () => {
         rows.delete(plan.ID);
-        return await applyPlan(sources, plan, useSince(metadata.journal, plan.Cursor));
-      } finally {
-        running = false;
-      }
+        return applyPlan(sources, plan, useSince(metadata.journal, plan.Cursor));
+      });
     },
   };
 }
