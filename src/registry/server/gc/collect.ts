@@ -3,7 +3,13 @@ import type { ContentDigest } from '../content-digest.ts';
 import { type ManifestDocument, parseManifestDocument } from '../protocol/manifest-document.ts';
 import { RegistryError } from '../protocol/registry-error.ts';
 import type { RegistryStorage, Tag } from '../storage/index.ts';
-import { type CollectionPolicy, planCollection, type RepositoryState, type StoredManifest } from './plan.ts';
+import {
+  type CollectionPolicy,
+  neededBy,
+  planCollection,
+  type RepositoryState,
+  type StoredManifest,
+} from './plan.ts';
 
 /** One thing that was, or dry would be, removed. */
 export interface Removal {
@@ -61,20 +67,27 @@ export async function collectGarbage(
   };
   for await (const repository of storage.upkeep.repositories()) {
     signal?.throwIfAborted();
-    const plan = planCollection(await readState(storage, repository), policy);
+    const state = await readState(storage, repository);
+    const plan = planCollection(state, policy);
     for (const { name, setMs } of plan.tags) {
       // Set anew since it was read, it stays.
       const gone = dryRun || (await storage.tags.delete(repository, name, { unusedSinceMs: setMs }));
       if (gone) told({ kind: 'tag', repository, name });
     }
-    for (const kind of ['manifest', 'blob'] as const) {
-      const part = kind === 'manifest' ? storage.manifests : storage.blobs;
-      for (const { digest, usedMs } of kind === 'manifest' ? plan.manifests : plan.blobs) {
-        const gone = dryRun
-          ? usedMs <= condition.unusedSinceMs
-          : await part.delete(repository, digest, condition);
-        if (gone) told({ kind, repository, name: digest });
-      }
+    // What a manifest needs that somebody asked for meanwhile.
+    const needed = new Set<ContentDigest>();
+    for (const { digest } of plan.manifests) {
+      if (needed.has(digest)) continue;
+      const gone = dryRun || (await storage.manifests.delete(repository, digest, condition));
+      if (gone) told({ kind: 'manifest', repository, name: digest });
+      else for (const one of neededBy(state, [digest])) needed.add(one);
+    }
+    for (const { digest, usedMs } of plan.blobs) {
+      if (needed.has(digest)) continue;
+      const gone = dryRun
+        ? usedMs <= condition.unusedSinceMs
+        : await storage.blobs.delete(repository, digest, condition);
+      if (gone) told({ kind: 'blob', repository, name: digest });
     }
   }
   const freed = await storage.upkeep.sweep(condition.unusedSinceMs, { dryRun });

@@ -24,7 +24,7 @@ interface Sketch {
 }
 
 /** A repository of manifests by their names, with the blobs they need and some that nobody does. */
-function repositoryOf(manifests: Readonly<Record<string, Sketch | null>>, loose: readonly string[] = []) {
+function repositoryState(manifests: Readonly<Record<string, Sketch | null>>, loose: readonly string[] = []) {
   const links = (names: readonly string[] = []) =>
     names.map((name) => ({ digest: contentDigestOf(name), size: 1 }));
   const blobs = new Set([...loose, ...Object.values(manifests).flatMap((one) => one?.blobs ?? [])]);
@@ -57,13 +57,19 @@ function repositoryOf(manifests: Readonly<Record<string, Sketch | null>>, loose:
   };
   const names = new Map([...Object.keys(manifests), ...blobs].map((name) => [contentDigestOf(name), name]));
   const namesOf = (all: readonly { readonly digest: ContentDigest }[]) =>
-    all.map(({ digest }) => names.get(digest)).sort();
+    all.map(({ digest }) => names.get(digest) ?? '');
+  return { state, namesOf };
+}
+
+/** What is planned for such a repository, by names in order. */
+function repositoryOf(...repository: Parameters<typeof repositoryState>) {
+  const { state, namesOf } = repositoryState(...repository);
   return (changes: Partial<CollectionPolicy> = {}) => {
     const plan = planCollection(state, { ...policy, ...changes });
     return {
       tags: plan.tags.map(({ name }) => name).sort(),
-      manifests: namesOf(plan.manifests),
-      blobs: namesOf(plan.blobs),
+      manifests: namesOf(plan.manifests).sort(),
+      blobs: namesOf(plan.blobs).sort(),
     };
   };
 }
@@ -110,6 +116,34 @@ test('planCollection() leaves a tag as long as the time guard holds its manifest
   const retention: RetentionRule[] = [{ repositories: ['*'], tags: ['*'], keepLast: 0 }];
   const fresh = { fresh: { blobs: ['a'], tags: ['x'], ageDays: 0.5 } };
   assert.deepEqual(repositoryOf(fresh)({ retention }), nothing);
+});
+
+test('planCollection() keeps what the time guard holds, with all that it needs', () => {
+  const retention: RetentionRule[] = [{ repositories: ['*'], tags: ['latest'], olderThanMs: day }];
+  const child = { ...index.child, ageDays: 0.5 };
+  const plan = repositoryOf({ ...index, child })({ retention });
+  assert.deepEqual(plan.manifests, ['grandchild', 'index', 'nested', 'signature']);
+  assert.deepEqual(plan.blobs, ['b', 'c']);
+  const nested = { ...index.nested, ageDays: 0.5 };
+  assert.deepEqual(repositoryOf({ ...index, nested })({ untaggedMs: 0, retention }).blobs, [
+    'a',
+    'c',
+    'd',
+    'shared',
+  ]);
+});
+
+test('planCollection() puts an index before what it lists, and a manifest before what refers to it', () => {
+  const tree = { c: { subject: 'b' }, b: { children: [] }, a: { children: ['b'] } };
+  // An index that is also a referrer of what it lists: each holds the other.
+  const circle = { x: { children: ['y'], subject: 'y' }, y: {} };
+  const { state, namesOf } = repositoryState({ ...tree, ...circle });
+  const order = namesOf(planCollection(state, { ...policy, untaggedMs: 0 }).manifests);
+  assert.deepEqual(
+    order.filter((name) => name in tree),
+    ['a', 'b', 'c'],
+  );
+  assert.deepEqual(order.filter((name) => name in circle).sort(), ['x', 'y']);
 });
 
 test('planCollection() touches no blobs beside a manifest it cannot read', () => {

@@ -29,14 +29,15 @@ export interface CollectionPolicy {
 /** What is to be removed, in this order. */
 export interface CollectionPlan {
   readonly tags: readonly Tag[];
+  /** What holds others before what it holds: one that turns out to stay keeps those (`neededBy`). */
   readonly manifests: readonly ContentInfo[];
   readonly blobs: readonly ContentInfo[];
 }
 
 /**
  * Decides what a repository no longer needs: tags that retention lets go; manifests that only those tags, or (by
- * policy) no tags hold; blobs that no remaining manifest names. What an index, or a subject that stays, needs stays.
- * For manifests and blobs the time guard is not considered here: it is checked as each piece is removed.
+ * policy) no tags hold; blobs that no remaining manifest names. What an index, or a subject that stays, needs stays,
+ * and so does what a manifest needs that the time guard holds. The guard of each piece is checked anew as it is removed.
  */
 export function planCollection(state: RepositoryState, policy: CollectionPolicy): CollectionPlan {
   // A tag waits for its manifest: without the tag the manifest would look like one that was pushed without.
@@ -48,18 +49,24 @@ export function planCollection(state: RepositoryState, policy: CollectionPolicy)
   const tagged = new Set(state.tags.filter(({ name }) => !gone.has(name)).map(({ digest }) => digest));
   const candidates = candidatesOf(state, { policy, tagged, expired: tags.map(({ digest }) => digest) });
   const roots = [...state.manifests.keys()].filter((digest) => !candidates.has(digest));
-  const kept = reachable(state, roots);
-  const manifests = [...state.manifests.values()].filter(({ digest }) => !kept.has(digest));
-  const needed = new Set<ContentDigest>();
-  for (const digest of kept) {
+  const needed = neededBy(state, roots);
+  const leaving = [...state.manifests.keys()].filter((digest) => !needed.has(digest));
+  const manifests = holdersFirst(state, leaving);
+  const allKnown = [...state.manifests.values()].every(({ document }) => document !== undefined);
+  const blobs = allKnown ? state.blobs.filter(({ digest }) => !needed.has(digest)) : [];
+  return { tags, manifests, blobs };
+}
+
+/** The manifests that `roots` hold, themselves among them, and the blobs all of those name. */
+export function neededBy(state: RepositoryState, roots: Iterable<ContentDigest>): Set<ContentDigest> {
+  const needed = reachable(state, roots);
+  for (const digest of [...needed]) {
     const document = state.manifests.get(digest)?.document;
     if (document === undefined) continue;
     for (const link of [...document.blobs, ...document.foreign, ...document.children])
       needed.add(link.digest);
   }
-  const allKnown = [...state.manifests.values()].every(({ document }) => document !== undefined);
-  const blobs = allKnown ? state.blobs.filter(({ digest }) => !needed.has(digest)) : [];
-  return { tags, manifests, blobs };
+  return needed;
 }
 
 /** Untagged manifests that may go if nothing that stays needs them. */
@@ -83,24 +90,50 @@ function candidatesOf(
     }
   }
   for (const digest of tagged) candidates.delete(digest);
+  // One in use is not removed, so its blobs, which nobody marked, have to stay with it.
+  for (const { digest, usedMs } of state.manifests.values()) {
+    if (usedMs > policy.unusedSinceMs) candidates.delete(digest);
+  }
   return candidates;
 }
 
-/** The manifests that `roots` hold: themselves, those an index lists, and those whose subject is held. */
+/** The manifests that `roots` hold, themselves among them. */
 function reachable(state: RepositoryState, roots: Iterable<ContentDigest>): Set<ContentDigest> {
-  const referrers = new Map<ContentDigest, ContentDigest[]>();
-  for (const { digest, document } of state.manifests.values()) {
-    if (document?.subject === undefined) continue;
-    referrers.set(document.subject, [...(referrers.get(document.subject) ?? []), digest]);
-  }
+  const holds = holdings(state);
   const found = new Set<ContentDigest>();
   const open = [...roots];
   for (let digest = open.pop(); digest !== undefined; digest = open.pop()) {
-    const manifest = state.manifests.get(digest);
-    if (manifest === undefined || found.has(digest)) continue;
+    if (found.has(digest) || !state.manifests.has(digest)) continue;
     found.add(digest);
-    open.push(...(manifest.document?.children ?? []).map((child) => child.digest));
-    open.push(...(referrers.get(digest) ?? []));
+    open.push(...holds(digest));
   }
   return found;
+}
+
+/** Sorts manifests. Those that hold each other, as an index that refers to what it lists, come last. */
+function holdersFirst(state: RepositoryState, digests: readonly ContentDigest[]): ContentInfo[] {
+  const holds = holdings(state);
+  const holders = new Map(digests.map((digest) => [digest, 0]));
+  const count = (digest: ContentDigest, by: number) => {
+    const counted = holders.get(digest);
+    if (counted !== undefined) holders.set(digest, counted + by);
+  };
+  for (const held of digests.flatMap(holds)) count(held, 1);
+  const sorted = new Set(digests.filter((digest) => holders.get(digest) === 0));
+  for (const digest of sorted) {
+    for (const held of holds(digest)) {
+      count(held, -1);
+      if (holders.get(held) === 0) sorted.add(held);
+    }
+  }
+  return [...sorted.union(holders)].flatMap((digest) => state.manifests.get(digest) ?? []);
+}
+
+/** What a manifest holds: those an index lists, and those whose subject it is. */
+function holdings(state: RepositoryState): (digest: ContentDigest) => readonly ContentDigest[] {
+  const referrers = Map.groupBy(state.manifests.values(), ({ document }) => document?.subject);
+  return (digest) => {
+    const children = state.manifests.get(digest)?.document?.children ?? [];
+    return [...children, ...(referrers.get(digest) ?? [])].map((one) => one.digest);
+  };
 }
