@@ -13,7 +13,7 @@ import {
 } from '../oci/index.ts';
 import type { Image, ImageLayer } from './images.ts';
 
-/** An image as it is stored: immutable but for its parent, which a removal takes away. */
+/** An image as it is stored: immutable but for its parent, which a removal takes away, and blobs that were lost. */
 export interface ImageRow extends Image {
   readonly layers: readonly ImageLayer[];
   /** Snapshots of its layers, base first. */
@@ -27,6 +27,8 @@ export interface ImageRow extends Image {
 
 export type NewImageRow = Pick<ImageRow, 'id' | 'manifest' | 'layers' | 'parent' | 'size' | 'createdAtMs'> & {
   readonly configText: string;
+  /** The image is here already, but blobs that its row names are lost: these stand for them. */
+  readonly replaces: boolean;
 };
 
 interface StoredRow {
@@ -127,8 +129,12 @@ export class ImageRows {
       .map((row) => parseReference(row['name'] as string));
   }
 
-  /** Inserts an image unless it is there. */
+  /** Inserts an image unless it is there, whole. */
   insert(_transaction: Transaction, row: NewImageRow): void {
+    if (row.replaces) {
+      this.#statements.setBlobs.run(row.manifest, JSON.stringify(row.layers), row.id);
+      this.#parsed.delete(row.id);
+    }
     this.#statements.insert.run(
       row.id,
       row.manifest,
@@ -207,6 +213,7 @@ function prepare(db: DatabaseSync) {
        ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id`,
     ),
     tagged: db.prepare('UPDATE images SET last_tagged_at_ms = ? WHERE id = ?'),
+    setBlobs: db.prepare('UPDATE images SET manifest_digest = ?, layers = ? WHERE id = ?'),
     setConfig: db.prepare('UPDATE images SET config = ? WHERE id = ?'),
     removeReference: db.prepare('DELETE FROM image_references WHERE name = ?'),
     remove: db.prepare('DELETE FROM images WHERE id = ?'),

@@ -1,3 +1,4 @@
+import type { ContentStore } from '../content/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Lease } from '../metadata/index.ts';
 import {
@@ -9,7 +10,7 @@ import {
   parseImageConfig,
 } from '../oci/index.ts';
 import type { ImageParts } from './image-parts.ts';
-import type { NewImageRow } from './image-rows.ts';
+import type { ImageRow, NewImageRow } from './image-rows.ts';
 import type { ImageLayer } from './images.ts';
 
 export interface ImageToStore {
@@ -58,6 +59,7 @@ export async function storeImage(parts: ImageParts, image: ImageToStore, lease: 
     image.manifestBytes ??
     encodeManifest({ digest: id, size: Buffer.byteLength(image.configBytes) }, image.layers);
   const { digest: manifest } = await content.put(manifestBytes, lease);
+  const known = parts.rows.get(id);
   return {
     id,
     manifest,
@@ -66,7 +68,15 @@ export async function storeImage(parts: ImageParts, image: ImageToStore, lease: 
     size,
     createdAtMs: createdAtMs(config),
     configText,
+    replaces: known !== undefined && (await hasLostBlobs(content, known)),
   };
+}
+
+async function hasLostBlobs(content: ContentStore, { manifest, layers }: ImageRow): Promise<boolean> {
+  for (const digest of [manifest, ...layers.map((layer) => layer.digest)]) {
+    if ((await content.info(digest)) === undefined) return true;
+  }
+  return false;
 }
 
 /** The bytes of the config of an image made here; equal configs give equal bytes. */

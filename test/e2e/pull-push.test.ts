@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
+import { hostPlatform } from '../../src/oci/index.ts';
 import { type CommandOptions, openDaemon, runCommand, startDaemon } from '../support/daemon.ts';
 import { startRegistry } from '../support/docker-registry.ts';
 import { untilNow } from '../support/event-times.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
+import { tarOf } from '../support/image-store.ts';
 
 // Images between the engine and Debian's docker-registry, through the clients people have.
 
@@ -172,6 +174,85 @@ test('an index gives the image of the platform, and says what it has when none f
   const inspected = engine.since(25, ['manifest', 'inspect', '--insecure', name('team/all:multi')]);
   assert.match(inspected.stdout, /"architecture": "arm"/, inspected.stderr);
 });
+
+test('a pull asks for the host’s platform again after one for another, and tells when it brought nothing', async () => {
+  const [amd, arm] = ['linux/amd64', 'linux/arm64'].map((platform) => {
+    const tag = name(`platforms/app:${platform.slice('linux/'.length)}`);
+    writeFileSync(join(files, 'rootfs.tar'), tarOf({ platform }));
+    docker('import', '--platform', platform, join(files, 'rootfs.tar'), tag);
+    const digest = /digest: (sha256:\w+) size: (\d+)/.exec(docker('push', tag)) ?? assert.fail();
+    docker('rmi', tag);
+    return { digest: digest[1] ?? '', size: Number(digest[2]), tag };
+  });
+  assert.ok(amd !== undefined && arm !== undefined);
+  const type = 'application/vnd.oci.image.index.v1+json';
+  const entryOf = ({ digest, size }: { digest: string; size: number }, architecture: string) => ({
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    digest,
+    size,
+    platform: { os: 'linux', architecture },
+  });
+  const put = await fetch(`http://${registry.host}/v2/platforms/app/manifests/both`, {
+    method: 'PUT',
+    headers: { 'Content-Type': type },
+    body: JSON.stringify({
+      schemaVersion: 2,
+      mediaType: type,
+      manifests: [entryOf(amd, 'amd64'), entryOf(arm, 'arm64')],
+    }),
+  });
+  assert.equal(put.status, 201);
+  const both = name('platforms/app:both');
+  const architecture = () => docker('image', 'inspect', '-f', '{{.Architecture}}', both);
+  docker('pull', '--platform', 'linux/arm64', both);
+  assert.equal(architecture(), 'arm64');
+  assert.match(docker('pull', both), /Status: Downloaded newer image/);
+  assert.equal(architecture(), hostPlatform().architecture);
+  assert.match(docker('pull', both), /Status: Image is up to date/);
+  docker('rmi', '-f', both);
+  for (const reference of [arm.tag, `${arm.tag}@${arm.digest}`]) {
+    docker('pull', reference);
+    assert.match(docker('pull', reference), /Status: Image is up to date/, reference);
+  }
+  docker('rmi', '-f', docker('images', '-q', name('platforms/app')));
+});
+
+test('a pull and a load bring again what an image has lost', () => {
+  const image = name('lost/app:1');
+  const archive = join(files, 'plain.tar');
+  writeTree(join(files, 'lost'), { Dockerfile: 'FROM base:1\nCOPY one /one\n', one: 'one\n' });
+  docker('build', '-q', '-t', image, join(files, 'lost'));
+  // Of plain layers, where a pull brings compressed ones.
+  docker('save', '-o', archive, image);
+  docker('push', image);
+  docker('rmi', image);
+  docker('builder', 'prune', '-af');
+  docker('pull', image);
+  const lost = () => {
+    const told = engine.gantry(['store', 'check', '--repair']).stdout;
+    return blobsOf(image).filter((blob) => told.includes(blob)).length;
+  };
+  const loseBlobs = () => {
+    const blobs = join(engine.root, 'content/blobs/sha256');
+    for (const blob of blobsOf(image)) rmSync(join(blobs, blob.slice('sha256:'.length)), { force: true });
+    assert.equal(lost(), blobsOf(image).length);
+  };
+  loseBlobs();
+  assert.match(docker('pull', image), /: Pull complete[^]*Status: Downloaded newer image/);
+  assert.equal(lost(), 0);
+  assert.match(docker('pull', image), /Status: Image is up to date/);
+  loseBlobs();
+  docker('load', '-i', archive);
+  assert.equal(lost(), 0);
+  assert.equal(docker('run', '--rm', image, 'cat', '/one'), 'one');
+});
+
+/** The layer blobs of an image. */
+function blobsOf(image: string): string[] {
+  const told = engine.gantry(['image', 'layers', '--format', 'json', image]).stdout;
+  const { Layers } = JSON.parse(told) as { Layers: { Blob: { Digest: string } }[] };
+  return Layers.map(({ Blob }) => Blob.Digest);
+}
 
 test('zstd and plain layers, and Docker’s schema 2, keep their digests there and back', () => {
   const sources: Record<string, string[]> = {

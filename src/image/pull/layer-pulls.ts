@@ -61,7 +61,7 @@ export class LayerPulls {
   }
 
   /** Whether there is nothing to do for a layer. */
-  async has(stack: LayerStack, index: number): Promise<boolean> {
+  async has(stack: Pick<LayerStack, 'layers' | 'chainIds'>, index: number): Promise<boolean> {
     const [layer, chainId] = [stack.layers[index], stack.chainIds[index]];
     if (layer === undefined || chainId === undefined) return false;
     if (this.#options.snapshots.stat(chainId) === undefined) return false;

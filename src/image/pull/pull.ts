@@ -8,6 +8,7 @@ import {
   type Digest,
   familiarName,
   familiarString,
+  hostPlatform,
   type Platform,
   platformMatches,
   platformString,
@@ -74,6 +75,7 @@ export async function pull(
 
 interface Pulled {
   readonly image: Image;
+  /** Whether the name means another image now, or a part of it was brought. */
   readonly isNew: boolean;
 }
 
@@ -98,6 +100,8 @@ async function pullOne(
       attributes: { ...image.config.config?.Labels, name: familiarName(reference) },
     },
   });
+  const [first = reference] = namesOf(reference, digest);
+  const before = images.named(first);
   const known = images.named({ domain: reference.domain, path: reference.path, digest });
   const begin = () => {
     onProgress({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? '' });
@@ -105,9 +109,10 @@ async function pullOne(
   const end = () => {
     onProgress({ status: `Digest: ${digest}` });
   };
-  if (known !== undefined && (platform === undefined || platformMatches(platform, known.config))) {
+  // The digest may be an index, of which the image here is another platform's.
+  const fits = known !== undefined && platformMatches(platform ?? hostPlatform(), known.config);
+  if (fits && (await isWhole(parts, known))) {
     begin();
-    const before = images.named(reference);
     images.rename(known.id, naming(known));
     end();
     return { image: known, isNew: before?.id !== known.id };
@@ -119,13 +124,24 @@ async function pullOne(
     throw error;
   });
   begin();
-  const image = await bring(
+  const { image, broughtLayers } = await bring(
     parts,
     { remote, repository, naming: naming({ config: remote.parsed }) },
     { onProgress, signal },
   );
   end();
-  return { image, isNew: true };
+  return { image, isNew: broughtLayers || before?.id !== image.id };
+}
+
+/** Whether all of an image is here: a power loss, or a repair of the store, may have taken parts. */
+async function isWhole({ images, content, layers }: PullParts, image: Image): Promise<boolean> {
+  for (const digest of [image.id, image.manifest]) {
+    if ((await content.info(digest)) === undefined) return false;
+  }
+  const chainIds = chainIdsOf(image.config.rootfs.diff_ids);
+  const stack = { layers: images.layersOf(image.id), chainIds };
+  for (const index of chainIds.keys()) if (!(await layers.has(stack, index))) return false;
+  return true;
 }
 
 /** A registry in trouble is asked again; one that is not there, or refuses, is not. */
@@ -144,21 +160,21 @@ async function bring(
   parts: PullParts,
   { remote, repository, naming }: Bring,
   { onProgress, signal }: { readonly onProgress: Tell; readonly signal: AbortSignal },
-): Promise<Image> {
+): Promise<{ readonly image: Image; readonly broughtLayers: boolean }> {
   const { content, kept, images } = parts;
   const diffIds = remote.parsed.rootfs.diff_ids;
   const stack: LayerStack = { repository, layers: remote.layers, diffIds, chainIds: chainIdsOf(diffIds) };
   const held = kept.acquire(remote.manifest.digest, resourcesOf(remote, stack));
   try {
     for (const { bytes } of new Set([remote.top, remote.manifest, remote.config])) await content.put(bytes);
-    await bringLayers(parts.layers, stack, { onProgress, signal });
+    const broughtLayers = await bringLayers(parts.layers, stack, { onProgress, signal });
     const image = await images.adopt(
       { configBytes: remote.config.bytes, manifestBytes: remote.manifest.bytes, layers: remote.layers },
       naming,
       held.lease,
     );
     held.end(true);
-    return image;
+    return { image, broughtLayers };
   } catch (error) {
     const interrupted = signal.aborted || isCode(error, 'unavailable') || isCode(error, 'cancelled');
     held.end(!interrupted);
@@ -167,11 +183,12 @@ async function bring(
   }
 }
 
+/** Whether any was missing. */
 async function bringLayers(
   layers: LayerPulls,
   stack: LayerStack,
   { onProgress, signal }: { readonly onProgress: Tell; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<boolean> {
   const stop = new AbortController();
   const together = AbortSignal.any([signal, stop.signal]);
   const missing: number[] = [];
@@ -196,6 +213,7 @@ async function bringLayers(
   await Promise.allSettled(bringing);
   signal.throwIfAborted();
   if (stop.signal.aborted) throw stop.signal.reason;
+  return missing.length > 0;
 }
 
 function resourcesOf(
