@@ -37,8 +37,6 @@ export interface BuilderDependencies {
   readonly transfers?: Transfers;
 }
 
-const leaseTtlMs = 24 * 3600 * 1000;
-
 export function createBuilder(dependencies: BuilderDependencies): Builder {
   const { cache = openBuildCache(dependencies.metadata) } = dependencies;
   const { images } = dependencies.stores;
@@ -107,7 +105,7 @@ async function build(parts: Parts, { request, tags, listener, signal }: Job): Pr
     const { dockerfile, tree } = await openContext(spool, request.dockerfile || 'Dockerfile');
     const parsed = parseDockerfile(dockerfile);
     const plan = planBuild(parsed, request);
-    using lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
+    using lease = parts.metadata.leases.acquire();
     const { images } = parts.stores;
     const epoch = request.buildArgs['SOURCE_DATE_EPOCH'];
     const cacheFrom = cacheImages(images, request.cacheFrom);

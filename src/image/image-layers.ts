@@ -2,7 +2,7 @@ import type { ChangeCounts, ImageLayerReport, ImageLayersReport, StoreChange } f
 import { EngineError } from '../errors/index.ts';
 import { familiarString } from '../oci/index.ts';
 import type { TreeChange } from '../snapshot/index.ts';
-import { type ImageParts, leaseTtlMs } from './image-parts.ts';
+import type { ImageParts } from './image-parts.ts';
 import type { ImageTree } from './images.ts';
 import { resolveImage } from './resolve-image.ts';
 
@@ -14,7 +14,7 @@ export async function imageLayers(
 ): Promise<ImageLayersReport> {
   const { rows, snapshots, metadata } = parts;
   const { image } = resolveImage(rows, nameOrId);
-  using lease = metadata.leases.acquire({ ttlMs: leaseTtlMs });
+  using lease = metadata.leases.acquire();
   lease.add(...image.chainIds.map((id) => ({ kind: 'snapshot' as const, id })));
   const steps = (image.config.history ?? []).filter((entry) => entry.empty_layer !== true);
   const layers: ImageLayerReport[] = [];
@@ -67,7 +67,7 @@ export async function openTree(
   signal?: AbortSignal,
 ): Promise<ImageTree> {
   const { id, chainId, chainIds } = resolveImage(rows, nameOrId).image;
-  const lease = metadata.leases.acquire({ ttlMs: leaseTtlMs });
+  const lease = metadata.leases.acquire();
   try {
     lease.add(...chainIds.map((one) => ({ kind: 'snapshot' as const, id: one })));
     const view = chainId === undefined ? undefined : await snapshots.view(chainId, signal);

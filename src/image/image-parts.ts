@@ -27,6 +27,3 @@ export interface ImageParts extends ImageDependencies {
   /** Starts (or joins) a garbage collection that sees the present state; returns the bytes freed. */
   readonly collect: () => Promise<number>;
 }
-
-/** Longer than any load, import or commit may take; a killed daemon's leftovers go after it. */
-export const leaseTtlMs = 3_600_000;

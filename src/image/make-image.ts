@@ -20,7 +20,7 @@ import {
   withDefaultTag,
 } from '../oci/index.ts';
 import { applyChanges } from './apply-changes.ts';
-import { type ImageParts, leaseTtlMs } from './image-parts.ts';
+import type { ImageParts } from './image-parts.ts';
 import type { CommitRequest, Image, ImageLayer } from './images.ts';
 import { encodeConfig, storeImage } from './store-image.ts';
 
@@ -131,7 +131,7 @@ export async function commitImage(
 
 /** Adds an image whose layers are there, under a lease of its own. */
 export async function addImage(parts: ImageParts, image: Omit<Made, 'tag'>): Promise<Image> {
-  using lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
+  using lease = parts.metadata.leases.acquire();
   return await finish(parts, image, lease);
 }
 
@@ -178,7 +178,7 @@ export function tagOf(text: string): Reference {
 /** Runs `make` under a lease; what a failed one stored is collected. */
 async function underLease(parts: ImageParts, make: (lease: Lease) => Promise<Image>): Promise<Image> {
   try {
-    using lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
+    using lease = parts.metadata.leases.acquire();
     return await make(lease);
   } catch (error) {
     await parts.collect();

@@ -37,7 +37,7 @@ test('collectGarbage() keeps roots and what they refer to, through every collect
 
 test('collectGarbage() keeps what a lease holds and what that needs', async () => {
   await using metadata = openMetadata(':memory:');
-  using lease = metadata.leases.acquire({ ttlMs: 60_000 });
+  using lease = metadata.leases.acquire();
   lease.add(blob('held'));
   const blobs = store(['held', 'needed', 'lost'], {
     references: ({ id }) => (id === blob('held').id ? [blob('needed')] : []),
@@ -53,7 +53,7 @@ test('collectGarbage() keeps what is leased while it sweeps', async () => {
   const collector: Collector = {
     references: ({ id }) => (id === blob('new').id ? [blob('new layer')] : []),
     sweep: async (kept) => {
-      const late = metadata.leases.acquire({ ttlMs: 60_000 });
+      const late = metadata.leases.acquire();
       late.add(blob('new'));
       lease = late;
       for (const name of ['new', 'new layer', 'lost']) if (!kept(blob(name))) swept.push(name);

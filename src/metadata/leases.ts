@@ -3,6 +3,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import { isCode } from '../errors/index.ts';
 import type { Lease, Leases, Metadata, Resource } from './metadata.ts';
 
+/** Later than any clock: the end of a lease that has none while its engine runs. */
+const never = Number.MAX_SAFE_INTEGER;
+
 export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Leases {
   const insertLease = db.prepare(
     `INSERT INTO leases (id, expires_at_ms, named) VALUES (?, ?, ?)
@@ -31,13 +34,14 @@ export function openLeases(db: DatabaseSync, transact: Metadata['transact']): Le
   };
 
   return {
-    acquire({ ttlMs, name }): Lease {
-      const id = name ?? randomUUID();
+    acquire(kept): Lease {
+      const id = kept?.name ?? randomUUID();
       for (const left of ended) end(left);
       ended.delete(id);
       transact(() => {
         deleteExpired.run(Date.now());
-        insertLease.run(id, Date.now() + ttlMs, name === undefined ? 0 : 1);
+        if (kept === undefined) insertLease.run(id, never, 0);
+        else insertLease.run(id, Date.now() + kept.ttlMs, 1);
       });
       return {
         id,

@@ -59,25 +59,34 @@ test('a lease holds its resources until it is disposed', async (t) => {
   await using metadata = openMetadata(databasePath(t));
   const id = digestOf('blob');
   {
-    using lease = metadata.leases.acquire({ ttlMs: 60_000 });
+    using lease = metadata.leases.acquire();
     lease.add({ kind: 'blob', id });
     assert.deepEqual({ ...metadata.leases.held()[0] }, { kind: 'blob', id });
   }
   assert.deepEqual(metadata.leases.held(), []);
 });
 
-test('an expired lease holds nothing', async (t) => {
+test('a lease lasts as long as its work, one with a name until its time', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'] });
   await using metadata = openMetadata(databasePath(t));
-  const lease = metadata.leases.acquire({ ttlMs: -1 });
+  using lease = metadata.leases.acquire();
   lease.add({ kind: 'snapshot', id: 'x' });
-  assert.deepEqual(metadata.leases.held(), []);
+  metadata.leases.acquire({ name: 'pull/y', ttlMs: 86_400_000 }).add({ kind: 'snapshot', id: 'y' });
+  t.mock.timers.tick(86_400_000);
+  // A new one drops those whose time is over.
+  metadata.leases.acquire()[Symbol.dispose]();
+  lease.add({ kind: 'snapshot', id: 'z' });
+  assert.deepEqual(
+    metadata.leases.held().map(({ id }) => id),
+    ['x', 'z'],
+  );
 });
 
 test('endAll() ends the leases that a killed engine left', async (t) => {
   const path = databasePath(t);
   {
     await using killed = openMetadata(path);
-    killed.leases.acquire({ ttlMs: 60_000 }).add({ kind: 'snapshot', id: 'x' });
+    killed.leases.acquire().add({ kind: 'snapshot', id: 'x' });
   }
   await using metadata = openMetadata(path);
   assert.equal(metadata.leases.held().length, 1);

@@ -76,11 +76,12 @@ export interface Lease extends Disposable {
 
 export interface Leases {
   /**
-   * A lease ends when it is disposed, when its time to live ends, or with `endAll`. One with a name outlives that: it
-   * guards what the next try of interrupted work goes on with. Acquiring a name again takes over what it holds.
+   * A lease ends when it is disposed, or with `endAll`; however long its work takes, it lasts. One with a name outlives
+   * the engine, until its time is over: it guards what the next try of interrupted work goes on with. Acquiring a name
+   * again takes over what it holds.
    */
-  acquire(options: { readonly ttlMs: number; readonly name?: string }): Lease;
-  /** Resources of leases that have not expired. */
+  acquire(kept?: { readonly name: string; readonly ttlMs: number }): Lease;
+  /** Resources of leases that have not ended. */
   held(): readonly Resource[];
   /** Ends every lease without a name. For the start of an engine that is alone on its root: whoever held one is dead. */
   endAll(): void;

@@ -91,7 +91,7 @@ export async function addChild(
   change: Partial<ImageConfig> = {},
 ): Promise<Image> {
   const { content, layers, images, metadata } = store;
-  using lease = metadata.leases.acquire({ ttlMs: 60_000 });
+  using lease = metadata.leases.acquire();
   const tar = tarOf({ 'etc/child': randomBytes(1000) });
   const { digest, size } = await content.put(tar, lease);
   const [base = digest] = [parent.chainId];

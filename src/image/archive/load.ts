@@ -5,7 +5,7 @@ import { decompress } from '../../lib/decompress.ts';
 import { shortId } from '../../lib/ids.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { chainIdsOf, familiarString, type Platform, parseImageConfig } from '../../oci/index.ts';
-import { type ImageParts, leaseTtlMs } from '../image-parts.ts';
+import type { ImageParts } from '../image-parts.ts';
 import type { NewImageRow } from '../image-rows.ts';
 import { storeImage } from '../store-image.ts';
 import { completeFromStore } from './delta.ts';
@@ -26,7 +26,7 @@ export interface LoadOptions {
  */
 export async function loadArchive(parts: ImageParts, archive: Readable, options: LoadOptions): Promise<void> {
   try {
-    using lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
+    using lease = parts.metadata.leases.acquire();
     await load({ ...parts, ...options, lease }, archive);
   } catch (error) {
     archive.destroy();

@@ -13,7 +13,7 @@ import {
   type Reference,
 } from '../../oci/index.ts';
 import { assertPlatform } from '../assert-platform.ts';
-import { type ImageParts, leaseTtlMs } from '../image-parts.ts';
+import type { ImageParts } from '../image-parts.ts';
 import type { ImageRow } from '../image-rows.ts';
 import type { SaveOptions } from '../images.ts';
 import { resolveImage } from '../resolve-image.ts';
@@ -50,7 +50,7 @@ export async function saveImages(
     assertPlatform(image.config, name, platforms);
   }
   const known = since.map((name) => ({ name, image: resolveImage(parts.rows, name).image }));
-  const lease = parts.metadata.leases.acquire({ ttlMs: leaseTtlMs });
+  const lease = parts.metadata.leases.acquire();
   try {
     for (const { image } of images) {
       const blobs = [image.id, image.manifest, ...image.layers.map(({ digest }) => digest)];

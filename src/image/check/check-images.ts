@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { StoreProblem } from '../../api/index.ts';
 import { isCode, messageOf } from '../../errors/index.ts';
 import { type ChainId, type Digest, digestOf, familiarString, type ImageId } from '../../oci/index.ts';
-import { type ImageParts, leaseTtlMs } from '../image-parts.ts';
+import type { ImageParts } from '../image-parts.ts';
 import type { ImageRow } from '../image-rows.ts';
 import type { CheckStep } from '../images.ts';
 import type { LayoutIndex } from '../layout-index.ts';
@@ -32,7 +32,7 @@ const mostPaths = 5;
 export async function* checkImages(parts: ImageParts, index: LayoutIndex, options: CheckImages): Found {
   const check: Check = { ...parts, ...options, seen: new Set() };
   for (const image of check.rows.all()) {
-    using lease = check.metadata.leases.acquire({ ttlMs: leaseTtlMs });
+    using lease = check.metadata.leases.acquire();
     lease.add(
       ...[image.id, image.manifest, ...image.layers.map(({ digest }) => digest)].map((id) => ({
         kind: 'blob' as const,

@@ -14,7 +14,6 @@ import {
 } from '../../oci/index.ts';
 import type { Access, PushedBlob, RegistryClient, RemoteRepository } from '../../registry/index.ts';
 import { assertPlatform } from '../assert-platform.ts';
-import { leaseTtlMs } from '../image-parts.ts';
 import type { Image, ImageLayer, Images } from '../images.ts';
 import { type LayerStatus, layerMessage, moving } from '../transfer-progress.ts';
 import type { CompressedLayers } from './compressed-layers.ts';
@@ -102,7 +101,7 @@ class ImagePush {
   async run(): Promise<void> {
     const { images, content, leases } = this.#parts;
     const layers = images.layersOf(this.#image.id);
-    using lease = leases.acquire({ ttlMs: leaseTtlMs });
+    using lease = leases.acquire();
     const blobs = [this.#image.id, this.#image.manifest, ...layers.map(({ digest }) => digest)];
     lease.add(...blobs.map((id) => ({ kind: 'blob' as const, id })));
     for (const index of [...layers.keys()].reverse()) this.#tell(index, { status: 'Preparing' });
