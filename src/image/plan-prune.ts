@@ -97,9 +97,8 @@ export function removeAsPlanned(
   if (parts.building().has(id)) return 'a build uses it';
   const [child] = rows.children(id);
   if (child !== undefined) return `image ${shortId(child)} was made from it`;
-  for (const name of names.length === 0 ? [id] : names) {
-    removeImage(parts, name, { force: false, noPrune: true });
-  }
+  // By its id, with whatever names it has: the last tag of a repository takes the digests along, which are names too.
+  removeImage(parts, id, { force: true, noPrune: true });
   return undefined;
 }
 
