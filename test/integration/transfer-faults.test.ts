@@ -234,6 +234,20 @@ test('pulls of one image share the work, and one of them may leave', async (t) =
   assert.equal(layerRequests(proxy, blob).length, 2, 'one request, and one that goes on after the stall');
 });
 
+test('a pull reads nothing of the layers that are there', async (t) => {
+  const { side, image } = await pushed(t, 'pull/grows');
+  const grown = await addChild(side.store, image);
+  const name = `${registry.host}/pull/grows:2`;
+  side.store.images.tag(grown.id, name);
+  await side.push(name);
+  const other = await openSide(t);
+  await other.pull(`${registry.host}/pull/grows:1`);
+  const opened = t.mock.method(other.store.content, 'open');
+  await other.pull(name);
+  const [base = assert.fail()] = other.store.images.layersOf(grown.id);
+  assert.ok(!opened.mock.calls.some(({ arguments: [digest] }) => digest === base.digest));
+});
+
 test('credentials do not follow a redirect to another host', async (t) => {
   const { image, blob } = await pushed(t, 'elsewhere');
   const [proxy, storage] = [await startFaultProxy(t, registry.host), await startFaultProxy(t, registry.host)];

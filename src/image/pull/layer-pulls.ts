@@ -72,31 +72,38 @@ export class LayerPulls {
   async bring(stack: LayerStack, index: number, { listener, signal }: Waiting): Promise<void> {
     const [layer, diffId, chainId] = [stack.layers[index], stack.diffIds[index], stack.chainIds[index]];
     if (layer === undefined || diffId === undefined || chainId === undefined) return;
+    const place = { repository: stack.repository, layer, diffId, chainId, base: index === 0 };
     await this.#shared.join({
       // The same tree may come from different blobs.
       key: `${chainId} ${layer.digest}`,
       ...(listener === undefined ? {} : { listener }),
       signal,
       work: async (tell, workSignal) => {
-        // Stops the other when one fails; what is below is awaited only when it is needed.
-        const stop = new AbortController();
-        const together = AbortSignal.any([workSignal, stop.signal]);
-        const below = this.bring(stack, index - 1, { signal: together });
-        below.catch(() => undefined);
-        try {
-          const place = { repository: stack.repository, layer, diffId, chainId, base: index === 0 };
-          await this.#bringOne({ ...place, tell, signal: together }, async () => {
-            await below;
-            return stack.chainIds[index - 1];
-          });
-        } catch (error) {
-          stop.abort(error);
-          await below.catch(() => undefined);
-          throw error;
+        // What is here was verified as it came.
+        if (!(await this.has(stack, index))) {
+          await this.#bringOnto(stack, index, { ...place, tell, signal: workSignal });
         }
         tell({ status: 'Pull complete' });
       },
     });
+  }
+
+  /** Brings a layer beside what is below, which is awaited only when it is needed; one stops the other when it fails. */
+  async #bringOnto(stack: LayerStack, index: number, place: Place): Promise<void> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([place.signal, stop.signal]);
+    const below = this.bring(stack, index - 1, { signal });
+    below.catch(() => undefined);
+    try {
+      await this.#bringOne({ ...place, signal }, async () => {
+        await below;
+        return stack.chainIds[index - 1];
+      });
+    } catch (error) {
+      stop.abort(error);
+      await below.catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Waits until nothing is on its way. */
