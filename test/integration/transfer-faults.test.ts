@@ -344,6 +344,29 @@ test('a push is tried again, and in pieces goes on with the piece that broke', a
   }
 });
 
+test('a push whose last answer is lost sends nothing again', async (t) => {
+  const { image, side: from } = await pushed(t, 'unheard');
+  for (const options of [{}, { pieceBytes: 100_000 }]) {
+    const proxy = await startFaultProxy(t, registry.host);
+    const side = await openSide(t, options);
+    await side.store.images.load(await from.store.images.save([image.id]), () => undefined);
+    const name = `${proxy.host}/unheard-${options.pieceBytes ?? 'whole'}:1`;
+    side.store.images.tag(image.id, name);
+    let lost = 0;
+    let sentBytes = 0;
+    proxy.faultFor = ({ method, path, headers }) => {
+      if (method !== 'PUT' && method !== 'PATCH') return undefined;
+      sentBytes += Number(headers['content-length']);
+      if (method !== 'PUT' || !path.includes('digest=')) return undefined;
+      lost += 1;
+      return lost > 2 ? undefined : { kind: 'cutAnswer' };
+    };
+    await side.push(name);
+    assert.equal(lost, 2, 'layer and config, each ended once');
+    assert.ok(sentBytes < 1.5 * layerBytes, `${sentBytes} bytes sent`);
+  }
+});
+
 test('a disk that fills up leaves nothing', async (t) => {
   await pushed(t, 'full');
   for (const diskBytes of [500_000, 800_000]) {

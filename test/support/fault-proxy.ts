@@ -25,7 +25,9 @@ export type Fault =
   /** The answer's body is another one, with a Content-Length that fits. */
   | { readonly kind: 'body'; readonly change: (body: Buffer) => Buffer }
   /** The connection breaks after so many bytes of the request's body; the registry has taken them. */
-  | { readonly kind: 'cutRequest'; readonly after: number };
+  | { readonly kind: 'cutRequest'; readonly after: number }
+  /** The connection breaks when the registry has done what was asked, before it says so. */
+  | { readonly kind: 'cutAnswer' };
 
 /** Stands before a registry and does to its answers what networks and bad servers do. */
 export class FaultProxy {
@@ -103,6 +105,10 @@ export class FaultProxy {
       return;
     }
     const body = await buffer(answer);
+    if (fault.kind === 'cutAnswer') {
+      outgoing.destroy();
+      return;
+    }
     if (fault.kind === 'body') {
       const changed = fault.change(body);
       outgoing.writeHead(status, { ...answer.headers, 'content-length': changed.length });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -61,6 +62,34 @@ test('splitSearchTerm() tells the index from the term', () => {
   assert.deepEqual(splitSearchTerm('team/nginx'), { host: 'index.docker.io', term: 'team/nginx' });
   assert.deepEqual(splitSearchTerm('docker.io/library/nginx'), { host: 'index.docker.io', term: 'nginx' });
   assert.deepEqual(splitSearchTerm('localhost:5000/a/b'), { host: 'localhost:5000', term: 'a/b' });
+});
+
+test('what changes something may take longer to answer than a connection may stand still', async (t) => {
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    setTimeout(() => response.end(request.method), 2_500);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await using http = new Http({
+    tlsOf: () => assert.fail('no TLS here'),
+    proxies: noProxies,
+    userAgent: 'test',
+    stallMs: 500,
+  });
+  const changing = (['POST', 'PUT', 'PATCH', 'DELETE'] as const).map(async (method) => {
+    const { body } = await http.send({ method, url });
+    assert.equal(String(await body.toArray()), method);
+  });
+  const asking = (['GET', 'HEAD'] as const).map((method) =>
+    assert.rejects(http.send({ method, url }), { message: /timeout awaiting the response/ }),
+  );
+  await Promise.all([...changing, ...asking]);
 });
 
 test('a host’s directory says which certificates are trusted and shown', async (t) => {

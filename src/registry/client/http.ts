@@ -34,7 +34,7 @@ export interface HttpOptions {
 }
 
 const connectMs = 20_000;
-/** A registry may check a whole blob before it answers. */
+/** For what changes something: a registry may check and store a whole blob before it answers. */
 const answerMs = 600_000;
 const mostRedirects = 10;
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -90,7 +90,7 @@ export class Http implements AsyncDisposable {
         path: url.pathname + url.search,
         method,
         headers: { 'user-agent': this.#options.userAgent, ...request.headers },
-        headersTimeout: body === undefined ? this.#options.stallMs : answerMs,
+        headersTimeout: method === 'GET' || method === 'HEAD' ? this.#options.stallMs : answerMs,
         ...(body === undefined ? {} : { body }),
         ...(signal === undefined ? {} : { signal }),
       };

@@ -38,7 +38,17 @@ export async function pushBlob(
     options.onProgress?.(bytes);
   };
   const upload = new Upload(target, source, { onProgress, signal });
-  await retrying(signal, () => upload.run(), { made: () => sent });
+  let tried = false;
+  const run = async () => {
+    // What broke may have been the answer to an upload that was complete.
+    if (tried && (await hasBlob(target, source.digest, signal))) {
+      onProgress(source.size);
+      return;
+    }
+    tried = true;
+    await upload.run();
+  };
+  await retrying(signal, run, { made: () => sent });
   return { kind: 'uploaded' };
 }
 

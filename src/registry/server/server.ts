@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { type SecureContextOptions, Server as TlsServer } from 'node:tls';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 
@@ -17,7 +18,7 @@ export interface TlsMaterial {
 export interface Timeouts {
   /** For the headers of a request, and for a TLS handshake. */
   readonly headersMs: number;
-  /** A connection on which nothing moves. */
+  /** A connection on which nothing moves, though the server waits for nobody but its client. */
   readonly idleMs: number;
   /** For requests under way when the server is asked to stop. */
   readonly drainMs: number;
@@ -55,6 +56,10 @@ export class RegistryServer implements AsyncDisposable {
       // A connection that breaks says so here, and to whoever reads or writes it.
       request.on('error', () => undefined);
       response.on('error', () => undefined);
+      // All of the request is here and no answer: it is the server that takes its time, over the sync of a large blob.
+      response.on('timeout', (socket: Socket) => {
+        if (!request.complete || response.headersSent) socket.destroy();
+      });
       handle(request, response).catch((error: unknown) => {
         onDefect(error);
         response.destroy();
