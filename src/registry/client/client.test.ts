@@ -12,6 +12,7 @@ import { noProxies } from '../../lib/http-proxy.ts';
 import { run } from '../../lib/run.ts';
 import { readHostTls } from './certificates.ts';
 import { parseChallenges } from './challenge.ts';
+import { Connections } from './connections.ts';
 import { endpointsOf, isInsecure } from './endpoints.ts';
 import { Http } from './http.ts';
 import { splitSearchTerm } from './search.ts';
@@ -62,6 +63,35 @@ test('splitSearchTerm() tells the index from the term', () => {
   assert.deepEqual(splitSearchTerm('team/nginx'), { host: 'index.docker.io', term: 'team/nginx' });
   assert.deepEqual(splitSearchTerm('docker.io/library/nginx'), { host: 'index.docker.io', term: 'nginx' });
   assert.deepEqual(splitSearchTerm('localhost:5000/a/b'), { host: 'localhost:5000', term: 'a/b' });
+});
+
+test('a registry is looked for once, and whoever leaves spoils it for nobody', async (t) => {
+  let pings = 0;
+  const server = createHttpServer((_request, response) => {
+    pings += 1;
+    setTimeout(() => response.end(), 300);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await using http = new Http({
+    tlsOf: () => assert.fail('no TLS here'),
+    proxies: noProxies,
+    userAgent: 'test',
+    stallMs: 10_000,
+  });
+  const connections = new Connections(http);
+  const endpoints = [{ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, mirror: false }];
+  const leaving = new AbortController();
+  const left = assert.rejects(connections.first(endpoints, leaving.signal), { message: 'left' });
+  const staying = connections.first(endpoints);
+  leaving.abort(new Error('left'));
+  await left;
+  assert.equal((await staying).response.status, 200);
+  assert.equal(pings, 1);
 });
 
 test('what changes something may take longer to answer than a connection may stand still', async (t) => {

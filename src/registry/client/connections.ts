@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/index.ts';
+import { raceAbort } from '../../lib/keyed-lock.ts';
 import { discard } from './body.ts';
 import type { Endpoint } from './endpoints.ts';
 import { refusalOf } from './failure.ts';
@@ -27,7 +28,9 @@ export class Connections {
     let last: unknown = new EngineError('invalidArgument', 'no endpoint of the registry is known');
     for (const { base } of endpoints) {
       try {
-        return await this.#ping(base, signal);
+        signal?.throwIfAborted();
+        // Others may wait for the same ping: it goes on when this caller leaves.
+        return await raceAbort(this.#ping(base), signal);
       } catch (error) {
         signal?.throwIfAborted();
         last = error;
@@ -36,19 +39,19 @@ export class Connections {
     throw last;
   }
 
-  async #ping(base: string, signal?: AbortSignal): Promise<Answering> {
+  async #ping(base: string): Promise<Answering> {
     const known = this.#known.get(base);
     if (known !== undefined && known.atMs + rememberMs > Date.now()) return known.answering;
-    const answering = this.#ask(base, signal);
+    const answering = this.#ask(base);
     this.#known.set(base, { answering, atMs: Date.now() });
     // A failure is not remembered: the registry may be there the next time.
     answering.catch(() => this.#known.delete(base));
     return answering;
   }
 
-  async #ask(base: string, signal?: AbortSignal): Promise<Answering> {
+  async #ask(base: string): Promise<Answering> {
     const url = new URL(`${base}/v2/`);
-    const response = await this.#http.send({ method: 'GET', url, signal });
+    const response = await this.#http.send({ method: 'GET', url });
     if (response.status >= 500 || response.status === 429) throw await refusalOf(response);
     await discard(response);
     return { base, response };
