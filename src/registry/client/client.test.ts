@@ -13,7 +13,7 @@ import { run } from '../../lib/run.ts';
 import { readHostTls } from './certificates.ts';
 import { parseChallenges } from './challenge.ts';
 import { Connections } from './connections.ts';
-import { endpointsOf, isInsecure } from './endpoints.ts';
+import { endpointsOf, isInsecure, mirrorsOf } from './endpoints.ts';
 import { Http } from './http.ts';
 import { splitSearchTerm } from './search.ts';
 
@@ -48,14 +48,36 @@ test('isInsecure() is loopback, and what the configuration names', () => {
     assert.ok(!isInsecure(host, settings), host);
 });
 
-test('endpointsOf() asks mirrors first for pulls from Docker Hub only', () => {
+test('mirrorsOf() gives what pulls from Docker Hub, and no others, ask first', () => {
   const settings = { insecureRegistries: [], registryMirrors: ['http://mirror:5000/'] };
-  const bases = (domain: string, action: 'pull' | 'push') =>
-    endpointsOf(domain, action, settings).map(({ base }) => base);
-  assert.deepEqual(bases('docker.io', 'pull'), ['http://mirror:5000', 'https://registry-1.docker.io']);
-  assert.deepEqual(bases('docker.io', 'push'), ['https://registry-1.docker.io']);
-  assert.deepEqual(bases('127.0.0.1:5', 'pull'), ['https://127.0.0.1:5', 'http://127.0.0.1:5']);
-  assert.deepEqual(bases('example.com', 'push'), ['https://example.com']);
+  assert.deepEqual(mirrorsOf('docker.io', 'pull', settings), ['http://mirror:5000']);
+  assert.deepEqual(mirrorsOf('docker.io', 'push', settings), []);
+  assert.deepEqual(mirrorsOf('example.com', 'pull', settings), []);
+});
+
+test('endpointsOf() tells which hosts may be spoken to in the clear, by name or by what that resolves to', async () => {
+  const addresses: Readonly<Record<string, readonly string[]>> = {
+    'dev.test': ['192.0.2.1', '127.0.1.1'],
+    'six.test': ['::1'],
+    'lan.test': ['10.1.9.9'],
+    'wan.test': ['10.2.0.1', 'fe80::1'],
+  };
+  const settings = {
+    insecureRegistries: ['10.1.0.0/16'],
+    registryMirrors: [],
+    lookup: async (name: string) => addresses[name] ?? Promise.reject(new Error(`no such host: ${name}`)),
+  };
+  const bases = async (domain: string) => (await endpointsOf(domain, settings)).map(({ base }) => base);
+  for (const host of ['127.0.0.1:5', 'dev.test:5', 'six.test', 'lan.test:5000']) {
+    assert.deepEqual(await bases(host), [`https://${host}`, `http://${host}`]);
+  }
+  for (const host of ['wan.test', 'none.test', '10.2.0.1']) {
+    assert.deepEqual(await bases(host), [`https://${host}`]);
+  }
+  const hub = { ...settings, lookup: async () => ['127.0.0.1'] };
+  assert.deepEqual(await endpointsOf('docker.io', hub), [
+    { base: 'https://registry-1.docker.io', insecure: false },
+  ]);
 });
 
 test('splitSearchTerm() tells the index from the term', () => {
@@ -84,7 +106,7 @@ test('a registry is looked for once, and whoever leaves spoils it for nobody', a
     stallMs: 10_000,
   });
   const connections = new Connections(http);
-  const endpoints = [{ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, mirror: false }];
+  const endpoints = [{ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, insecure: true }];
   const leaving = new AbortController();
   const left = assert.rejects(connections.first(endpoints, leaving.signal), { message: 'left' });
   const staying = connections.first(endpoints);

@@ -1,10 +1,18 @@
 import { EngineError } from '../../errors/index.ts';
 import type { ProxyConfig } from '../../lib/http-proxy.ts';
+import { raceAbort } from '../../lib/keyed-lock.ts';
 import { defaultDomain, type Reference } from '../../oci/index.ts';
 import { discard } from './body.ts';
 import { type HostTls, readHostTls } from './certificates.ts';
 import { Connections } from './connections.ts';
-import { type Endpoint, endpointsOf, isInsecure, type RegistrySettings, schemesOf } from './endpoints.ts';
+import {
+  type Endpoint,
+  endpointsOf,
+  isInsecure,
+  mirrorEndpoint,
+  mirrorsOf,
+  type RegistrySettings,
+} from './endpoints.ts';
 import { Http } from './http.ts';
 import type { Access, Credentials, RegistryClient } from './registry-client.ts';
 import { createRemoteRepository } from './remote-repository.ts';
@@ -27,10 +35,17 @@ const usualPieceBytes = 64 << 20;
 
 /** Costs nothing until it is first used. */
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
+  // Only what was asked for as a registry: a token server or a storage is no less checked for where its name leads.
+  const insecureHosts = new Set<string>();
   const tlsOf = async (host: string): Promise<HostTls> => ({
     ...(await readHostTls(options.certificateDirectories, host)),
-    rejectUnauthorized: !isInsecure(host, options),
+    rejectUnauthorized: !insecureHosts.has(host) && !isInsecure(host, options),
   });
+  const found = async (finding: Promise<readonly Endpoint[]>, signal: AbortSignal | undefined) => {
+    const endpoints = await raceAbort(finding, signal);
+    for (const { base, insecure } of endpoints) if (insecure) insecureHosts.add(new URL(base).host);
+    return endpoints;
+  };
   const http = new Http({
     tlsOf,
     userAgent: options.userAgent,
@@ -40,54 +55,52 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const connections = new Connections(http);
 
   /** Opens, once, the endpoint of these that answers. */
-  const opener = (endpoints: readonly Endpoint[], access: Access) => {
+  const opener = (find: () => Promise<readonly Endpoint[]>, access: Access) => {
     let session: Session | undefined;
     return async (signal?: AbortSignal): Promise<Session> => {
       if (session !== undefined) return session;
-      const { base, response } = await connections.first(endpoints, signal);
+      const endpoints = await found(find(), signal);
+      const { endpoint, response } = await connections.first(endpoints, signal);
       // Requests at the same time must meet in one session, where they share its tokens.
-      session ??= sessionOf(base, access);
+      session ??= sessionOf(endpoint, access);
       session.authorizer.expect(response);
       return session;
     };
   };
-  const sessionOf = (base: string, access: Access) =>
+  const sessionOf = ({ base, insecure }: Endpoint, access: Access) =>
     new Session({
       http,
       base,
       credentials: access.credentials,
       headers: access.headers ?? {},
-      insecure: isInsecure(new URL(base).host, options),
+      insecure,
     });
 
   return {
     repository: (name: Reference, access, action) => {
-      const endpoints = endpointsOf(name.domain, action, options);
-      const mirrors = endpoints.filter(({ mirror }) => mirror);
-      const own = endpoints.filter(({ mirror }) => !mirror);
+      const mirrors = mirrorsOf(name.domain, action, options);
       return createRemoteRepository({
         path: name.path,
         pieceBytes: options.pieceBytes ?? usualPieceBytes,
         scopes: [`repository:${name.path}:${action === 'push' ? 'pull,push' : 'pull'}`],
         // Docker Hub's credentials are no business of a mirror's.
-        sessions: [...mirrors.map((mirror) => opener([mirror], {})), opener(own, access)],
+        sessions: [
+          ...mirrors.map((base) => opener(async () => [await mirrorEndpoint(base, options)], {})),
+          opener(() => endpointsOf(name.domain, options), access),
+        ],
       });
     },
     login: async (server, credentials, signal) => {
       const host = hostOf(server);
-      const open = opener(endpointsOf(host, 'push', options), { credentials });
+      const open = opener(() => endpointsOf(host, options), { credentials });
       return login(await open(signal), credentials, signal);
     },
     search: async ({ term, limit }, access, signal) => {
       const split = splitSearchTerm(term);
       let last: unknown;
-      for (const scheme of schemesOf(split.host, options)) {
+      for (const endpoint of await found(endpointsOf(split.host, options), signal)) {
         try {
-          return await search(
-            sessionOf(`${scheme}://${split.host}`, access),
-            { term: split.term, limit },
-            signal,
-          );
+          return await search(sessionOf(endpoint, access), { term: split.term, limit }, signal);
         } catch (error) {
           signal?.throwIfAborted();
           last = error;

@@ -1,3 +1,4 @@
+import { lookup as lookupAddress } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { defaultDomain } from '../../oci/index.ts';
 
@@ -6,49 +7,73 @@ export interface RegistrySettings {
   readonly insecureRegistries: readonly string[];
   /** URLs asked before Docker Hub. */
   readonly registryMirrors: readonly string[];
+  /** Addresses of a name; default: as the system finds them. */
+  readonly lookup?: (name: string) => Promise<readonly string[]>;
 }
 
 /** One way to a registry. */
 export interface Endpoint {
   /** `https://registry-1.docker.io`, with the path of a mirror that has one; no slash at its end. */
   readonly base: string;
-  readonly mirror: boolean;
+  readonly insecure: boolean;
 }
 
 const hubHost = 'registry-1.docker.io';
 
-/** The ways to a registry in the order they are tried; what it is pushed to is never a mirror. */
-export function endpointsOf(domain: string, action: 'pull' | 'push', settings: RegistrySettings): Endpoint[] {
-  if (domain !== defaultDomain) {
-    return schemesOf(domain, settings).map((scheme) => ({ base: `${scheme}://${domain}`, mirror: false }));
-  }
-  const mirrors = action === 'pull' ? settings.registryMirrors : [];
-  return [
-    ...mirrors.map((base) => ({ base: base.replace(/\/+$/, ''), mirror: true })),
-    { base: `https://${hubHost}`, mirror: false },
-  ];
+/** What is asked before the registry itself, and never pushed to. */
+export function mirrorsOf(domain: string, action: 'pull' | 'push', settings: RegistrySettings): string[] {
+  if (domain !== defaultDomain || action === 'push') return [];
+  return settings.registryMirrors.map((base) => base.replace(/\/+$/, ''));
 }
 
-/** An insecure registry may speak TLS all the same, so that comes first. */
-export function schemesOf(host: string, settings: RegistrySettings): readonly ('https' | 'http')[] {
-  return isInsecure(host, settings) ? ['https', 'http'] : ['https'];
+export async function mirrorEndpoint(base: string, settings: RegistrySettings): Promise<Endpoint> {
+  return { base, insecure: await resolvesInsecure(new URL(base).host, settings) };
+}
+
+/** The ways to a registry in the order they are tried. An insecure one may speak TLS all the same, so that comes first. */
+export async function endpointsOf(domain: string, settings: RegistrySettings): Promise<Endpoint[]> {
+  if (domain === defaultDomain) return [{ base: `https://${hubHost}`, insecure: false }];
+  const insecure = await resolvesInsecure(domain, settings);
+  const schemes = insecure ? ['https', 'http'] : ['https'];
+  return schemes.map((scheme) => ({ base: `${scheme}://${domain}`, insecure }));
 }
 
 /** Loopback always is; names are not looked up. */
 export function isInsecure(host: string, { insecureRegistries }: RegistrySettings): boolean {
   const name = hostnameOf(host);
   if (name === 'localhost' || insecureRegistries.includes(host)) return true;
-  const family = isIP(name);
-  if (family === 0) return false;
+  return isIP(name) !== 0 && networksOf(insecureRegistries).check(name, familyOf(name));
+}
+
+/** As `isInsecure`; but a name is also what it resolves to, as for Docker. One that does not resolve is secure. */
+async function resolvesInsecure(host: string, settings: RegistrySettings): Promise<boolean> {
+  if (isInsecure(host, settings)) return true;
+  const name = hostnameOf(host);
+  if (isIP(name) !== 0) return false;
+  const { lookup = lookupAll, insecureRegistries } = settings;
+  const addresses = await lookup(name).catch(() => []);
+  const networks = networksOf(insecureRegistries);
+  return addresses.some((address) => networks.check(address, familyOf(address)));
+}
+
+async function lookupAll(name: string): Promise<string[]> {
+  return (await lookupAddress(name, { all: true })).map(({ address }) => address);
+}
+
+function networksOf(insecureRegistries: readonly string[]): BlockList {
   const networks = new BlockList();
   networks.addSubnet('127.0.0.0', 8, 'ipv4');
   networks.addAddress('::1', 'ipv6');
   for (const network of insecureRegistries) {
     const [address = '', bits = ''] = network.split('/');
     if (isIP(address) === 0 || !/^\d+$/.test(bits)) continue;
-    networks.addSubnet(address, Number(bits), isIP(address) === 4 ? 'ipv4' : 'ipv6');
+    networks.addSubnet(address, Number(bits), familyOf(address));
   }
-  return networks.check(name, family === 4 ? 'ipv4' : 'ipv6');
+  return networks;
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 4 ? 'ipv4' : 'ipv6';
 }
 
 /** `[::1]:5000` is `::1`. */
