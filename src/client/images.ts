@@ -108,7 +108,9 @@ export function imageCalls(transport: Transport) {
       options: { quiet?: boolean; platform?: string } = {},
       signal?: AbortSignal,
     ): AsyncGenerator<ProgressMessage, void, undefined> {
-      const call = { query: options, body: archive, contentType: 'application/x-tar', signal };
+      // Left out it means quiet.
+      const query = { quiet: false, ...options };
+      const call = { query, body: archive, contentType: 'application/x-tar', signal };
       yield* jsonObjects<ProgressMessage>(await transport.open('POST', '/images/load', call));
     },
     /** One tar of all the images; with `since` (Gantry's own) without the layers that those images have. */

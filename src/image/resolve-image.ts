@@ -21,7 +21,8 @@ const idPrefix = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 
 /**
  * Finds an image by id, then reference (default tag latest), then id prefix. 64 hex digits are always an id.
- * `notFound` in Docker's words, also for an ambiguous prefix, and where there are platforms for an image of another; `invalidArgument` for what can be neither.
+ * `notFound` in Docker's words, also for an ambiguous prefix, and where there are platforms for an image of another;
+ * `invalidArgument` for what can be neither.
  */
 export function resolveImage(
   rows: ImageRows,

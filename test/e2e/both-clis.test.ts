@@ -137,7 +137,7 @@ for (const command of ['rmi', 'history', 'push']) {
       assert.equal(result.code, 1, result.stdout);
       assert.match(
         result.stderr,
-        /127\.0\.0\.1:1\/other:1 was found but does not provide the specified platform \(linux\/s390x\)/,
+        /127\.0\.0\.1:1\/other:1 was found but its platform .* does not match the specified platform \(linux\/s390x\)/,
       );
     }
     assert.equal(engine.ok(['images', '-q', '127.0.0.1:1/other']).length, 12);

@@ -11,13 +11,13 @@ export class Gone extends Error {}
 
 /** One call of the Engine API over a `unix://` host; a Buffer as body is an archive. Rejects with `Gone`. */
 export function callEngine(host: string, call: EngineCall): Promise<Answer> {
-  const { method, path, body } = call;
+  const { method, path, body, api = '1.50' } = call;
   const isJson = body !== undefined && !Buffer.isBuffer(body);
   const type = isJson ? 'application/json' : 'application/x-tar';
   const options = {
     socketPath: host.slice('unix://'.length),
     method,
-    path: `/v1.50${path}`,
+    path: `/v${api}${path}`,
     headers: body === undefined ? {} : { 'Content-Type': type },
   };
   return new Promise((resolve, reject) => {
@@ -45,6 +45,8 @@ export interface EngineCall {
   readonly method: string;
   readonly path: string;
   readonly body?: object;
+  /** Version of the API; default 1.50. */
+  readonly api?: string;
 }
 
 export async function getJson<T>(host: string, path: string): Promise<T> {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ImageInspect, ProgressMessage } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
-import { canonicalName, parseReference } from '../../oci/index.ts';
+import { canonicalName, type Platform, parseReference } from '../../oci/index.ts';
 import { readObject } from '../body.ts';
 import type { RestParams, RouteContext } from '../context.ts';
 import { toCreateRequest } from '../create-body.ts';
@@ -58,7 +58,7 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
 
   app.post('/images/load', async (request, reply) => {
     const query = queryOf(request);
-    const quiet = query.flag('quiet');
+    const quiet = query.flag('quiet', true);
     const platforms = query.platforms();
     const signal = calls.signalOf(request, reply);
     // Docker tells even that the archive is none in the stream, and its client libraries look for it there.
@@ -99,9 +99,8 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
   };
 
   const reading: Readonly<Record<string, Action>> = {
-    json: async (name, request) =>
-      inspectFor(images.inspect(name, queryOf(request).platforms()), request.api),
-    history: async (name, request) => images.history(name, queryOf(request).platforms()),
+    json: async (name, request) => inspectFor(images.inspect(name, platformsOf(request, 49)), request.api),
+    history: async (name, request) => images.history(name, platformsOf(request, 48)),
     get: async (name, request, reply) => save([name], request, reply),
   };
   app.get<RestParams>('/images/*', async (request, reply) => dispatch(reading, request, reply));
@@ -116,7 +115,7 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     push: async (name, request, reply) => {
       const query = queryOf(request);
       const tag = query.text('tag');
-      const platforms = query.platforms();
+      const platforms = platformsOf(request, 46);
       const named = parseReference(name);
       const reference = tag === '' ? named : parseReference(`${canonicalName(named)}:${tag}`);
       const access = accessOf(request);
@@ -130,12 +129,21 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
 
   app.delete<RestParams>('/images/*', async (request) => {
     const query = queryOf(request);
+    const platforms = platformsOf(request, 50, 'platforms');
+    if (platforms.length > 1) {
+      throw new EngineError('invalidArgument', 'multiple platforms are not supported');
+    }
     return images.remove(request.params['*'], {
       force: query.flag('force'),
       noPrune: query.flag('noprune'),
-      platforms: query.platforms('platforms'),
+      platforms,
     });
   });
+}
+
+/** The platforms asked for by a client of an API that knows the question on this route; of an older one, none. */
+function platformsOf(request: FastifyRequest, since: number, name?: string): Platform[] {
+  return request.api < since ? [] : queryOf(request).platforms(name);
 }
 
 async function dispatch(

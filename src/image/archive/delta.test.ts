@@ -92,7 +92,7 @@ test('load() takes the platform asked for, and names those there are when it is 
   await assert.rejects(images.save(['multi:1'], { platforms: [{ os: 'linux', architecture: 'arm64' }] }), {
     code: 'notFound',
     message:
-      'image with reference multi:1 was found but does not provide the specified platform (linux/arm64): it is linux/riscv64',
+      'image with reference multi:1 was found but its platform (linux/riscv64) does not match the specified platform (linux/arm64)',
   });
   assert.ok((await buffer(await images.save(['multi:1'], { platforms }))).length > 0);
 });

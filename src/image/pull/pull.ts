@@ -11,7 +11,6 @@ import {
   hostPlatform,
   type Platform,
   platformMatches,
-  platformString,
   type Reference,
 } from '../../oci/index.ts';
 import {
@@ -21,6 +20,7 @@ import {
   type RemoteRepository,
   retrying,
 } from '../../registry/index.ts';
+import { otherPlatform } from '../assert-platform.ts';
 import type { Image, Images, Naming } from '../images.ts';
 import { layerMessage } from '../transfer-progress.ts';
 import type { KeptLeases } from './kept-leases.ts';
@@ -243,6 +243,6 @@ function warnOfPlatform(
 ): void {
   if (platform === undefined || platformMatches(platform, image.config)) return;
   tell({
-    status: `WARNING: image with reference ${familiarString(reference)} was found but its platform (${platformString(image.config)}) does not match the specified platform (${platformString(platform)})`,
+    status: `WARNING: ${otherPlatform(image.config, familiarString(reference), [platform])}`,
   });
 }

@@ -50,27 +50,23 @@ export async function push(parts: PushParts, request: PushRequest, call: Call): 
   if (reference.digest !== undefined) {
     throw new EngineError('invalidArgument', 'cannot push a digest reference');
   }
-  call.onProgress({ status: `The push refers to repository [${canonicalName(reference)}]` });
   const tags = parts.images.tagsOf(reference);
+  const wanted = tags
+    .filter(({ reference: { tag } }) => reference.tag === undefined || tag === reference.tag)
+    .map(({ reference: tagged, id }) => ({ tagged, image: parts.images.resolve(id) }));
+  for (const { tagged, image } of wanted) assertPlatform(image.config, familiarString(tagged), platforms);
+  call.onProgress({ status: `The push refers to repository [${canonicalName(reference)}]` });
   if (tags.length === 0) {
     throw new EngineError(
       'notFound',
       `An image does not exist locally with the tag: ${familiarName(reference)}`,
     );
   }
-  const wanted = tags.filter(
-    ({ reference: { tag } }) => reference.tag === undefined || tag === reference.tag,
-  );
   if (wanted.length === 0) {
     throw new EngineError('notFound', `tag does not exist: ${familiarString(reference)}`);
   }
-  const chosen = wanted.map(({ reference: tagged, id }) => {
-    const image = parts.images.resolve(id);
-    assertPlatform(image.config, familiarString(tagged), platforms);
-    return { image, tagged };
-  });
   const repository = parts.registry.repository(reference, access, 'push');
-  for (const { image, tagged } of chosen) {
+  for (const { image, tagged } of wanted) {
     await new ImagePush(parts, { image, reference: tagged, repository }, call).run();
   }
 }
