@@ -1,6 +1,12 @@
 import type { ContainerConfig, ContainerCreateRequest } from '../api/index.ts';
 import { applyChanges, type Images } from '../image/index.ts';
-import type { ImageId, RunConfig } from '../oci/index.ts';
+import {
+  familiarString,
+  type ImageId,
+  parseReference,
+  type RunConfig,
+  withDefaultTag,
+} from '../oci/index.ts';
 import { mergeImageConfig } from './create/index.ts';
 import type { Freezer } from './freezer.ts';
 import type { Container, ContainerRecord } from './record.ts';
@@ -40,7 +46,7 @@ export async function commitContainer(
   });
   const current = store.get(id);
   if (current !== undefined)
-    store.note(current, { action: 'commit', attributes: { comment: options.comment ?? '' } });
+    store.note(current, { action: 'commit', attributes: attributesOf(options, image.id) });
   return { Id: image.id };
 }
 
@@ -48,6 +54,11 @@ export async function commitContainer(
 function configOf({ config }: ContainerRecord, sent: ContainerCreateRequest | undefined): RunConfig {
   const own = runConfigOf(config);
   return sent === undefined ? own : runConfigOf(mergeImageConfig(sent, own));
+}
+
+function attributesOf({ comment = '', reference }: CommitOptions, imageID: ImageId) {
+  const imageRef = reference === undefined ? '' : familiarString(withDefaultTag(parseReference(reference)));
+  return { comment, imageID, imageRef };
 }
 
 /** The part of a container's settings that an image can carry. */

@@ -5,13 +5,14 @@ import { loadArchive } from './archive/load.ts';
 import { saveImages } from './archive/save.ts';
 import { checkImages } from './check/check-images.ts';
 import { createCollection } from './image-collectors.ts';
+import { recordTag } from './image-events.ts';
 import { imageLayers, openTree } from './image-layers.ts';
 import type { ImageDependencies, ImageParts } from './image-parts.ts';
 import { ImageRows } from './image-rows.ts';
 import type { Images } from './images.ts';
 import { keepLayoutIndex } from './layout-index.ts';
 import { imageHistory, inspectImage, listImages } from './list-images.ts';
-import { addImage, commitImage, importRootfs, recordTag, tagOf } from './make-image.ts';
+import { addImage, commitImage, importRootfs, tagOf } from './make-image.ts';
 import { prunableImages, reclaimable, removeAsPlanned } from './plan-prune.ts';
 import { pruneImages, removeImage, removeUnused } from './remove-image.ts';
 import { repairImages } from './repair-images.ts';
@@ -60,7 +61,7 @@ export function createImages(dependencies: ImageDependencies): Images {
       const tag = tagOf(text);
       parts.metadata.transact((transaction) => {
         rows.setReference(transaction, tag, image.id);
-        recordTag(transaction, image.id, tag);
+        recordTag(transaction, image, tag);
       });
       index.changed();
     },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
 import {
@@ -86,7 +87,36 @@ test('tag() moves a name, and the old image stays without one', async (t) => {
   assert.deepEqual(store.images.inspect(first.id).RepoTags, []);
   assert.throws(() => store.images.tag('app', `x@${first.id}`), { message: /refusing to create a tag/ });
   assert.throws(() => store.images.tag('app', 'BAD'), { code: 'invalidArgument' });
-  assert.deepEqual(events(store), ['import', 'import', 'tag']);
+  assert.deepEqual(events(store), ['tag', 'import', 'import', 'tag']);
+});
+
+test('events of an image carry its labels, and tell of one that a commit or a build step made', async (t) => {
+  const store = await openImageStore(t);
+  const { images, metadata } = store;
+  const changes = ['LABEL of=test'];
+  const base = await images.importRootfs(streamOf(tarOf({ a: 'x' })), { changes, reference: 'labelled:1' });
+  const archive = await buffer(await images.save(['labelled:1']));
+  await images.remove('labelled:1', plainRemove);
+  await images.load(streamOf(archive), () => undefined);
+  const step = await addChild(store, base);
+  await store.snapshots.prepare('c', base.chainId ?? assert.fail());
+  const config = { Labels: { of: 'commit' } };
+  const request = { containerId: 'c', snapshotKey: 'c', base: base.id, config, reference: 'made:1' };
+  const made = await images.commit(request);
+  const told = [...metadata.journal.read({})].map(({ action, id, attributes }) => [action, id, attributes]);
+  const labels = { of: 'test' };
+  assert.deepEqual(told, [
+    ['tag', base.id, { ...labels, name: 'labelled:1' }],
+    ['import', base.id, { ...labels, name: base.id }],
+    ['save', base.id, { ...labels, name: base.id }],
+    ['untag', base.id, { ...labels, name: base.id }],
+    // The image is gone by then, for Docker too.
+    ['delete', base.id, { name: base.id }],
+    ['load', base.id, { ...labels, name: base.id }],
+    ['create', step.id, { ...labels, name: step.id }],
+    ['create', made.id, { of: 'commit', name: made.id }],
+    ['tag', made.id, { of: 'commit', name: 'made:1' }],
+  ]);
 });
 
 test('list() hides parents without a name unless all are asked for, newest first', async (t) => {

@@ -2,13 +2,12 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../errors/index.ts';
 import { decompress } from '../lib/decompress.ts';
-import type { Lease, Transaction } from '../metadata/index.ts';
+import type { Lease } from '../metadata/index.ts';
 import {
   type ChainId,
   type Digest,
   digestOf,
   familiarName,
-  familiarString,
   type HistoryEntry,
   hostPlatform,
   type ImageConfig,
@@ -20,6 +19,7 @@ import {
   withDefaultTag,
 } from '../oci/index.ts';
 import { applyChanges } from './apply-changes.ts';
+import { recordImage, recordTag } from './image-events.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { CommitRequest, Image, ImageLayer } from './images.ts';
 import { encodeConfig, storeImage } from './store-image.ts';
@@ -65,7 +65,7 @@ export async function importRootfs(
       rootfs: { type: 'layers', diff_ids: [diffId] },
       history: [{ created, comment }],
     };
-    return finish(parts, { config, layers: [layer], ...(tag ? { tag } : {}) }, lease, 'import');
+    return finish(parts, { config, layers: [layer], ...(tag ? { tag } : {}) }, lease, { imported: true });
   });
 }
 
@@ -135,7 +135,12 @@ export async function addImage(parts: ImageParts, image: Omit<Made, 'tag'>): Pro
   return await finish(parts, image, lease);
 }
 
-async function finish(parts: ImageParts, made: Made, lease: Lease, action?: string): Promise<Image> {
+async function finish(
+  parts: ImageParts,
+  made: Made,
+  lease: Lease,
+  { imported = false } = {},
+): Promise<Image> {
   const { rows, metadata } = parts;
   const { config, layers, parent, tag } = made;
   const row = await storeImage(
@@ -145,19 +150,18 @@ async function finish(parts: ImageParts, made: Made, lease: Lease, action?: stri
   );
   metadata.transact((transaction) => {
     rows.insert(transaction, row);
-    if (action !== undefined) {
-      transaction.record({ type: 'image', action, id: row.id, attributes: { name: row.id } });
+    const told = { id: row.id, config };
+    if (!imported) recordImage(transaction, 'create', told);
+    if (tag !== undefined) {
+      rows.setReference(transaction, tag, row.id);
+      recordTag(transaction, told, tag);
     }
-    if (tag !== undefined) rows.setReference(transaction, tag, row.id);
-    if (tag !== undefined && action === undefined) recordTag(transaction, row.id, tag);
+    // Docker tells of an import last.
+    if (imported) recordImage(transaction, 'import', told);
   });
   const image = rows.get(row.id);
   if (image === undefined) throw new EngineError('internal', `image ${row.id} was removed while it was made`);
   return image;
-}
-
-export function recordTag(transaction: Transaction, id: ImageId, tag: Reference): void {
-  transaction.record({ type: 'image', action: 'tag', id, attributes: { name: familiarString(tag) } });
 }
 
 /** A name for an image to get. Throws `invalidArgument` for one with a digest. */

@@ -4,6 +4,7 @@ import { shortId } from '../lib/ids.ts';
 import { booleanFilter } from '../lib/object-filters.ts';
 import type { Transaction } from '../metadata/index.ts';
 import { canonicalName, familiarString, type ImageId, type Platform, type Reference } from '../oci/index.ts';
+import { recordImage } from './image-events.ts';
 import { passes } from './image-filters.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImageRow } from './image-rows.ts';
@@ -119,13 +120,13 @@ class Removal {
             `${user} is using its referenced image ${shortId(image.id)}`,
         );
       }
-      if (this.#untagWithDigests(image.id, reference) > 0) return this.#done;
+      if (this.#untagWithDigests(image, reference) > 0) return this.#done;
       this.#delete(image, { force, quiet: true });
       return this.#done;
     }
     if (isSingle(references)) {
       this.#check(image.id, force ? hard : [...hard, 'stopped']);
-      for (const one of references) this.#untag(image.id, one);
+      for (const one of references) this.#untag(image, one);
     }
     this.#delete(image, { force, quiet: false });
     return this.#done;
@@ -138,21 +139,21 @@ class Removal {
   }
 
   /** Takes a reference, and with a repository's last tag its digests; returns how many references are left. */
-  #untagWithDigests(id: ImageId, reference: Reference): number {
+  #untagWithDigests(image: ImageRow, reference: Reference): number {
     const { rows } = this.#parts;
-    this.#untag(id, reference);
-    const left = rows.references(id);
+    this.#untag(image, reference);
+    const left = rows.references(image.id);
     if (reference.digest !== undefined) return left.length;
     const name = canonicalName(reference);
     const sameRepository = left.filter((one) => canonicalName(one) === name);
     if (sameRepository.some(({ tag }) => tag !== undefined)) return left.length;
-    for (const one of sameRepository) this.#untag(id, one);
+    for (const one of sameRepository) this.#untag(image, one);
     return left.length - sameRepository.length;
   }
 
-  #untag(id: ImageId, reference: Reference): void {
+  #untag(image: ImageRow, reference: Reference): void {
     this.#parts.rows.removeReference(this.#transaction, reference);
-    this.#transaction.record({ type: 'image', action: 'untag', id, attributes: { name: id } });
+    recordImage(this.#transaction, 'untag', image);
     this.#done.push({ Untagged: familiarString(reference) });
   }
 
@@ -167,7 +168,7 @@ class Removal {
       if (quiet && (!dangling || error.used)) return;
       throw error;
     }
-    for (const reference of rows.references(image.id)) this.#untag(image.id, reference);
+    for (const reference of rows.references(image.id)) this.#untag(image, reference);
     for (const id of this.#cacheOn(image.id) ?? []) {
       const step = rows.get(id);
       if (step !== undefined) this.#drop(step);
@@ -182,6 +183,7 @@ class Removal {
   #drop(image: ImageRow): void {
     const { id } = image;
     this.#parts.rows.remove(this.#transaction, id);
+    // Without its labels: for Docker the image is gone when it tells.
     this.#transaction.record({ type: 'image', action: 'delete', id, attributes: { name: id } });
     this.#done.push({ Deleted: id });
     for (const chainId of this.#releasedLayers(image)) this.#done.push({ Deleted: chainId });

@@ -295,6 +295,17 @@ test('events name what was pulled and pushed', () => {
   assert.ok(events.includes(`pull ${image}:1 ${image} test`), events);
 });
 
+test('the event of a commit tells its image, and the name that got', () => {
+  docker('create', '--name', 'commits', 'base:1', 'true');
+  const format = '{{.Actor.Attributes.imageID}} {{.Actor.Attributes.imageRef}} {{.Actor.Attributes.comment}}';
+  const ids = [docker('commit', '-m', 'why', 'commits', 'committed'), docker('commit', 'commits')];
+  const period = ['--since', '1h', '--until', untilNow()];
+  const told = docker('events', ...period, '--filter', 'event=commit', '--format', format).split('\n');
+  assert.deepEqual(told, [`${ids[0]} committed:latest why`, `${ids[1]}`]);
+  docker('rm', 'commits');
+  docker('rmi', ...ids);
+});
+
 test('a second engine pulls what the first pushed, twice at once, and nothing is left over', async () => {
   const other = await openDaemon({ base: false });
   try {

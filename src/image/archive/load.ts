@@ -5,6 +5,7 @@ import { decompress } from '../../lib/decompress.ts';
 import { shortId } from '../../lib/ids.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { chainIdsOf, familiarString, type Platform, parseImageConfig } from '../../oci/index.ts';
+import { recordImage } from '../image-events.ts';
 import type { ImageParts } from '../image-parts.ts';
 import type { NewImageRow } from '../image-rows.ts';
 import { storeImage } from '../store-image.ts';
@@ -71,7 +72,7 @@ async function load(loading: Loading, archive: Readable): Promise<void> {
         messages.push(`Loaded image: ${familiarString(tag)}\n`);
       }
       if (image.tags.length === 0) messages.push(`Loaded image ID: ${row.id}\n`);
-      transaction.record({ type: 'image', action: 'load', id: row.id, attributes: { name: row.id } });
+      recordImage(transaction, 'load', { id: row.id, config: image.config });
     }
   });
   for (const stream of messages) onProgress({ stream });

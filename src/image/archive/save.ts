@@ -13,6 +13,7 @@ import {
   type Reference,
 } from '../../oci/index.ts';
 import { assertPlatform } from '../assert-platform.ts';
+import { recordImage } from '../image-events.ts';
 import type { ImageParts } from '../image-parts.ts';
 import type { ImageRow } from '../image-rows.ts';
 import type { SaveOptions } from '../images.ts';
@@ -59,7 +60,7 @@ export async function saveImages(
     const plan = withoutKnown(await planSave(parts.content, images), known);
     parts.metadata.transact((transaction) => {
       for (const { image } of images) {
-        transaction.record({ type: 'image', action: 'save', id: image.id, attributes: { name: image.id } });
+        recordImage(transaction, 'save', image);
       }
     });
     const archive = Readable.from(write(parts.content, plan), {
