@@ -31,6 +31,16 @@ test('applyChanges() applies every instruction it knows', () => {
   });
 });
 
+test('applyChanges() drops the command that was there for another entrypoint, and keeps one of its own', () => {
+  const cmd = (...lines: string[]) => applyChanges({ Cmd: ['old'], Entrypoint: ['e'] }, lines).Cmd;
+  assert.equal(cmd('ENTRYPOINT ["run"]'), null);
+  assert.deepEqual(cmd('CMD ["new"]', 'ENTRYPOINT ["run"]'), ['new']);
+  assert.deepEqual(cmd('entrypoint run\ncmd ["new"]'), ['new']);
+  assert.deepEqual(cmd('CMD []', 'ENTRYPOINT ["run"]'), []);
+  assert.deepEqual(cmd('ENTRYPOINT []'), ['old']);
+  assert.deepEqual(cmd('USER x'), ['old']);
+});
+
 test('applyChanges() reads health checks', () => {
   const health = (line: string) => applyChanges({}, [`HEALTHCHECK ${line}`]).Healthcheck;
   assert.deepEqual(health('NONE'), { Test: ['NONE'] });

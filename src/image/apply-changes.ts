@@ -4,23 +4,33 @@ import { parseDuration } from '../lib/duration.ts';
 import type { Healthcheck, RunConfig } from '../oci/index.ts';
 import { parseFlags, splitWords } from './change-words.ts';
 
-type Change = (config: RunConfig, rest: string) => RunConfig;
+/** `hasCmd`: one of the changes before was a CMD. */
+type Change = (config: RunConfig, rest: string, hasCmd: boolean) => RunConfig;
 
 /**
  * Applies `--change` lines of commit and import (`CMD ["sh"]`, `ENV A=b`) to a config, in order.
  * Throws `invalidArgument` for another instruction, or for one without its arguments.
  */
 export function applyChanges(config: RunConfig, lines: readonly string[]): RunConfig {
-  return lines
-    .flatMap((line) => line.split('\n'))
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .reduce(applyChange, config);
+  let hasCmd = false;
+  let changed = config;
+  for (const line of lines.flatMap((text) => text.split('\n')).map((text) => text.trim())) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, name = '', rest = ''] = /^(\S+)\s*([^]*)$/.exec(line) ?? [];
+    const instruction = name.toUpperCase();
+    changed = changeOf(instruction, rest)(changed, rest, hasCmd);
+    hasCmd ||= instruction === 'CMD';
+  }
+  return changed;
 }
 
 const changes: Readonly<Record<string, Change>> = {
   CMD: (config, rest) => ({ ...config, Cmd: commandOf(rest) }),
-  ENTRYPOINT: (config, rest) => ({ ...config, Entrypoint: commandOf(rest) }),
+  ENTRYPOINT: (config, rest, hasCmd) => {
+    const Entrypoint = commandOf(rest);
+    // The command that was there was for what was run before; with none at all it is run itself.
+    return { ...config, Entrypoint, ...(hasCmd || Entrypoint.length === 0 ? {} : { Cmd: null }) };
+  },
   ENV: (config, rest) => {
     const env = new Map((config.Env ?? []).map((entry) => [entry.split('=', 1)[0] ?? '', entry]));
     for (const [key, value] of pairsOf('ENV', rest, config)) env.set(key, `${key}=${value}`);
@@ -57,15 +67,13 @@ const changes: Readonly<Record<string, Change>> = {
   }),
 };
 
-function applyChange(config: RunConfig, line: string): RunConfig {
-  const [, name = '', rest = ''] = /^(\S+)\s*([^]*)$/.exec(line) ?? [];
-  const instruction = name.toUpperCase();
+function changeOf(instruction: string, rest: string): Change {
   const change = Object.hasOwn(changes, instruction) ? changes[instruction] : undefined;
   if (change === undefined) throw invalid(`${instruction} is not a valid change command`);
   if (rest === '' && instruction !== 'CMD' && instruction !== 'ENTRYPOINT') {
     throw invalid(`${instruction} requires at least one argument`);
   }
-  return change(config, rest);
+  return change;
 }
 
 /** JSON form as it is; anything else for a shell. */
