@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { allEnded } from '../lib/all-ended.ts';
 import { overwriteFile } from '../lib/replace-file.ts';
 import {
   type Connection,
@@ -58,17 +59,10 @@ export class Launcher {
     const { id, config, hostConfig } = record;
     assertLogValues(record);
     assertLinkable(record, linkedContainers(record, this.#deps.store));
-    const [mounted, connected] = await Promise.allSettled([
-      storage.snapshots.mount(id),
-      this.#connect(record),
-    ]);
-    if (connected.status === 'rejected') throw connected.reason;
-    if (mounted.status === 'rejected') throw mounted.reason;
-    const rootfs = mounted.value;
-    const connection = connected.value;
+    const [connection, rootfs] = await allEnded([this.#connect(record), storage.snapshots.mount(id)]);
     // Until the runtime has bound them.
     using parts = new DisposableStack();
-    const [mounts, files] = await Promise.all([this.#mounts(record, parts), this.#files(record, connection)]);
+    const [mounts, files] = await allEnded([this.#mounts(record, parts), this.#files(record, connection)]);
     const networkNamespace = connection?.namespacePath ?? this.#joinedNamespace(record);
     const bundle = join(storage.directory, id);
     const shmPath =
@@ -142,7 +136,7 @@ export class Launcher {
   /** Volumes as host paths; those of parts of volumes hold until `parts` is disposed. */
   async #mounts(record: ContainerRecord, parts: DisposableStack): Promise<ContainerMount[]> {
     const { volumes } = this.#deps.storage;
-    return Promise.all(
+    return allEnded(
       record.mounts.map(async (mount) => {
         if (mount.Type !== 'volume' || mount.Name === undefined) return mount;
         const { Name, subpath } = mount;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { unmount } from './native.ts';
 
 export interface MountPoint {
   readonly id: number;
@@ -30,4 +31,10 @@ function unescape(path: string): string {
   if (!path.includes('\\')) return path;
   const bytes = path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
   return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+/** Unmounts what is mounted below a directory, so that what is then deleted there is the directory's own. */
+export function unmountBelow(directory: string, chosen: (path: string) => boolean = () => true): void {
+  const below = readMounts().filter(({ path }) => path.startsWith(`${directory}/`) && chosen(path));
+  for (const { path } of below.reverse()) unmount(path);
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { volumesConformance } from '../../test/conformance/volumes.ts';
 import { temporaryDirectory } from '../../test/support/files.ts';
@@ -128,6 +128,30 @@ test('create() refuses unknown and lonely driver options', async (t) => {
     /missing required option: "device"/,
   );
   await assert.rejects(volumes.create({ Name: 'xx', Driver: 'nfs' }), /plugin "nfs" not found/);
+});
+
+test('remove() deletes nothing of what is mounted in the directory of a volume, and recover() neither', async (t) => {
+  const { volumes, scratch, metadata, config } = fixture(t);
+  const host = join(scratch, 'host');
+  await mkdir(join(host, 'sub'), { recursive: true });
+  await writeFile(join(host, 'sub/file'), 'x');
+  const DriverOpts = { type: 'none', o: 'bind', device: host };
+  await volumes.create({ Name: 'bound', DriverOpts });
+  await volumes.mount('bound', 'c1');
+  await volumes.openPart('bound', 'sub');
+  await volumes.remove('bound', { force: false });
+  assert.deepEqual(await readdir(join(host, 'sub')), ['file']);
+
+  const { Mountpoint } = await volumes.create({ Name: 'bound', DriverOpts });
+  await volumes.mount('bound', 'c1');
+  const part = await volumes.openPart('bound', 'sub');
+  await volumes.unmount('bound', 'c1');
+  await mkdir(join(config.root, 'volumes/.removing'), { recursive: true });
+  await rename(dirname(Mountpoint), join(config.root, 'volumes/.removing/gone'));
+  metadata.db.exec('DELETE FROM volumes');
+  await createVolumes({ config, metadata }).recover(new Map());
+  assert.deepEqual(await readdir(join(host, 'sub')), ['file']);
+  assert.ok(!readMounts().some(({ path }) => path.includes(basename(part.path))));
 });
 
 test('prune() goes on past a volume that cannot be removed, and is an event', async (t) => {

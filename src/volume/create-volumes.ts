@@ -6,13 +6,14 @@ import { EngineError, isCode } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { Measurements } from '../lib/measurements.ts';
+import { unmountBelow } from '../lib/mount-info.ts';
 import { booleanFilter } from '../lib/object-filters.ts';
 import { OnePrune } from '../lib/one-prune.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { treeUsage } from '../snapshot/index.ts';
 import { checkDriverOptions, mountOptions, unmountOptions } from './driver-options.ts';
 import { matches } from './filters.ts';
-import { closeAbandonedParts, openPart } from './part.ts';
+import { isPart, openPart } from './part.ts';
 import { bury, recoverDirectories } from './recover.ts';
 import { type VolumeRow, VolumeRows } from './rows.ts';
 import { isDirectory, seedVolume } from './seed.ts';
@@ -101,13 +102,13 @@ class LocalVolumes implements Volumes {
   async remove(name: string, { force, user }: RemoveVolume): Promise<void> {
     using _held = await this.#locks.acquire(name);
     if (force && this.#rows.get(name) === undefined) return;
-    const row = this.#find(name);
+    this.#find(name);
     const users = this.#rows.users(name).filter((id) => id !== user);
     if (users.length > 0) {
       throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
     }
-    // Another's file system must be off before its mount point is deleted: rm would go into it.
-    if (hasMount(row)) unmountOptions(this.#pathOf(name));
+    // Another's file system, or a part of one, must be off before its mount point is deleted: rm would go into it.
+    unmountBelow(join(this.#root, name));
     // The row last, so that no data is left which a new volume of this name would show again.
     const grave = await bury(this.#root, name);
     this.#rows.delete(name);
@@ -187,9 +188,9 @@ class LocalVolumes implements Volumes {
 
   async recover(containers: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const rows = this.#rows.all();
-    closeAbandonedParts(this.#root);
-    // For a start that was cut off; containers that run keep their own copy of the mount.
-    for (const { name } of rows.filter(hasMount)) unmountOptions(this.#pathOf(name));
+    // Volumes and parts of them, for a start that was cut off; containers that run keep their own copies of the mounts.
+    const mounted = new Set(rows.filter(hasMount).map(({ name }) => this.#pathOf(name)));
+    unmountBelow(this.#root, (path) => mounted.has(path) || path.split('/').some(isPart));
     await recoverDirectories(this.#root, new Set(rows.map(({ name }) => name)));
     for (const id of this.#rows.allUsers()) {
       const names = containers.get(id);

@@ -1,7 +1,6 @@
 import { fstatSync, mkdtempSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EngineError, hasErrno } from '../errors/index.ts';
-import { readMounts } from '../lib/mount-info.ts';
 import { MountFlag, mount, unmount } from '../lib/native.ts';
 import { type OpenFile, openInRoot, openPath } from '../lib/open-in-root.ts';
 import type { VolumePart } from './volumes.ts';
@@ -46,14 +45,6 @@ function openWithin(data: string, subpath: string): OpenFile {
     if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'ENOTDIR')) throw error;
     const text = `cannot access path ${join(data, subpath)}: no such file or directory`;
     throw new EngineError('notFound', text, { cause: error });
-  }
-}
-
-/** Unmounts the parts of volumes below `root` that an engine had open when it was killed. */
-export function closeAbandonedParts(root: string): void {
-  for (const { path } of readMounts()) {
-    const [, directory = ''] = path.startsWith(`${root}/`) ? path.slice(root.length + 1).split('/') : [];
-    if (directory.startsWith(prefix)) unmount(path);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 
@@ -72,6 +72,23 @@ test('a mount that `update` adds is filled too', () => {
   assert.equal(docker('exec', 'growing', 'cat', '/more/f'), 'more');
   docker('rm', '-f', 'growing');
   docker('volume', 'rm', 'added');
+});
+
+test('a start that fails for one part of a volume leaves no mount of the others', () => {
+  run('-v', 'parts:/v', 'base:1', 'sh', '-c', 'mkdir /v/b /v/c /v/d; echo kept > /v/c/f');
+  const part = (at: string, subpath: string) => [
+    '--mount',
+    `type=volume,src=parts,dst=${at},volume-subpath=${subpath}`,
+  ];
+  const mounts = [...part('/a', 'missing'), ...part('/b', 'b'), ...part('/c', 'c'), ...part('/d', 'd')];
+  const failed = engine.docker(['run', '--name', 'parted', ...mounts, 'base:1', 'true']);
+  assert.match(failed.stderr, /cannot access path .*missing/);
+  const data = docker('volume', 'inspect', '-f', '{{.Mountpoint}}', 'parts');
+  assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(dirname(data)));
+  assert.deepEqual(readdirSync(dirname(data)), ['_data']);
+  assert.equal(readFileSync(join(data, 'c/f'), 'utf8'), 'kept\n');
+  docker('rm', 'parted');
+  docker('volume', 'rm', 'parts');
 });
 
 test('anonymous volumes go with --rm and rm -v, and stay with rm', () => {
