@@ -40,6 +40,7 @@ export class MountNamespace implements AsyncDisposable {
     const answered = stdout === undefined ? undefined : once(stdout, 'data').then(() => undefined);
     const code = await Promise.race([answered, holder.exited]);
     if (code === undefined) return namespace;
+    for (const stream of holder.stdio) stream?.destroy();
     throw failure('unshare', args, code, complaint);
   }
 

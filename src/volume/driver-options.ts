@@ -1,6 +1,5 @@
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
 import { EngineError, messageOf } from '../errors/index.ts';
+import { addressOf } from '../lib/address-of.ts';
 import { readMounts } from '../lib/mount-info.ts';
 import { unmount } from '../lib/native.ts';
 import { run } from '../lib/run.ts';
@@ -34,7 +33,7 @@ export function checkDriverOptions(name: string, options: DriverOptions): void {
 export async function mountOptions(path: string, options: DriverOptions): Promise<void> {
   if (readMounts().some((mount) => mount.path === path)) return;
   try {
-    await run('mount', [...(await mountArguments(options, addressOf)), path]);
+    await run('mount', [...(await mountArguments(options, resolved)), path]);
   } catch (error) {
     throw new EngineError(
       'internal',
@@ -45,28 +44,31 @@ export async function mountOptions(path: string, options: DriverOptions): Promis
 }
 
 /**
- * What mount(8) is given, but for the target. With `addr=` nfs and cifs mean the kernel's own options, as Docker passes
- * them: it needs an address there, and mount's helpers (mount.nfs) would look for the server in the device.
+ * What mount(8) is given, but for the target. Where Docker passes an address to the kernel itself so do we, for mount's
+ * helpers (mount.nfs) would look for the server elsewhere, and need not be there. [moby volume/local/local_unix.go]
  */
 export async function mountArguments(
   { type = '', device = '', o = '' }: DriverOptions,
   resolve: (host: string) => Promise<string>,
 ): Promise<string[]> {
   const server = /^(nfs4?|cifs)$/.test(type) ? /(?:^|,)addr=([^,]+)/.exec(o)?.[1] : undefined;
-  const data = server === undefined ? o : o.replace(`addr=${server}`, `addr=${await resolve(server)}`);
-  return [
-    ...(server === undefined ? [] : ['--internal-only']),
-    ...(type === '' ? [] : ['-t', type]),
-    ...(data === '' ? [] : ['-o', data]),
-    '--',
-    device,
-  ];
+  if (server !== undefined) {
+    const data = o.replace(`addr=${server}`, `addr=${await resolve(server)}`);
+    return ['--internal-only', ...argumentsOf(type, data), '--', device];
+  }
+  const share = type === 'cifs' ? /^(?:\w+:)?\/\/([^/]+)(.*)$/.exec(device) : null;
+  if (share === null) return [...argumentsOf(type, o), '--', device];
+  const [, host = '', path = ''] = share;
+  return ['--internal-only', ...argumentsOf(type, o), '--', `//${await resolve(host)}${path}`];
 }
 
-async function addressOf(host: string): Promise<string> {
-  if (isIP(host) !== 0) return host;
+function argumentsOf(type: string, data: string): string[] {
+  return [...(type === '' ? [] : ['-t', type]), ...(data === '' ? [] : ['-o', data])];
+}
+
+async function resolved(host: string): Promise<string> {
   try {
-    return (await lookup(host)).address;
+    return await addressOf(host);
   } catch (error) {
     const text = `error resolving passed in network volume address: ${messageOf(error)}`;
     throw new EngineError('internal', text, { cause: error });
