@@ -6,6 +6,7 @@ import { MountNamespace } from '../lib/mount-namespace.ts';
 import { makeInRoot, openPath } from '../lib/open-in-root.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import { makeSource } from './mount-points.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -85,6 +86,7 @@ interface SourceContext {
 
 async function sourceOf(mount: ContainerMount, { id, volumes, sources }: SourceContext): Promise<string> {
   const { Type, Name, Source, subpath } = mount;
+  await makeSource(mount);
   if (Type !== 'volume' || Name === undefined) return Source;
   const path = await volumes.mount(Name, id);
   sources.defer(async () => volumes.unmount(Name, id));

@@ -19,6 +19,7 @@ import type { Volumes } from '../volume/index.ts';
 import { networkOwner, pidToJoin } from './dependencies.ts';
 import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
 import { assertLogValues } from './logs/log-config.ts';
+import { makeSource } from './mount-points.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
 import { mountShm, sharedShm, unmountShm } from './shared-memory.ts';
 import { type ContainerFiles, joinedContainer } from './spec/index.ts';
@@ -138,6 +139,7 @@ export class Launcher {
     const { volumes } = this.#deps.storage;
     return allEnded(
       record.mounts.map(async (mount) => {
+        await makeSource(mount);
         if (mount.Type !== 'volume' || mount.Name === undefined) return mount;
         const { Name, subpath } = mount;
         const path = await volumes.mount(Name, record.id);

@@ -140,11 +140,20 @@ async function fromBind(text: string, driver: string, create: VolumeMaker): Prom
   if (bind.type === 'volume') {
     return newVolume(bind, { ...(bind.source === undefined ? {} : { name: bind.source }), driver }, create);
   }
-  // As Docker's -v: a missing host directory is made.
-  await mkdir(bind.source, { recursive: true }).catch((error: unknown) => {
-    if (!hasErrno(error, 'EEXIST')) throw error;
-  });
-  return bindMount({ ...bind, recursive: true });
+  const mount = bindMount({ ...bind, recursive: true, createSource: true });
+  await makeSource(mount);
+  return mount;
+}
+
+/** As Docker does for each use of a -v: makes the directory on the host if nothing is there. */
+export async function makeSource({ createSource, Source }: ContainerMount): Promise<void> {
+  if (createSource !== true) return;
+  try {
+    await mkdir(Source, { recursive: true });
+  } catch (error) {
+    // A file is there, or on the way.
+    if (!hasErrno(error, 'EEXIST') && !hasErrno(error, 'ENOTDIR')) throw error;
+  }
 }
 
 function bindMount(bind: {
@@ -155,6 +164,7 @@ function bindMount(bind: {
   readonly propagation: string;
   readonly recursive: boolean;
   readonly writableBelow?: boolean;
+  readonly createSource?: boolean;
 }): ContainerMount {
   return {
     Type: 'bind',
@@ -165,6 +175,7 @@ function bindMount(bind: {
     Propagation: bind.propagation,
     ...(bind.recursive ? {} : { nonRecursive: true }),
     ...(bind.writableBelow === true ? { writableBelow: true } : {}),
+    ...(bind.createSource === true ? { createSource: true } : {}),
   };
 }
 
@@ -182,6 +193,7 @@ async function fromMount(mount: MountSpec, create: VolumeMaker): Promise<Contain
         propagation: mount.BindOptions?.Propagation || 'rprivate',
         recursive: mount.BindOptions?.NonRecursive !== true,
         writableBelow: mount.BindOptions?.ReadOnlyNonRecursive === true,
+        createSource: mount.BindOptions?.CreateMountpoint === true,
       });
     case 'volume': {
       const options = mount.VolumeOptions;

@@ -20,6 +20,8 @@ export interface ContainerMount extends MountPoint {
   /** Made for this container without a name of the user's: goes with it on `rm -v` and `--rm`. */
   readonly anonymous?: boolean;
   readonly nonRecursive?: boolean;
+  /** bind only: its directory on the host is made whenever it is missing. */
+  readonly createSource?: boolean;
   /** Read-only, but what is mounted below stays as it is. */
   readonly writableBelow?: boolean;
   /** tmpfs only: mount options. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { after, before } from 'node:test';
@@ -89,6 +89,24 @@ test('a start that fails for one part of a volume leaves no mount of the others'
   assert.equal(readFileSync(join(data, 'c/f'), 'utf8'), 'kept\n');
   docker('rm', 'parted');
   docker('volume', 'rm', 'parts');
+});
+
+test('a directory of the host that -v made is made again when it has gone, for a start and for docker cp', () => {
+  const [bound, mounted] = [join(files, 'bound'), join(files, 'mounted')];
+  mkdirSync(mounted);
+  docker('create', '--name', 'bound', '-v', `${bound}/deep:/x`, 'base:1', 'ls', '-d', '/x');
+  docker('create', '--name', 'mounted', '--mount', `type=bind,src=${mounted},dst=/x`, 'base:1', 'true');
+  for (const directory of [bound, mounted]) rmSync(directory, { recursive: true });
+  docker('cp', 'bound:/etc/passwd', join(files, 'passwd'));
+  assert.deepEqual(readdirSync(bound), ['deep']);
+  rmSync(bound, { recursive: true });
+  assert.equal(docker('start', '-a', 'bound'), '/x');
+  assert.match(engine.docker(['start', 'mounted']).stderr, /no such file or directory/);
+  assert.match(
+    engine.docker(['cp', 'mounted:/etc/passwd', files]).stderr,
+    /bind source path does not exist: .*mounted/,
+  );
+  docker('rm', 'bound', 'mounted');
 });
 
 test('anonymous volumes go with --rm and rm -v, and stay with rm', () => {
