@@ -45,6 +45,21 @@ const cases: readonly (readonly [string, Partial<Run>, RegExp])[] = [
     /killed it for want of memory.*64 MiB \(--memory\)\.$/,
   ],
   ['want of memory in a child', { exitCode: 1, oomKilled: true }, /killed a process in it .* exit code 1\.$/],
+  [
+    'a stop long after a child wanted memory',
+    { exitCode: 137, oomKilled: true, ending: { ...stop, forced: true } },
+    /^It was killed \(SIGKILL\) after stop .* The kernel had killed a process in it for want of memory: .*64 MiB \(--memory\)\.$/,
+  ],
+  [
+    'a kill long after a child wanted memory',
+    { exitCode: 137, oomKilled: true, ending: { ...stop, action: 'kill', signal: 9 } },
+    /^It ended as it was told to: kill \(SIGKILL\), exit code 137\. The kernel had killed a process/,
+  ],
+  [
+    'want of memory while it was being stopped',
+    { exitCode: 137, oomKilled: true, ending: stop },
+    /^The kernel killed it for want of memory/,
+  ],
   ['a lost one', { exitCode: 255, ending: { ...stop, action: 'lost', signal: 0 } }, /^Nobody saw its end/],
   ['an unhealthy one', { exitCode: 1, health }, /check had failed with exit code 7: no route\.$/],
 ];

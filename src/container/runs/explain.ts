@@ -1,4 +1,5 @@
 import { signalName } from '../signals.ts';
+import { isAnswer } from './ending.ts';
 import type { Ending, Run } from './run.ts';
 
 /** What of the container a reader of its end wants to know. */
@@ -18,22 +19,28 @@ function reason(run: Run, { memoryLimit }: RunFacts): string {
   if (ending?.action === 'lost') {
     return 'Nobody saw its end: the machine, or what watched over it, went down with it.';
   }
-  if (run.oomKilled) return outOfMemory(exitCode, memoryLimit);
-  if (ending?.forced === true) return forced(ending);
-  if (ending !== undefined && isAnswer(run, ending)) {
-    return `It ended as it was told to: ${told(ending)}, exit code ${exitCode}.`;
+  const noted = run.oomKilled
+    ? ` The kernel had killed a process in it for want of memory: ${shortage(memoryLimit)}.`
+    : '';
+  if (ending?.forced === true) return forced(ending) + noted;
+  const killed = run.oomKilled && exitCode === 137 && ending?.signal !== 9;
+  if (ending !== undefined && isAnswer(run, ending) && !killed) {
+    return `It ended as it was told to: ${told(ending)}, exit code ${exitCode}.${noted}`;
   }
+  if (run.oomKilled) return outOfMemory(exitCode, memoryLimit);
   return byItself(run);
 }
 
 function outOfMemory(exitCode: number, memoryLimit: number): string {
-  const limit =
-    memoryLimit > 0
-      ? `it had reached its limit of ${Math.round(memoryLimit / 2 ** 20)} MiB (--memory)`
-      : 'the machine was short of it';
   return exitCode === 137
-    ? `The kernel killed it for want of memory: ${limit}.`
-    : `The kernel killed a process in it for want of memory: ${limit}. Its main process then ended with exit code ${exitCode}.`;
+    ? `The kernel killed it for want of memory: ${shortage(memoryLimit)}.`
+    : `The kernel killed a process in it for want of memory: ${shortage(memoryLimit)}. Its main process then ended with exit code ${exitCode}.`;
+}
+
+function shortage(memoryLimit: number): string {
+  return memoryLimit > 0
+    ? `it had reached its limit of ${Math.round(memoryLimit / 2 ** 20)} MiB (--memory)`
+    : 'the machine was short of it';
 }
 
 function forced(ending: Ending): string {
@@ -41,12 +48,6 @@ function forced(ending: Ending): string {
     ? `its first process has no handler for ${name(ending)}, and the kernel drops such signals (--init adds a process that has, and --stop-deaf=kill does not wait)`
     : 'it did not end in time';
   return `It was killed (SIGKILL) after ${told(ending)}: ${cause}.`;
-}
-
-/** An end that follows from the request, and not by chance after it. */
-function isAnswer(run: Run, { action, signal, at }: Ending): boolean {
-  if (action !== 'kill' || run.exitCode === 128 + signal) return true;
-  return Date.parse(run.finishedAt) - Date.parse(at) < 1000;
 }
 
 function byItself({ exitCode, ending }: Run): string {

@@ -36,7 +36,7 @@ function runningView(state: RunState): Omit<ContainerRun, 'Number' | 'Explanatio
     StartedAt: state.startedAt,
     FinishedAt: null,
     ExitCode: null,
-    OOMKilled: false,
+    OOMKilled: state.oomKilled,
     Error: '',
     EndedBy: state.ending === undefined ? null : endingView(state.ending),
     Health: state.health?.Log.at(-1) ?? null,
