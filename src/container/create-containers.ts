@@ -135,7 +135,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   lifecycle.observe(forwarding);
   const stopper = new Stopper({ store, lifecycle, remover, restarts, deaf: config.stopDeaf });
   const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
-  const pruner = new Pruner({ store, snapshots, stopper, logger });
+  const pruner = new Pruner({ store, snapshots, stopper, restarts, logger });
   const logs = new Logs({ reader: services.logReader, waiters, pathOf });
   const archives = new Archives({ store, storage, locks: lifecycle.locks });
   const creator = new Creator({ store, images, storage, launcher, context });

@@ -5,6 +5,7 @@ import { passesLabels, passesUntil } from '../lib/object-filters.ts';
 import { OnePrune } from '../lib/one-prune.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Container } from './record.ts';
+import type { Restarts } from './restarts.ts';
 import type { Stopper } from './stop.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -12,6 +13,7 @@ export interface PrunerDeps {
   readonly store: ContainerStore;
   readonly snapshots: Snapshotter;
   readonly stopper: Stopper;
+  readonly restarts: Pick<Restarts, 'isPlanned'>;
   readonly logger: Logger;
 }
 
@@ -30,7 +32,7 @@ export class Pruner {
       const { store } = this.#deps;
       const deleted: string[] = [];
       let bytes = 0;
-      for (const container of store.all().filter((one) => isPrunable(one, filters))) {
+      for (const container of store.all().filter((one) => this.#isPrunable(one, filters))) {
         const size = await this.#size(container);
         if (!(await this.#remove(container))) continue;
         deleted.push(container.record.id);
@@ -39,6 +41,11 @@ export class Pruner {
       store.notePrune(bytes);
       return { ContainersDeleted: deleted, SpaceReclaimed: bytes };
     });
+  }
+
+  #isPrunable({ record, state }: Container, filters: Filters): boolean {
+    if (state.running || state.removing || this.#deps.restarts.isPlanned(record.id)) return false;
+    return passesLabels(record.config.Labels, filters) && passesUntil(Date.parse(record.created), filters);
   }
 
   async #size({ record: { id } }: Container): Promise<number> {
@@ -63,9 +70,4 @@ export class Pruner {
       return false;
     }
   }
-}
-
-function isPrunable({ record, state }: Container, filters: Filters): boolean {
-  if (state.running || state.removing) return false;
-  return passesLabels(record.config.Labels, filters) && passesUntil(Date.parse(record.created), filters);
 }

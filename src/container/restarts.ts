@@ -73,6 +73,11 @@ export class Restarts {
     for (const id of ids) void this.#start(id, { byPolicy: false });
   }
 
+  /** Whether its policy is about to start it. */
+  isPlanned(id: string): boolean {
+    return this.#planned.has(id);
+  }
+
   #plan(id: string): void {
     this.#settle(id);
     this.#planned.set(id, { settled: Promise.withResolvers() });
