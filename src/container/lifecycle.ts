@@ -9,7 +9,7 @@ import type { Launcher } from './launch.ts';
 import { type Container, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
-import { endingBy } from './runs/ending.ts';
+import { endingBy, isAnswer } from './runs/ending.ts';
 import type { Ending, Run } from './runs/run.ts';
 import { startExitCode } from './start-error.ts';
 import type { ContainerStore, Happening } from './store.ts';
@@ -198,11 +198,14 @@ export class Lifecycle {
       // It has ended all the same. Its next start or its removal takes the rest away.
       logger.error({ container: id, err: error }, 'cannot take down all of an ended container');
     }
-    const delayMs = held ? undefined : this.#restarts?.delayAfter(container, exit);
+    const stopped = answersKill(container, exit);
+    const delayMs = held || stopped ? undefined : this.#restarts?.delayAfter(container, exit);
+    if (stopped) this.#restarts?.cancel(id);
     const after = store.finish(
       id,
       (before) => {
-        const state = exited(before, exit, delayMs !== undefined);
+        const stoppedByUser = before.stoppedByUser || stopped;
+        const state = exited({ ...before, stoppedByUser }, exit, delayMs !== undefined);
         return { state, run: runOf(state) };
       },
       ...endEvents(container, exit),
@@ -365,6 +368,15 @@ function runOf({ startedAt, finishedAt, exitCode, oomKilled, error, ending, heal
     ...(ending === undefined ? {} : { ending }),
     ...(last === undefined ? {} : { health: last }),
   };
+}
+
+/**
+ * Whether a client's signal was the end of a container that names no stop signal: any may be meant for it. Docker takes
+ * it for one also where the container lives on. [moby daemon/kill.go]
+ */
+function answersKill({ record, state: { ending } }: Container, exit: Exit): boolean {
+  if (record.config.StopSignal !== undefined || ending?.action !== 'kill') return false;
+  return isAnswer({ exitCode: exit.exitCode, finishedAt: exit.finishedAt.toISOString() }, ending);
 }
 
 function endEvents(container: Container, exit: Exit): Happening[] {

@@ -157,8 +157,15 @@ test('two stops of a paused container at once are both done', async () => {
 async function beginCommit(id: string): Promise<Promise<CommandResult>[]> {
   docker('exec', id, 'dd', 'if=/dev/zero', 'of=/large', 'bs=1M', 'count=192');
   const pid = show(id, '{{.State.Pid}}');
+  const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  const group = (controller: string) => new RegExp(`^\\d+:${controller}:(.*)$`, 'm').exec(groups)?.[1];
+  const [v1, v2] = [group('freezer'), group('')];
+  const file = v1 === undefined ? `${v2}/cgroup.events` : `freezer${v1}/freezer.state`;
   const commit = runClient(engine, ['commit', id]);
-  await until(() => /^\d+ \(.*\) D/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')), 'it is not frozen');
+  await until(
+    () => /^(FROZEN|frozen 1)$/m.test(readFileSync(join('/sys/fs/cgroup', file), 'utf8')),
+    'it is not frozen',
+  );
   return [commit];
 }
 
@@ -181,7 +188,8 @@ test('a stop during a commit is done, and so is the commit', async () => {
 });
 
 test('a container is as healthy after a commit as before, and may be paused during it', async () => {
-  const check = ['--health-cmd', 'true', '--health-interval', '100ms', '--health-timeout', '300ms'];
+  // A probe of a frozen container would fail at once.
+  const check = ['--health-cmd', 'true', '--health-interval', '100ms', '--health-timeout', '10s'];
   const id = startObedient(...check, '--health-retries', '1');
   await until(() => show(id, '{{.State.Health.Status}}') === 'healthy', 'it is not healthy');
   const [commit] = await beginCommit(id);
@@ -196,6 +204,24 @@ test('a container is as healthy after a commit as before, and may be paused duri
   const told = actionsOf(id).filter((action) => action.startsWith('health_status'));
   assert.deepEqual(told, ['health_status: healthy']);
   docker('rm', '-f', id);
+});
+
+test('any signal that ends a container without a stop signal of its own is a stop; one that it lives on with is none', async () => {
+  const script = 'trap : HUP; trap "exit 0" INT; echo ready; while :; do sleep 0.05; done';
+  const id = docker('run', '-d', '--restart', 'always', 'base:1', 'sh', '-c', script);
+  const readied = async (times: number) =>
+    until(() => docker('logs', id).split('ready').length > times, 'it is not ready');
+  await readied(1);
+  const pid = Number(show(id, '{{.State.Pid}}'));
+  docker('kill', '-s', 'HUP', id);
+  await sleep(1500);
+  process.kill(pid, 'SIGKILL');
+  await readied(2);
+  docker('kill', '-s', 'INT', id);
+  await until(() => show(id, '{{.State.Status}}') === 'exited', 'it does not stay away');
+  await sleep(500);
+  assert.equal(show(id, '{{.RestartCount}} {{.State.Status}}'), '1 exited');
+  docker('rm', id);
 });
 
 test('a prune goes on past a container that cannot be removed, and there is one at a time', async (t) => {

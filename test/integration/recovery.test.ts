@@ -259,17 +259,17 @@ test('a container that a commit had frozen goes on', async () => {
 });
 
 test('the last try that a policy has is made by the daemon that comes after, and none beyond it', async () => {
-  docker('run', '-d', '--name', 'tries', '--restart', 'on-failure:3', 'base:1', 'false');
-  // The third try is 400 ms after the third end.
+  docker('run', '-d', '--name', 'tries', '--restart', 'on-failure:6', 'base:1', 'false');
+  // The sixth try is 3.2 s after the sixth end.
   await until(
-    () => show('tries', '{{.RestartCount}} {{.State.Status}}') === '3 restarting',
+    () => show('tries', '{{.RestartCount}} {{.State.Status}}') === '6 restarting',
     'it does not wait',
   );
   const before = show('tries', '{{.State.StartedAt}}');
   await crash();
   await until(() => show('tries', '{{.State.StartedAt}}') !== before, 'its last try is not made');
   await until(
-    () => show('tries', '{{.RestartCount}} {{.State.Status}}') === '3 exited',
+    () => show('tries', '{{.RestartCount}} {{.State.Status}}') === '6 exited',
     'it does not give up',
   );
   const last = show('tries', '{{.State.StartedAt}}');
