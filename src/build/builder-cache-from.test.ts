@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { build, openBench } from '../../test/support/build-bench.ts';
+import { archiveOf, build, openBench } from '../../test/support/build-bench.ts';
+import { byteString } from '../lib/tar/index.ts';
 import { hostPlatform } from '../oci/index.ts';
 
 const files = {
@@ -52,4 +53,37 @@ test('--cache-from does not take what only looks alike', async (t) => {
   const onOther = { ...files, Dockerfile: 'FROM app\nENV A=1\nCOPY x /x\n' };
   assert.equal(hits((await build(bench, onOther, { cacheFrom: ['based'] })).text), 0);
   assert.equal(hits((await build(bench, scratch, { ...options, platform: hostPlatform() })).text), 2);
+});
+
+test('--cache-from does not take a COPY or ADD of the same content under another name or with other options', async (t) => {
+  const bench = await openBench(t);
+  const archive = archiveOf([{ path: byteString('inside'), type: 'file', text: '' }]);
+  const member = (path: string, text: string | Buffer) =>
+    ({ path: byteString(path), type: 'file', text }) as const;
+  const contents = {
+    x: 'content',
+    y: 'content',
+    z: 'content',
+    'd/x': 'content',
+    't.tar': member('t.tar', archive),
+    'u.tar': member('u.tar', archive),
+  };
+  const alike = [
+    ['COPY x /c/', 'COPY y /c/'],
+    ['COPY x y /c/', 'COPY x z /c/'],
+    ['COPY x /c', 'COPY --chmod=711 x /c'],
+    ['COPY d/x /c/', 'COPY --parents d/x /c/'],
+    ['COPY --parents d/x /c/', 'COPY --parents d/./x /c/'],
+    ['ADD t.tar /c/', 'ADD --unpack=false t.tar /c/'],
+    ['ADD --unpack=false t.tar /c/', 'ADD --unpack=false u.tar /c/'],
+  ] as const;
+  for (const [made, wanted] of alike) {
+    const fileOf = (step: string) => ({ ...contents, Dockerfile: `FROM scratch\n${step}\nENV A=1\n` });
+    await build(bench, fileOf(made), { tags: ['app'] });
+    await bench.builder.prune({ all: true, filters: new Map(), keepBytes: 0 });
+    const whole = await build(bench, fileOf(made), { cacheFrom: ['app'] });
+    assert.equal(hits(whole.text), 2, made);
+    assert.equal(whole.id, bench.images.resolve('app').id);
+    assert.equal(hits((await build(bench, fileOf(wanted), { cacheFrom: ['app'] })).text), 0, wanted);
+  }
 });

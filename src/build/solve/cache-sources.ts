@@ -19,8 +19,8 @@ export function cacheImages(images: Images, names: readonly string[]): Image[] {
 
 /**
  * The images of --cache-from as one stage sees them. An image has gone through a step if its history and layers begin
- * as those of the step's parent, and its history then tells the step in the same words: for COPY these name what is
- * copied by its digest. An image that came from elsewhere has no other record of its steps.
+ * as those of the step's parent, and its history then tells the step in the same words: for COPY these hold a digest of
+ * what is copied and how. An image that came from elsewhere has no other record of its steps.
  */
 export class CacheSources {
   readonly #context: BuildContext;

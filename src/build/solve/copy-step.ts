@@ -194,29 +194,25 @@ async function inputsOf(
   effect: CopyEffect,
 ): Promise<{ inputs: Record<string, string>; label: string }> {
   const { instruction, destination, chown, chmod } = effect;
+  const { unpack, parents, exclude } = instruction;
   const inputs: Record<string, string> = {
-    instruction: JSON.stringify([
-      instruction.kind,
-      destination,
-      {
-        chown,
-        chmod,
-        unpack: instruction.unpack,
-        parents: instruction.parents,
-        exclude: instruction.exclude,
-      },
-    ]),
+    instruction: JSON.stringify([instruction.kind, destination, { chown, chmod, unpack, parents, exclude }]),
   };
-  const labels: string[] = [];
+  const copied: string[] = [];
+  const kinds: string[] = [];
   for (const [index, source] of sources.entries()) {
     const { digest, kind, parts } = await digestOfSource(source);
     // Where a source was found decides its copy's name, so it belongs to the key.
-    inputs[`source ${index}`] = `${source.keep}\0${kind === 'dir' ? '' : source.name}\0${digest}`;
+    const found = `${source.keep}\0${kind === 'dir' ? '' : source.name}\0${digest}`;
+    inputs[`source ${index}`] = found;
     for (const [path, part] of parts) inputs[`file ${path}`] = part.slice(0, 16);
-    labels.push(`${kind}:${digest}`);
+    copied.push(found);
+    kinds.push(kind);
   }
-  const [only = ''] = labels;
-  return { inputs, label: labels.length === 1 ? only : `multi:${hash('sha256', labels.join(','), 'hex')}` };
+  // History tells owner and destination in words, and all else that decides the layer by this digest alone.
+  const digest = hash('sha256', JSON.stringify([{ chmod, unpack, parents, exclude }, ...copied]), 'hex');
+  const [kind = ''] = kinds;
+  return { inputs, label: `${kinds.length === 1 ? kind : 'multi'}:${digest}` };
 }
 
 interface LayerWork {
