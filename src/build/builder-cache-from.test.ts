@@ -87,3 +87,25 @@ test('--cache-from does not take a COPY or ADD of the same content under another
     assert.equal(hits((await build(bench, fileOf(wanted), { cacheFrom: ['app'] })).text), 0, wanted);
   }
 });
+
+test('--cache-from leaves steps alone that were made here on the way to an image it names', async (t) => {
+  const bench = await openBench(t);
+  await build(bench, files, { tags: ['first'] });
+  await bench.builder.prune({ all: true, filters: new Map(), keepBytes: 0 });
+  const second = await build(bench, files, { tags: ['second'] });
+  const longer = { ...files, Dockerfile: `${files.Dockerfile}RUN cat /y\n` };
+  await build(bench, longer);
+  const add = t.mock.method(bench.images, 'add');
+
+  const whole = await build(bench, files, { cacheFrom: ['first', 'second'] });
+  assert.equal(hits(whole.text), 4);
+  assert.equal(whole.id, second.id);
+  assert.equal(hits((await build(bench, longer, { cacheFrom: ['first', 'second'] })).text), 5);
+  assert.equal(add.mock.callCount(), 0);
+
+  await build(bench, files, { cacheFrom: ['first'] });
+  assert.equal(add.mock.callCount(), 3, 'all but the last step, which gives the image itself');
+  add.mock.resetCalls();
+  assert.equal((await build(bench, files, { cacheFrom: ['first'] })).id, bench.images.resolve('first').id);
+  assert.equal(add.mock.callCount(), 0, 'what was taken is not made again');
+});

@@ -31,13 +31,23 @@ export class CacheSources {
     this.#sources = context.request.noCache ? [] : context.cacheFrom;
   }
 
-  /** The image that the step gave when one of them was made. */
-  async take(step: Omit<NewStepImage, 'layer' | 'entry'>): Promise<Image | undefined> {
+  /**
+   * The image that the step gave when one of them was made. That is `cached`, what the engine's own cache has for the
+   * step, if one of them goes on from there: then nothing has to be made.
+   */
+  async take(
+    step: Omit<NewStepImage, 'layer' | 'entry'>,
+    cached: Image | undefined,
+  ): Promise<Image | undefined> {
     const { parent, createdBy } = step;
+    const began = this.#sources.filter((image) => beganAs(image, step));
+    const above = cached === undefined ? undefined : began.find((image) => beginsWith(image, cached));
+    if (above !== undefined) {
+      this.#sources = [above];
+      return cached;
+    }
     const at = parent?.config.history?.length ?? 0;
-    const source = this.#sources.find(
-      (image) => beganAs(image, step) && image.config.history?.[at]?.created_by === createdBy,
-    );
+    const source = began.find((image) => image.config.history?.[at]?.created_by === createdBy);
     const { history = [], rootfs } = source?.config ?? {};
     const entry = history[at];
     if (source === undefined || entry === undefined || rootfs === undefined) return undefined;
@@ -53,12 +63,12 @@ export class CacheSources {
   }
 }
 
-function beganAs(
-  { config }: Image,
-  { parent, platform }: Pick<NewStepImage, 'parent' | 'platform'>,
-): boolean {
-  if (parent === undefined) return platformMatches(platform, config);
-  const { history = [], rootfs } = parent.config;
+function beganAs(image: Image, { parent, platform }: Pick<NewStepImage, 'parent' | 'platform'>): boolean {
+  return parent === undefined ? platformMatches(platform, image.config) : beginsWith(image, parent);
+}
+
+function beginsWith({ config }: Image, beginning: Image): boolean {
+  const { history = [], rootfs } = beginning.config;
   return (
     isDeepStrictEqual(config.history?.slice(0, history.length), history) &&
     isDeepStrictEqual(config.rootfs.diff_ids.slice(0, rootfs.diff_ids.length), rootfs.diff_ids)

@@ -182,8 +182,8 @@ class StageRun {
     const found = cache.find(key);
     const cached = found === undefined ? undefined : this.#context.images.find(found);
     const step = { parent: this.#image, state, createdBy, platform };
-    // Before the cache: an equal step made here has a history of its own, after which no source's fits.
-    const taken = await this.#sources.take(step);
+    // Before the cache: an equal step made here may have a history of its own, after which no source's fits.
+    const taken = await this.#sources.take(step, cached);
     const known = taken ?? (request.noCache ? undefined : cached);
     if (known !== undefined) this.#print(' ---> Using cache\n');
     this.#context.signal.throwIfAborted();
