@@ -48,6 +48,12 @@ test('--cache-from does not take what only looks alike', async (t) => {
   assert.equal(hits((await build(bench, { ...scratch, x: 'other' }, options)).text), 0);
   const platform = { os: 'linux', architecture: 's390x' };
   assert.equal(hits((await build(bench, scratch, { ...options, platform })).text), 0);
+  const timeless = { noCache: true, buildArgs: { SOURCE_DATE_EPOCH: '0' } };
+  await build(bench, scratch, { ...timeless, tags: ['timeless'] });
+  await bench.builder.prune({ all: true, filters: new Map(), keepBytes: 0 });
+  const foreign = { ...timeless, noCache: false, cacheFrom: ['timeless'], platform };
+  const other = await build(bench, scratch, foreign);
+  assert.equal(bench.images.resolve(other.id).config.architecture, 's390x');
   await build(bench, files, { tags: ['based'] });
   await bench.builder.prune({ all: true, filters: new Map(), keepBytes: 0 });
   const onOther = { ...files, Dockerfile: 'FROM app\nENV A=1\nCOPY x /x\n' };

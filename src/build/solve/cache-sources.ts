@@ -64,7 +64,8 @@ export class CacheSources {
 }
 
 function beganAs(image: Image, { parent, platform }: Pick<NewStepImage, 'parent' | 'platform'>): boolean {
-  return parent === undefined ? platformMatches(platform, image.config) : beginsWith(image, parent);
+  if (!platformMatches(parent?.config ?? platform, image.config)) return false;
+  return parent === undefined || beginsWith(image, parent);
 }
 
 function beginsWith({ config }: Image, beginning: Image): boolean {
