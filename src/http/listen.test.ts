@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { pino } from 'pino';
+import { runWithHosts } from '../../test/support/run-with-hosts.ts';
 import { exitOf, start } from '../lib/process.ts';
 import { bind, parseHost } from './listen.ts';
 import { createHttpServer } from './server.ts';
@@ -52,6 +53,19 @@ test('bind() replaces the socket of a killed daemon, never another file', async 
   await writeFile(file, 'precious');
   await assert.rejects(bind(createServer(), { kind: 'unix', path: file }), { code: 'conflict' });
   assert.equal(await readFile(file, 'utf8'), 'precious');
+});
+
+test('bind() listens on the IPv4 address of a name that has both', async () => {
+  const listen = join(import.meta.dirname, 'listen.ts');
+  const script = `
+    import { createServer } from 'node:http';
+    import { bind, parseHost } from ${JSON.stringify(listen)};
+    const server = createServer();
+    const host = await bind(server, parseHost('tcp://localhost:0', false));
+    console.log(new URL(host).hostname, server.address().address);
+    server.close();`;
+  const printed = await runWithHosts(['::1 localhost', '127.0.0.1 localhost'], script);
+  assert.equal(printed, 'localhost 127.0.0.1\n');
 });
 
 test('server lets only verified clients in over TLS', async (t) => {

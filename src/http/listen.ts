@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { EngineError, hasErrno } from '../errors/index.ts';
+import { addressOf } from '../lib/address-of.ts';
 
 /** Paths of PEM files. With `verify` only clients with a certificate of `ca` may connect. */
 export interface TlsFiles {
@@ -59,12 +60,13 @@ export function parseHost(text: string, tls: boolean): Address {
 
 /** Binds the server. A socket file nobody answers on is replaced. Returns the host with the port that was chosen. */
 export async function bind(server: Server, address: Address): Promise<string> {
+  const target = address.kind === 'unix' ? address : { ...address, host: await addressOf(address.host) };
   const { promise: failed, reject } = Promise.withResolvers<never>();
   server.once('error', reject);
   if (address.kind === 'unix') await clearStale(address.path);
   const listening = once(server, 'listening');
-  if (address.kind === 'unix') listenUnix(server, address.path);
-  else server.listen({ host: address.host, port: address.port });
+  if (target.kind === 'unix') listenUnix(server, target.path);
+  else server.listen({ host: target.host, port: target.port });
   try {
     await Promise.race([listening, failed]);
   } catch (error) {

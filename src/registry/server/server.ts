@@ -4,6 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { type SecureContextOptions, Server as TlsServer } from 'node:tls';
 import { EngineError, hasErrno } from '../../errors/index.ts';
+import { addressOf } from '../../lib/address-of.ts';
 
 // As an ES import it would load far more (test/architecture.test.ts).
 const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
@@ -92,9 +93,10 @@ export class RegistryServer implements AsyncDisposable {
 
   /** Returns the address with the port that was chosen. */
   async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+    const address = await addressOf(host);
     const failed = Promise.withResolvers<never>();
     this.#server.once('error', failed.reject);
-    this.#server.listen({ host, port });
+    this.#server.listen({ host: address, port });
     try {
       await Promise.race([once(this.#server, 'listening'), failed.promise]);
     } catch (error) {
