@@ -323,6 +323,28 @@ test('ADD fetches a URL: mode 0600, its name and time, checksum checked', async 
   assert.match(missing.message, /^ADD failed: failed to GET .*nope with status 404 Not Found/);
 });
 
+test('ADD does not unpack a downloaded archive, whatever stands beside it or was added before', async (t) => {
+  const bench = await openBench(t);
+  const archive = archiveOf([{ path: byteString('inside'), type: 'file', text: 'x' }]);
+  const server = createServer((_request, response) => response.end(archive));
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const remote = `http://127.0.0.1:${address.port}/download`;
+  const member = (path: string) =>
+    ({ path: byteString(path), type: 'file', mode: 0o600, text: archive }) as const;
+  const local = { 'local.tar': member('local.tar'), download: member('download') };
+  const added = async (words: string) => {
+    const { id } = await build(bench, { ...local, Dockerfile: `FROM busybox\nADD ${words} /d/\n` });
+    return inImage(bench, id, (root) => readdirSync(join(root, 'd')).sort());
+  };
+  assert.deepEqual(await added(`${remote} local.tar`), ['download', 'inside']);
+  assert.deepEqual(await added(remote), ['download']);
+  assert.deepEqual(await added('download'), ['inside']);
+  assert.deepEqual(await added(`--unpack ${remote}`), ['inside']);
+});
+
 test('hostile contexts are refused with the name, and nothing stays', async (t) => {
   const bench = await openBench(t);
   const member = (path: string, more: Partial<Member> = {}): Files => ({

@@ -22,6 +22,8 @@ export interface CopySource {
   readonly keep: ByteString;
   /** Of a directory: whether a path relative to it stays out. */
   readonly excluded: (path: string) => boolean;
+  /** It came from a URL. */
+  readonly isDownload: boolean;
 }
 
 export interface FindOptions {
@@ -55,6 +57,7 @@ export async function findSources(
         name: nameOf(path),
         keep: (entry.type === 'directory' ? kept : kept.slice(0, -1)).join('/') as ByteString,
         excluded: (below) => matches(above === '' ? below : `${above}/${below}`),
+        isDownload: false,
       });
     }
   }

@@ -157,7 +157,8 @@ async function remoteSource(
   if (destination.endsWith('/') && file.name === '') {
     throw new EngineError('invalidArgument', `cannot determine filename for source ${url}`);
   }
-  return sourceOfFile(file.tree, file.entry, file.name === '' ? unnamed : file.name);
+  const source = sourceOfFile(file.tree, file.entry, file.name === '' ? unnamed : file.name);
+  return { ...source, isDownload: true };
 }
 
 function inlineSource({ name, content }: InlineFile, timeMs: number): CopySource {
@@ -186,7 +187,7 @@ function inlineSource({ name, content }: InlineFile, timeMs: number): CopySource
 }
 
 function sourceOfFile(tree: SourceTree, entry: TreeEntry, name: ByteString): CopySource {
-  return { tree, entry, name, keep: byteString(''), excluded: () => false };
+  return { tree, entry, name, keep: byteString(''), excluded: () => false, isDownload: false };
 }
 
 async function inputsOf(
@@ -202,8 +203,9 @@ async function inputsOf(
   const kinds: string[] = [];
   for (const [index, source] of sources.entries()) {
     const { digest, kind, parts } = await digestOfSource(source);
-    // Where a source was found decides its copy's name, so it belongs to the key.
-    const found = `${source.keep}\0${kind === 'dir' ? '' : source.name}\0${digest}`;
+    // Where a source was found decides its copy's name and whether an archive unpacks, so it belongs to the key.
+    const place = `${source.keep}\0${kind === 'dir' ? '' : source.name}`;
+    const found = `${place}\0${digest}${source.isDownload ? '\0download' : ''}`;
     inputs[`source ${index}`] = found;
     for (const [path, part] of parts) inputs[`file ${path}`] = part.slice(0, 16);
     copied.push(found);
@@ -237,8 +239,8 @@ async function makeLayer(
     mtimeNs: timeNs(nowMs(context)),
   };
   const archives = new Set<CopySource>();
-  if (instruction.kind === 'add' && instruction.unpack !== false) {
-    for (const source of sources) if (await isUnpacked(source, effect)) archives.add(source);
+  if (instruction.kind === 'add') {
+    for (const source of sources) if (await isUnpacked(source, instruction)) archives.add(source);
   }
   const name = instruction.kind.toUpperCase();
   const tar = () =>
@@ -252,13 +254,10 @@ async function makeLayer(
 
 /** A local archive unpacks by itself, a downloaded one when told to. */
 async function isUnpacked(
-  { tree, entry }: CopySource,
-  { instruction, sources }: CopyEffect,
+  { tree, entry, isDownload }: CopySource,
+  { unpack = !isDownload }: CopyEffect['instruction'],
 ): Promise<boolean> {
-  if (entry.type !== 'file') return false;
-  const remote = sources.every(isUrl);
-  if (remote && instruction.unpack !== true) return false;
-  return isArchive(tree.read(entry));
+  return unpack && entry.type === 'file' && isArchive(tree.read(entry));
 }
 
 async function* layerEntries(
