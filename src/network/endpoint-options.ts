@@ -4,6 +4,8 @@ import type { EndpointSettings } from '../api/index.ts';
 
 const deviceOption = 'com.docker.network.endpoint.ifname';
 const sysctlsOption = 'com.docker.network.endpoint.sysctls';
+/** What begins otherwise is a note of the user's, which Docker keeps too. */
+const ownNames = 'com.docker.network.';
 
 type DriverOptions = EndpointSettings['DriverOpts'];
 
@@ -26,7 +28,9 @@ export function sysctlsOf(options: DriverOptions | undefined): InterfaceSysctl[]
 
 /** What is wrong with them, in Docker's words where it has some. */
 export function problemOf(options: DriverOptions | undefined): string | undefined {
-  const unknown = Object.keys(options ?? {}).find((name) => name !== deviceOption && name !== sysctlsOption);
+  const unknown = Object.keys(options ?? {}).find(
+    (name) => name.startsWith(ownNames) && name !== deviceOption && name !== sysctlsOption,
+  );
   if (unknown !== undefined) return `driver option "${unknown}" is not supported`;
   const device = deviceOf(options);
   if (device !== undefined && !isDeviceName(device))

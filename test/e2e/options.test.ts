@@ -109,6 +109,7 @@ test('driver options name an interface, and set its sysctls', () => {
     const fields = [
       `name=${name}`,
       ...options.map((one) => `"driver-opt=com.docker.network.endpoint.${one}"`),
+      'driver-opt=note=mine',
     ];
     return ['--network', fields.join(',')];
   };
@@ -121,6 +122,8 @@ test('driver options name an interface, and set its sysctls', () => {
   const seen = (what: string) => docker('exec', 'named', 'sh', '-c', what);
   const devices = 'ip -o -4 addr | cut -d" " -f2 | sort | xargs';
   assert.equal(seen(devices), 'eth0 lan.0 lo');
+  const noted = '{{index .NetworkSettings.Networks.second.DriverOpts "note"}}';
+  assert.equal(docker('inspect', '-f', noted, 'named'), 'mine');
   const conf = '/proc/sys/net/ipv4/conf';
   assert.equal(seen(`cat ${conf}/lan.0/log_martians ${conf}/lan.0/arp_notify`), '1\n1');
   assert.equal(seen(`cat ${conf}/eth0/log_martians`), '0');
@@ -197,7 +200,10 @@ describe('what cannot be is refused, with the reason', () => {
       ['--network', 'host', '--mac-address', '92:d0:c6:0a:29:33'],
       'conflicting options: mac-address and the network mode',
     ],
-    [['--network', 'name=own,driver-opt=some=1'], 'driver option "some" is not supported'],
+    [
+      ['--network', 'name=own,driver-opt=com.docker.network.some=1'],
+      'driver option "com.docker.network.some" is not supported',
+    ],
     [
       ['--network', 'name=own,driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.ip_forward=1'],
       "unrecognised network interface sysctl 'net.ipv4.ip_forward=1'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'",
