@@ -241,7 +241,7 @@ class BridgeNetworks implements Networks {
     this.#records.delete(record);
     this.#endpoints.forget(record.id);
     try {
-      await this.#table.setBridges(this.#records.all());
+      await this.#table.renewBridges();
     } finally {
       if (record.bridge !== undefined) await ipForce([`link del dev ${record.bridge.device}`]);
       await this.#passFirewall(record);
@@ -316,9 +316,10 @@ class BridgeNetworks implements Networks {
     const { bridge } = record;
     if (bridge === undefined) return;
     await makeBridge(bridge, markOf(this.#names, record.id, bridge));
+    using _opening = this.#table.opening(record);
     try {
       await allowForwarding(bridge.device);
-      await this.#table.setBridges([...this.#records.all(), record]);
+      await this.#table.renewBridges();
       this.#records.put(record);
     } catch (error) {
       await ipForce([`link del dev ${bridge.device}`]);
