@@ -79,6 +79,10 @@ export class Attachments {
   async connect(request: ConnectRequest, signal?: AbortSignal): Promise<Connection> {
     const networks = this.#wanted(request);
     portRequests(request.portBindings);
+    using _joining = this.#endpoints.joining(
+      request.containerId,
+      networks.map(({ record }) => record.id),
+    );
     const sandbox = await this.#sandboxFor(networks, request.containerId, signal);
     try {
       signal?.throwIfAborted();

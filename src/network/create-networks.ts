@@ -227,11 +227,11 @@ class BridgeNetworks implements Networks {
       throw new EngineError('forbidden', `${record.name} is a pre-defined network and cannot be removed`);
     }
     const used = this.#endpoints.on(record.id);
-    const holders = this.#endpoints.holdersOn(record.id);
-    if (used.length + holders.length > 0) {
+    const coming = this.#endpoints.comingTo(record.id);
+    if (used.length + coming.length > 0) {
       const list = [
         ...used.map((e) => `name:"${e.containerName}" id:"${e.endpointId.slice(0, 12)}"`),
-        ...holders.map((id) => `id:"${id.slice(0, 12)}"`),
+        ...coming.map((id) => `id:"${id.slice(0, 12)}"`),
       ].join(', ');
       throw new EngineError(
         'forbidden',
@@ -298,9 +298,9 @@ class BridgeNetworks implements Networks {
     await this.shutdown({ keep: true });
   }
 
-  /** By a container that runs, or that is about to run again. */
+  /** By a container that runs, or that is about to. */
   #isUsed({ id }: NetworkRecord): boolean {
-    return this.#endpoints.on(id).length + this.#endpoints.holdersOn(id).length > 0;
+    return this.#endpoints.on(id).length + this.#endpoints.comingTo(id).length > 0;
   }
 
   #default(): NetworkRecord {

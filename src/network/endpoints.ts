@@ -19,6 +19,11 @@ export interface Endpoint {
   readonly links: readonly string[];
 }
 
+interface Joining {
+  readonly containerId: string;
+  readonly networkIds: readonly string[];
+}
+
 /** Who is on which network, and which addresses are taken. In memory only: running containers tell it at start. */
 export class Endpoints {
   readonly #byContainer = new Map<string, readonly Endpoint[]>();
@@ -26,6 +31,7 @@ export class Endpoints {
   readonly #last = new Map<string, string>();
   /** Addresses by network id, of containers that are about to come back. */
   readonly #held = new Map<string, Addresses>();
+  readonly #joining = new Set<Joining>();
 
   /** Takes an address: `wanted`, the one held for the container, or the next free one. Throws Docker's texts. */
   reserve(record: NetworkRecord, wanted?: string, containerId?: string): string {
@@ -107,9 +113,22 @@ export class Endpoints {
     return [...this.#byContainer.values()].flat().filter((endpoint) => endpoint.networkId === networkId);
   }
 
-  /** Containers that are about to come back to a network. */
-  holdersOn(networkId: string): string[] {
-    return [...this.#held].flatMap(([id, held]) => (networkId in held ? [id] : []));
+  /** Until it is disposed, the container is about to be on these networks. */
+  joining(containerId: string, networkIds: readonly string[]): Disposable {
+    const joining = { containerId, networkIds };
+    this.#joining.add(joining);
+    return {
+      [Symbol.dispose]: () => {
+        this.#joining.delete(joining);
+      },
+    };
+  }
+
+  /** Containers that are about to be on a network, for the first time or again. */
+  comingTo(networkId: string): string[] {
+    const holders = [...this.#held].flatMap(([id, held]) => (networkId in held ? [id] : []));
+    const joining = [...this.#joining].filter(({ networkIds }) => networkIds.includes(networkId));
+    return [...new Set([...holders, ...joining.map(({ containerId }) => containerId)])];
   }
 
   get isEmpty(): boolean {

@@ -30,6 +30,7 @@ export class LiveMemberships {
     const { endpoints, sandboxes, resolvers, records } = this.#state;
     const { containerId, containerName, settings } = request;
     const record = this.#joinable(request, connection);
+    using _joining = endpoints.joining(containerId, [record.id]);
     const endpoint = makeEndpoint(this.#state, { record, settings });
     try {
       const { devices } = await this.#look(connection);

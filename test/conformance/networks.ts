@@ -117,6 +117,32 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     await networks.release('b'.repeat(64), other);
   });
 
+  test('a network stays while a container is about to join it, and can go when that failed', async (t) => {
+    const networks = await make(t);
+    await networks.create({ Name: 'web' });
+    await networks.create({ Name: 'more' });
+    const refused = (name: string) =>
+      new EngineError(
+        'forbidden',
+        `error while removing network: network ${name} has active endpoints (id:"aaaaaaaaaaaa")`,
+      );
+    const request = connectRequest('a', { networkMode: 'web', endpoints: { web: {}, more: {} } });
+    const failing = { '80/tcp': [{ HostIp: '203.0.113.77', HostPort: '80' }] };
+    const failed = assert.rejects(networks.connect({ ...request, portBindings: failing }), /cannot assign/);
+    await assert.rejects(networks.remove('web'), refused('web'));
+    assert.deepEqual(await networks.prune(none), { NetworksDeleted: [] });
+    await failed;
+    await networks.remove('more');
+    await networks.create({ Name: 'more' });
+    const connected = networks.connect({ ...request, endpoints: {} });
+    await assert.rejects(networks.remove('web'), refused('web'));
+    const connection = await connected;
+    const joined = networks.join({ ...request, network: 'more', settings: {} }, connection);
+    await assert.rejects(networks.remove('more'), refused('more'));
+    await networks.release(request.containerId, await joined);
+    assert.deepEqual(await networks.prune(none), { NetworksDeleted: ['web', 'more'] });
+  });
+
   test('rename() changes the name that others know, and nothing else', async (t) => {
     const networks = await make(t);
     await networks.create({ Name: 'web' });
