@@ -4,6 +4,7 @@ import {
   chooseAddress,
   chooseSubnet,
   contains,
+  countFree,
   defaultPools,
   formatSubnet,
   overlaps,
@@ -47,6 +48,14 @@ test('chooseAddress() lets an address rest, skips the ends and comes round', () 
   assert.equal(chooseAddress({ subnet, used, range, last: '10.0.0.6' }), '10.0.0.4');
   for (let last = 2; last <= 6; last += 1) used.add(`10.0.0.${last}`);
   assert.throws(() => chooseAddress({ subnet, used }), /no available IPv4 addresses/);
+});
+
+test('countFree() counts what chooseAddress() could give', () => {
+  const subnet = parseSubnet('10.0.0.0/29');
+  const used = new Set(['10.0.0.1', '10.0.0.6', '10.0.0.7']);
+  assert.equal(countFree({ subnet, used }), 4);
+  assert.equal(countFree({ subnet, used, range: parseSubnet('10.0.0.4/30') }), 2);
+  assert.equal(countFree({ subnet: parseSubnet('10.0.0.0/32'), used }), 0);
 });
 
 test('takenSubnets() takes what is on a link of others and the name servers, not what is routed elsewhere', () => {

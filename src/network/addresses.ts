@@ -75,10 +75,17 @@ export interface AddressQuery {
   readonly range?: Subnet;
 }
 
+/** How many host addresses are free. */
+export function countFree({ subnet, used, range = subnet }: AddressQuery): number {
+  const ends = [subnet.base, broadcastOf(subnet)].map(toAddress);
+  const taken = new Set([...used, ...ends]);
+  return 2 ** (32 - range.prefix) - [...taken].filter((address) => contains(range, address)).length;
+}
+
 /** A free host address. Throws `internal` with Docker's text when none is left. */
 export function chooseAddress({ subnet, used, last, range = subnet }: AddressQuery): string {
   const size = 2 ** (32 - range.prefix);
-  const broadcast = subnet.base + 2 ** (32 - subnet.prefix) - 1;
+  const broadcast = broadcastOf(subnet);
   const start = last === undefined ? 0 : (toNumber(last) - range.base + 1 + size) % size;
   for (let step = 0; step < size; step += 1) {
     const value = range.base + ((start + step) % size);
@@ -135,6 +142,10 @@ export interface HostRoute {
   readonly dev?: string;
   /** `link` where it has no gateway; absent for `global`. */
   readonly scope?: string;
+}
+
+function broadcastOf({ base, prefix }: Subnet): number {
+  return base + 2 ** (32 - prefix) - 1;
 }
 
 function mask(prefix: number): number {

@@ -54,7 +54,7 @@ export class Attachments {
     this.#resolvers = state.resolvers;
     this.#onRefill = onRefill;
     this.#pool = new Pool({
-      size: poolSize,
+      size: (ready) => Math.min(poolSize, this.#mostReady(ready)),
       build: async (count) => this.#buildForPool(count),
       destroy: async (sandboxes) => {
         for (const sandbox of sandboxes) this.#discard(sandbox);
@@ -74,6 +74,16 @@ export class Attachments {
   /** Removes those that nobody took. */
   async close(): Promise<void> {
     await this.#pool.close();
+  }
+
+  /**
+   * For an address of a network that has none left: what stands ready gives its own back, and those of containers that
+   * ended are free soon.
+   */
+  async makeRoom(record: NetworkRecord): Promise<void> {
+    if (this.#endpoints.freeCount(record) > 0) return;
+    if (record.name === 'bridge') await this.#pool.drain();
+    await this.#sandboxes.idle();
   }
 
   async connect(request: ConnectRequest, signal?: AbortSignal): Promise<Connection> {
@@ -184,6 +194,7 @@ export class Attachments {
     try {
       for (const { record, settings } of networks) {
         if (record.bridge === undefined) continue;
+        await this.makeRoom(record);
         endpoints.push(makeEndpoint(this.#state, { record, settings, containerId }));
       }
     } catch (error) {
@@ -198,19 +209,20 @@ export class Attachments {
   async #buildForPool(count: number): Promise<Sandbox[]> {
     const record = this.#records.find('bridge');
     if (record.bridge === undefined) throw new EngineError('unavailable', 'the default bridge is not up');
-    const sandboxes: Sandbox[] = [];
-    try {
-      while (sandboxes.length < count) {
-        const endpoint = makeEndpoint(this.#state, { record, settings: {} });
-        sandboxes.push({ sandboxId: randomId(), endpoints: [endpoint] });
-      }
-    } catch (error) {
-      // The last addresses of a small subnet: fewer will do.
-      if (sandboxes.length === 0) throw error;
-    }
+    // Not at other times: the address is to be taken at once.
+    if (this.#endpoints.freeCount(record) === 0) await this.makeRoom(record);
+    const sandboxes = Array.from({ length: count }, () => ({
+      sandboxId: randomId(),
+      endpoints: [makeEndpoint(this.#state, { record, settings: {} })],
+    }));
     await this.#build(sandboxes);
     this.#onRefill();
     return sandboxes;
+  }
+
+  /** Of the free addresses the pool leaves three quarters to those that it cannot serve. */
+  #mostReady(ready: number): number {
+    return Math.floor((this.#endpoints.freeCount(this.#records.find('bridge')) + ready) / 4);
   }
 
   /** On failure the addresses are free again. */

@@ -10,6 +10,7 @@ if (process.argv.includes(isolated)) {
   await import('../../test/integration/networks-suite.ts');
   await import('../../test/integration/networks-neighbours-suite.ts');
   await import('../../test/integration/networks-options-suite.ts');
+  await import('../../test/integration/networks-pool-suite.ts');
   await import('../../test/integration/networks-rules-suite.ts');
 } else {
   test('the networks suites pass in a network namespace of its own', { timeout: 600_000 }, () => {

@@ -105,7 +105,6 @@ class BridgeNetworks implements Networks {
       sandboxes: this.#sandboxes,
       resolvers: this.#resolvers,
     };
-    this.#live = new LiveMemberships(state, publisher);
     this.#attachments = new Attachments({
       publisher,
       state,
@@ -114,6 +113,11 @@ class BridgeNetworks implements Networks {
       onRefill: () => {
         this.#checkFirewall();
       },
+    });
+    this.#live = new LiveMemberships({
+      state,
+      publisher,
+      makeRoom: async (record) => this.#attachments.makeRoom(record),
     });
   }
 

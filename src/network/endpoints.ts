@@ -1,7 +1,7 @@
 import { EngineError } from '../errors/index.ts';
-import { type AddressQuery, chooseAddress, contains, parseSubnet } from './addresses.ts';
+import { type AddressQuery, chooseAddress, contains, countFree, parseSubnet } from './addresses.ts';
 import type { Addresses } from './networks.ts';
-import type { NetworkRecord } from './records.ts';
+import type { BridgeRecord, NetworkRecord } from './records.ts';
 
 /** A container's place on a network. */
 export interface Endpoint {
@@ -48,16 +48,18 @@ export class Endpoints {
       return wanted;
     }
     const last = this.#last.get(record.id);
-    const query: AddressQuery = {
-      subnet,
-      used,
+    const address = chooseAddress({
+      ...this.#query(record, bridge),
       ...(last === undefined ? {} : { last }),
-      ...(bridge.range === undefined ? {} : { range: parseSubnet(bridge.range) }),
-    };
-    const address = chooseAddress(query);
+    });
     used.add(address);
     this.#last.set(record.id, address);
     return address;
+  }
+
+  /** How many addresses `reserve` could choose from. */
+  freeCount(record: NetworkRecord): number {
+    return record.bridge === undefined ? 0 : countFree(this.#query(record, record.bridge));
   }
 
   free(networkId: string, address: string): void {
@@ -143,6 +145,14 @@ export class Endpoints {
 
   #heldBy(containerId: string): Addresses {
     return this.#held.get(containerId) ?? {};
+  }
+
+  #query(record: NetworkRecord, { subnet, range }: BridgeRecord): AddressQuery {
+    return {
+      subnet: parseSubnet(subnet),
+      used: this.#usedOf(record),
+      ...(range === undefined ? {} : { range: parseSubnet(range) }),
+    };
   }
 
   #usedOf({ id, bridge }: NetworkRecord): Set<string> {

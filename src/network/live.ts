@@ -16,14 +16,23 @@ import type { PublishedEndpoint, Publisher } from './publisher.ts';
 import type { NetworkRecord } from './records.ts';
 import { firstByPriority, freeDevice, type SandboxEndpoint } from './sandbox.ts';
 
+export interface LiveMembershipsOptions {
+  readonly state: NetworkState;
+  readonly publisher: Publisher;
+  /** Called before an address of the network is reserved. */
+  readonly makeRoom: (record: NetworkRecord) => Promise<void>;
+}
+
 /** Brings containers that run onto networks and off again; see `Networks` for the contract. */
 export class LiveMemberships {
   readonly #state: NetworkState;
   readonly #publisher: Publisher;
+  readonly #makeRoom: LiveMembershipsOptions['makeRoom'];
 
-  constructor(state: NetworkState, publisher: Publisher) {
+  constructor({ state, publisher, makeRoom }: LiveMembershipsOptions) {
     this.#state = state;
     this.#publisher = publisher;
+    this.#makeRoom = makeRoom;
   }
 
   async join(request: JoinRequest, connection: Connection): Promise<Connection> {
@@ -31,6 +40,7 @@ export class LiveMemberships {
     const { containerId, containerName, settings } = request;
     const record = this.#joinable(request, connection);
     using _joining = endpoints.joining(containerId, [record.id]);
+    await this.#makeRoom(record);
     const endpoint = makeEndpoint(this.#state, { record, settings });
     try {
       const { devices } = await this.#look(connection);

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from './pool.ts';
 
 function counting(size: number, fails = false) {
-  const seen = { next: 0, destroyed: [] as number[], errors: 0 };
+  const seen = { size, next: 0, destroyed: [] as number[], errors: 0 };
   const pool = new Pool<number>({
-    size,
+    size: () => seen.size,
     build: async (count) => {
       if (fails) throw new Error('no');
       return Array.from({ length: count }, () => seen.next++);
@@ -44,7 +44,7 @@ test('what is taken while it fills is made up for', async () => {
   const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const built: number[] = [];
   const pool = new Pool<number>({
-    size: 4,
+    size: () => 4,
     build: async (count) => {
       built.push(count);
       if (built.length === 2) {
@@ -66,24 +66,27 @@ test('what is taken while it fills is made up for', async () => {
   await pool.close();
 });
 
-test('a build that makes fewer than asked is not repeated before something is taken', async () => {
-  const built: number[] = [];
-  const pool = new Pool<number>({
-    size: 4,
-    build: async (count) => {
-      built.push(count);
-      return [0, 1].slice(0, count);
-    },
-    destroy: async () => undefined,
-    onError: assert.fail,
-  });
+test('a pool is filled to the size that it has at the time', async () => {
+  const { pool, seen } = counting(4);
+  seen.size = 1;
   await pool.fill();
-  await sleep(20);
-  assert.deepEqual(built, [4]);
-  await pool.take();
-  await sleep(20);
-  assert.deepEqual(built, [4, 3]);
+  await pool.fill();
+  assert.equal(seen.next, 1);
+  seen.size = 3;
+  await pool.fill();
+  assert.equal(seen.next, 3);
   await pool.close();
+});
+
+test('drain() gives back what stands ready and what is on its way, and take() fills again', async () => {
+  const { pool, seen } = counting(2);
+  const filled = pool.fill();
+  await pool.drain();
+  assert.deepEqual(seen.destroyed, [0, 1]);
+  await filled;
+  assert.equal(await pool.take(), 2);
+  await pool.close();
+  assert.deepEqual(seen.destroyed, [0, 1, 3, 4]);
 });
 
 test('a build that fails is told to the taker', async () => {
@@ -91,5 +94,21 @@ test('a build that fails is told to the taker', async () => {
   await pool.fill();
   assert.equal(seen.errors, 1);
   await assert.rejects(pool.take(), /no/);
+  await pool.close();
+});
+
+test('take() of an empty pool builds its own before those of the pool', async () => {
+  const built: number[] = [];
+  const pool = new Pool<number>({
+    size: () => 4,
+    build: async (count) => {
+      built.push(count);
+      return Array.from({ length: count }, () => 0);
+    },
+    destroy: async () => undefined,
+    onError: assert.fail,
+  });
+  await pool.take();
+  assert.deepEqual(built, [1, 4]);
   await pool.close();
 });

@@ -1,7 +1,8 @@
 /** What a pool keeps ready. */
 export interface PoolOptions<T> {
-  readonly size: number;
-  /** Makes some at once; fewer where there is no room for more, but at least one. */
+  /** How many to keep at this time; `ready` stand ready now. */
+  size(ready: number): number;
+  /** Makes so many at once. Whatever is scarce is taken before it returns. */
   build(count: number): Promise<T[]>;
   destroy(items: readonly T[]): Promise<void>;
   /** A refill in the background failed; the next `take` builds for itself and reports its own failure. */
@@ -31,8 +32,10 @@ export class Pool<T> {
       if (this.#refill === undefined) break;
       await this.#refill;
     }
+    // First: the refill could take the last of what is scarce.
+    const building = this.#options.build(1);
     this.#refillSoon();
-    const [item] = await this.#options.build(1);
+    const [item] = await building;
     if (item === undefined) throw new Error('the pool built nothing');
     return item;
   }
@@ -41,20 +44,26 @@ export class Pool<T> {
   async fill(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#refill ??= this.#build().then((isComplete) => {
+    this.#refill ??= this.#build().then((isBuilt) => {
       this.#refill = undefined;
       // What was taken meanwhile is missing again. After a failure only the next taker tries again.
-      if (isComplete && this.#missing > 0) this.#refillSoon();
+      if (isBuilt && this.#missing > 0) this.#refillSoon();
     });
     await this.#refill;
+  }
+
+  /** Gives back what stands ready, or will in a moment; the next `take` fills again. */
+  async drain(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#refill;
+    await this.#options.destroy(this.#ready.splice(0));
   }
 
   /** Stops refilling and gives back what stood ready. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#refill;
-    await this.#options.destroy(this.#ready.splice(0));
+    await this.drain();
   }
 
   /** The taker's own work goes first while there are some left. */
@@ -68,17 +77,16 @@ export class Pool<T> {
   }
 
   get #missing(): number {
-    return this.#options.size - this.#ready.length;
+    return this.#options.size(this.#ready.length) - this.#ready.length;
   }
 
-  /** Whether it made all that was missing. */
+  /** Whether it made what was missing. */
   async #build(): Promise<boolean> {
     const count = this.#missing;
     if (this.#closed || count <= 0) return true;
     try {
-      const items = await this.#options.build(count);
-      this.#ready.push(...items);
-      return items.length === count;
+      this.#ready.push(...(await this.#options.build(count)));
+      return true;
     } catch (error) {
       this.#options.onError(error);
       return false;
