@@ -21,7 +21,6 @@ import { gatewayOf, type Sandbox, type SandboxEndpoint, type Sandboxes } from '.
 
 /** What one engine knows of its networks; shared by those who change it. */
 export interface NetworkState extends EndpointParts {
-  readonly records: NetworkRecords;
   readonly resolvers: Resolvers;
 }
 

@@ -19,7 +19,7 @@ import {
 import { bridgeOptions, defaultBridgeOptions } from './bridge-options.ts';
 import type { BridgeNames, SubnetChoice } from './create-request.ts';
 import { allowForwarding, ip, ipForce, type KernelNames, readHost } from './kernel.ts';
-import { bridgeLines, newBridgeLine } from './links.ts';
+import { bridgeLines, nameLines, newBridgeLine } from './links.ts';
 import { type BridgeRecord, type NetworkRecord, type NetworkRecords, newRecord } from './records.ts';
 import type { BridgeRules } from './rules.ts';
 
@@ -60,10 +60,15 @@ export interface BridgeSetup {
   readonly records: NetworkRecords;
   /** Networks that running containers use: their ranges cannot change. */
   readonly inUse: ReadonlySet<string>;
+  readonly onWarning: (message: string, error: unknown) => void;
 }
 
-/** Makes or adopts the bridge of every network. Call it inside `withSubnetLock`. */
-export async function ensureBridges({ config, names, records, inUse }: BridgeSetup): Promise<void> {
+/**
+ * Makes or adopts the bridge of every network; one of the user's that cannot be had is down from then on. Call it
+ * inside `withSubnetLock`.
+ */
+export async function ensureBridges(setup: BridgeSetup): Promise<void> {
+  const { config, names, records, inUse, onWarning } = setup;
   const host = await readHost();
   const taken = takenSubnets(host, names.ownsLink);
   const others = records
@@ -81,27 +86,51 @@ export async function ensureBridges({ config, names, records, inUse }: BridgeSet
     if (JSON.stringify(wanted) !== JSON.stringify(record.bridge)) {
       records.put({ ...record, bridge: wanted, options: defaultBridgeOptions(wanted.device, wanted.mtu) });
     }
-    const link = host.links.find(({ ifname }) => ifname === wanted.device);
-    const isThere = link?.addr_info?.some(({ local }) => local === wanted.gateway) ?? false;
-    if (!isThere) {
-      if (link !== undefined) {
-        if (!ownsLink(names, link)) {
-          throw new EngineError(
-            'conflict',
-            `Cannot bring up network "${record.name}": the host has an interface ${wanted.device} of its own`,
-          );
-        }
-        await ip([`link del dev ${wanted.device}`]);
-      }
-      await makeBridge(wanted, markOf(names, record.id, wanted));
+    try {
+      await ensureBridge({ names, host, network: { id: record.id, bridge: wanted } });
+    } catch (error) {
+      if (record.name === 'bridge') throw error;
+      records.setDown(record, error);
+      onWarning(`Cannot bring up network "${record.name}"`, error);
     }
-    await allowForwarding(wanted.device);
   }
 }
 
+interface WantedBridge {
+  readonly names: KernelNames;
+  readonly host: HostNetwork;
+  readonly network: BridgedNetwork;
+}
+
+async function ensureBridge({ names, host, network }: WantedBridge): Promise<void> {
+  const { device, gateway } = network.bridge;
+  const mark = markOf(names, network);
+  // One that was cut off in its making may be called as no network is.
+  const own = mark === undefined ? [device] : [device, mark, names.newBridge];
+  const present = host.links.filter((link) => namesOf(link).some((name) => own.includes(name)));
+  if (present.some((link) => !ownsLink(names, link))) {
+    throw new EngineError('conflict', `the host has an interface ${device} of its own`);
+  }
+  const isThere = present.some(
+    (link) =>
+      link.ifname === device &&
+      (mark === undefined || namesOf(link).includes(mark)) &&
+      link.addr_info?.some(({ local }) => local === gateway),
+  );
+  if (!isThere) {
+    await ipForce(present.map(({ ifname }) => `link del dev ${ifname}`));
+    await makeBridge(names, network);
+  }
+  await allowForwarding(device);
+}
+
+function namesOf({ ifname, altnames = [] }: HostLink): string[] {
+  return [ifname, ...altnames];
+}
+
 /** Whether a link of the host is ours; one that a user named has our mark. */
-export function ownsLink(names: KernelNames, { ifname, altnames = [] }: HostLink): boolean {
-  return [ifname, ...altnames].some((name) => names.ownsLink(name));
+export function ownsLink(names: KernelNames, link: HostLink): boolean {
+  return namesOf(link).some((name) => names.ownsLink(name));
 }
 
 /** What a new network must get out of the way of. */
@@ -117,7 +146,7 @@ export function subnetChoice({ names, host, records }: Known): SubnetChoice {
 }
 
 export function bridgeNames({ names, host, records }: Known): BridgeNames {
-  const used = host.links.flatMap(({ ifname, altnames = [] }) => [ifname, ...altnames]);
+  const used = host.links.flatMap(namesOf);
   return {
     taken: new Map<string, NetworkRecord | undefined>([
       ...used.map((name) => [name, undefined] as const),
@@ -127,24 +156,49 @@ export function bridgeNames({ names, host, records }: Known): BridgeNames {
   };
 }
 
+type BridgedNetwork = Pick<NetworkRecord, 'id'> & { readonly bridge: BridgeRecord };
+
 /** The second name of a bridge whose first is a user's: the one it would have had from us. */
-export function markOf(names: KernelNames, networkId: string, { device }: BridgeRecord): string | undefined {
-  return names.ownsLink(device) ? undefined : names.userBridge(networkId);
+function markOf(names: KernelNames, { id, bridge }: BridgedNetwork): string | undefined {
+  return names.ownsLink(bridge.device) ? undefined : names.userBridge(id);
 }
 
-/** On failure nothing of it remains; a link of that name that was there already is somebody else's and stays. */
-export async function makeBridge(
-  { device, subnet, gateway, mtu }: BridgeRecord,
-  mark?: string,
-): Promise<void> {
-  const { prefix } = parseSubnet(subnet);
-  await ip([newBridgeLine({ name: device, mac: macOf(gateway), mtu })]);
+/**
+ * Lines of `ip` that make a bridge. One that a user names has our mark before it has that name: wherever this is cut
+ * off, the link is known to be ours.
+ */
+export function bridgeScript(
+  names: KernelNames,
+  network: BridgedNetwork,
+): [first: string, ...rest: string[]] {
+  const { device, subnet, gateway, mtu } = network.bridge;
+  const mark = markOf(names, network);
+  const name = mark === undefined ? device : names.newBridge;
+  return [
+    newBridgeLine({ name, mac: macOf(gateway), mtu }),
+    ...(mark === undefined ? [] : nameLines({ name, mark, newName: device })),
+    ...bridgeLines({ name: device, gateway, prefix: parseSubnet(subnet).prefix }),
+  ];
+}
+
+/**
+ * On failure nothing of it remains; a link of that name that was there already is somebody else's and stays. Call it
+ * inside `withSubnetLock`.
+ */
+export async function makeBridge(names: KernelNames, network: BridgedNetwork): Promise<void> {
+  const [first, ...rest] = bridgeScript(names, network);
+  await ip([first]);
   try {
-    await ip(bridgeLines({ name: device, mark, gateway, prefix }));
+    await ip(rest);
   } catch (error) {
-    await ipForce([`link del dev ${device}`]);
+    await ipForce([`link del dev ${names.newBridge}`, removeBridgeLine(names, network)]);
     throw error;
   }
+}
+
+/** A line of `ip` that removes a network's bridge, and never somebody else's of the same name. */
+export function removeBridgeLine(names: KernelNames, network: BridgedNetwork): string {
+  return `link del dev ${markOf(names, network) ?? network.bridge.device}`;
 }
 
 export function bridgeRulesOf(records: readonly NetworkRecord[]): BridgeRules[] {

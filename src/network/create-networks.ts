@@ -9,8 +9,7 @@ import {
   ensureBridges,
   ensureBuiltins,
   makeBridge,
-  markOf,
-  ownsLink,
+  removeBridgeLine,
   subnetChoice,
   withSubnetLock,
 } from './bridges.ts';
@@ -22,16 +21,7 @@ import { type HostFirewall, hostFirewall } from './host-firewall.ts';
 import { HostPorts } from './host-ports.ts';
 import { inspectOf, matches } from './inspect.ts';
 import { assertJoinable } from './joinable.ts';
-import {
-  allowForwarding,
-  ipForce,
-  type KernelNames,
-  kernelNames,
-  listLinks,
-  listNamespaces,
-  readHost,
-} from './kernel.ts';
-import { portLines } from './links.ts';
+import { allowForwarding, ipForce, type KernelNames, kernelNames, listLinks, readHost } from './kernel.ts';
 import { LiveMemberships } from './live.ts';
 import type {
   Connection,
@@ -44,6 +34,7 @@ import type {
   RepublishRequest,
   RunningContainer,
 } from './networks.ts';
+import { orphanLines, pluggingLines } from './orphans.ts';
 import { Publisher } from './publisher.ts';
 import { builtinNames, type NetworkRecord, NetworkRecords } from './records.ts';
 import { RuleTable } from './rule-table.ts';
@@ -136,7 +127,9 @@ class BridgeNetworks implements Networks {
     const inUse = new Set(
       this.#records.all().flatMap(({ id }) => (this.#endpoints.on(id).length > 0 ? [id] : [])),
     );
-    await withSubnetLock(config, async () => ensureBridges({ config, names, records: this.#records, inUse }));
+    await withSubnetLock(config, async () =>
+      ensureBridges({ config, names, records: this.#records, inUse, onWarning: this.#warn }),
+    );
     const records = this.#records.all();
     for (const { containerId, connection } of running) {
       const endpoints = this.#endpoints.of(containerId);
@@ -145,7 +138,9 @@ class BridgeNetworks implements Networks {
       if (address !== undefined) await this.#ports.adopt(containerId, address, connection.ports);
     }
     for (const holding of held) this.hold(holding);
-    await this.#removeOrphans(running);
+    const kept = { names, records: this.#records, endpoints: this.#endpoints, running };
+    await ipForce(await orphanLines(kept));
+    await ipForce(pluggingLines(kept));
     await this.#restoreInterfaces(running);
     await this.#table.renew();
     await Promise.all([this.#firewall.open(), this.#reopenResolvers(running)]);
@@ -247,7 +242,7 @@ class BridgeNetworks implements Networks {
     try {
       await this.#table.renewBridges();
     } finally {
-      if (record.bridge !== undefined) await ipForce([`link del dev ${record.bridge.device}`]);
+      await ipForce(this.#removalLines([record]));
       await this.#passFirewall(record);
     }
   }
@@ -287,14 +282,15 @@ class BridgeNetworks implements Networks {
     const records = this.#records.all();
     const isUsed = (record: NetworkRecord) => this.#endpoints.on(record.id).length > 0;
     const closing = records.filter((record) => !keep || !isUsed(record));
-    const lines = closing.flatMap(({ bridge }) =>
-      bridge === undefined ? [] : [`link del dev ${bridge.device}`],
-    );
+    const lines = this.#removalLines(closing);
     if (!keep || !records.some((record) => record.bridge !== undefined && isUsed(record))) {
       await this.#firewall.close();
       await this.#table.remove();
     }
-    if (!keep) lines.unshift(...(await this.#orphanLines([])));
+    if (!keep) {
+      const kept = { names: this.#names, records: this.#records, endpoints: this.#endpoints, running: [] };
+      lines.unshift(...(await orphanLines(kept)));
+    }
     await ipForce(lines);
   }
 
@@ -319,16 +315,23 @@ class BridgeNetworks implements Networks {
   async #open(record: NetworkRecord): Promise<void> {
     const { bridge } = record;
     if (bridge === undefined) return;
-    await makeBridge(bridge, markOf(this.#names, record.id, bridge));
+    const network = { id: record.id, bridge };
+    await makeBridge(this.#names, network);
     using _opening = this.#table.opening(record);
     try {
       await allowForwarding(bridge.device);
       await this.#table.renewBridges();
       this.#records.put(record);
     } catch (error) {
-      await ipForce([`link del dev ${bridge.device}`]);
+      await ipForce([removeBridgeLine(this.#names, network)]);
       throw error;
     }
+  }
+
+  #removalLines(records: readonly NetworkRecord[]): string[] {
+    return records.flatMap(({ id, bridge }) =>
+      bridge === undefined ? [] : [removeBridgeLine(this.#names, { id, bridge })],
+    );
   }
 
   /** Containers that outlived an engine ask for names where its resolvers were. */
@@ -343,18 +346,6 @@ class BridgeNetworks implements Networks {
         }
       }),
     );
-  }
-
-  async #removeOrphans(running: readonly RunningContainer[]): Promise<void> {
-    await ipForce(await this.#orphanLines(running));
-    // Only after a bridge was made anew do its containers hang in the air.
-    const lines = running.flatMap(({ containerId }) =>
-      this.#endpoints.of(containerId).flatMap(({ networkId, endpointId }) => {
-        const device = this.#records.get(networkId)?.bridge?.device;
-        return device === undefined ? [] : portLines(this.#names.veth(endpointId), device);
-      }),
-    );
-    await ipForce(lines);
   }
 
   /** A disconnect that was cut off took an interface that the container's row names. */
@@ -372,29 +363,9 @@ class BridgeNetworks implements Networks {
     }
   }
 
-  /** `ip` lines that remove namespaces and links of ours that none of the given containers uses. */
-  async #orphanLines(running: readonly RunningContainer[]): Promise<string[]> {
-    const paths = new Set(running.map(({ connection }) => connection.namespacePath.split('/').at(-1)));
-    const bridges = new Set(this.#records.all().flatMap(({ bridge }) => bridge?.device ?? []));
-    const veths = new Set(
-      running.flatMap(({ containerId }) =>
-        this.#endpoints.of(containerId).map(({ endpointId }) => this.#names.veth(endpointId)),
-      ),
-    );
-    const [{ links }, namespaces] = await Promise.all([readHost(), listNamespaces()]);
-    const deadLinks = links.filter(
-      (link) => ownsLink(this.#names, link) && !bridges.has(link.ifname) && !veths.has(link.ifname),
-    );
-    const deadSpaces = namespaces.filter((name) => this.#names.ownsNamespace(name) && !paths.has(name));
-    return [
-      ...deadLinks.map(({ ifname }) => `link del dev ${ifname}`),
-      ...deadSpaces.map((name) => `netns del ${name}`),
-    ];
-  }
-
   /** The bridges that other people's firewalls must let pass; `*` is for any characters. */
   #bridgePatterns(): string[] {
-    const devices = this.#records.all().flatMap(({ bridge }) => bridge?.device ?? []);
+    const devices = this.#records.up().flatMap(({ bridge }) => bridge?.device ?? []);
     return [`${this.#names.bridge}*`, ...devices.filter((device) => !this.#names.ownsLink(device))];
   }
 

@@ -7,18 +7,19 @@ import { bridgeOptions } from './bridge-options.ts';
 import { deviceOf, sysctlsOf } from './endpoint-options.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { Connection, ConnectRequest } from './networks.ts';
-import { type BridgeRecord, builtinNames, type NetworkRecord } from './records.ts';
+import { type BridgeRecord, builtinNames, type NetworkRecord, type NetworkRecords } from './records.ts';
 import type { SandboxEndpoint, Sandboxes } from './sandbox.ts';
 
 /** Where endpoints get their addresses and ids from. */
 export interface EndpointParts {
+  readonly records: NetworkRecords;
   readonly endpoints: Endpoints;
   readonly sandboxes: Sandboxes;
 }
 
 /** An endpoint on a network with a bridge; its address is taken until `Endpoints.free`. Throws Docker's texts. */
 export function makeEndpoint(
-  { endpoints, sandboxes }: EndpointParts,
+  { records, endpoints, sandboxes }: EndpointParts,
   request: {
     readonly record: NetworkRecord;
     readonly settings: Partial<EndpointSettings>;
@@ -29,6 +30,7 @@ export function makeEndpoint(
   const { record, settings, containerId } = request;
   const { bridge } = record;
   if (bridge === undefined) throw new EngineError('internal', `network ${record.name} has no bridge`);
+  records.assertUp(record);
   const address = endpoints.reserve(record, settings.IPAMConfig?.IPv4Address || undefined, containerId);
   return {
     networkId: record.id,

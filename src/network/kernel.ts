@@ -16,6 +16,8 @@ export const namespaceDirectory = '/var/run/netns';
 export interface KernelNames {
   readonly bridge: string;
   userBridge(networkId: string): string;
+  /** What a bridge is called until it has our mark and then its user's name. */
+  readonly newBridge: string;
   veth(endpointId: string): string;
   namespace(sandboxId: string): string;
   readonly ownsLink: (name: string) => boolean;
@@ -28,6 +30,7 @@ export function kernelNames(instance: string): KernelNames {
   return {
     bridge,
     userBridge: (networkId) => `${bridge}${networkId.slice(0, 4)}`,
+    newBridge: `${bridge}-new`,
     veth: (endpointId) => `gtv${instance}${endpointId.slice(0, 4)}`,
     namespace: (sandboxId) => `gty-${instance}-${sandboxId.slice(0, 12)}`,
     ownsLink: (name) => name.startsWith(bridge) || name.startsWith(`gtv${instance}`),

@@ -15,15 +15,26 @@ export function newBridgeLine({
   return `link add name ${name} address ${mac} mtu ${mtu} type bridge`;
 }
 
+/** Gives a link our mark as its second name, and then a first name of the user's. */
+export function nameLines({
+  name,
+  mark,
+  newName,
+}: {
+  readonly name: string;
+  readonly mark: string;
+  readonly newName: string;
+}): string[] {
+  return [`link property add dev ${name} altname ${mark}`, `link set dev ${name} name ${newName}`];
+}
+
 /** Gives a new bridge its address and sets it up. */
 export function bridgeLines(bridge: {
   readonly name: string;
-  readonly mark?: string | undefined;
   readonly gateway: string;
   readonly prefix: number;
 }): string[] {
   return [
-    ...(bridge.mark === undefined ? [] : [`link property add dev ${bridge.name} altname ${bridge.mark}`]),
     `link set dev ${bridge.name} addrgenmode none`,
     `addr add ${bridge.gateway}/${bridge.prefix} broadcast + dev ${bridge.name}`,
     `link set dev ${bridge.name} up`,

@@ -104,8 +104,9 @@ export class LiveMemberships {
   async restore(connection: Connection, lost: readonly EndpointSettings[]): Promise<void> {
     const { sandboxes, records } = this.#state;
     const gatewayId = this.#gatewayOf(connection)?.EndpointID;
+    const up = records.up();
     for (const settings of lost) {
-      const record = records.get(settings.NetworkID);
+      const record = up.find(({ id }) => id === settings.NetworkID);
       if (record?.bridge === undefined) continue;
       const { devices } = await this.#look(connection);
       const endpoint = endpointFrom(settings, record, record.bridge);

@@ -74,8 +74,9 @@ export interface Holding {
 
 export interface Networks extends AsyncDisposable {
   /**
-   * Checks tools, makes or adopts the default bridge and rules, keeps the connections of containers that still run, and
-   * holds addresses before anybody else can have them.
+   * Checks tools, makes or adopts bridges and rules, keeps the connections of containers that still run, and holds
+   * addresses before anybody else can have them. A network of the user's whose bridge cannot be had is warned of, and
+   * nothing connects to it (`unavailable`) until it is removed or another engine recovers.
    */
   recover(running: readonly RunningContainer[], held?: readonly Holding[]): Promise<void>;
   /**

@@ -1,4 +1,4 @@
-import { EngineError } from '../errors/index.ts';
+import { EngineError, messageOf } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
 import type { Metadata } from '../metadata/index.ts';
 
@@ -37,6 +37,7 @@ export const builtinNames: readonly string[] = ['bridge', 'host', 'none'];
 export class NetworkRecords {
   readonly #metadata: Metadata;
   readonly #records = new Map<string, NetworkRecord>();
+  readonly #down = new Map<string, unknown>();
 
   constructor(metadata: Metadata) {
     this.#metadata = metadata;
@@ -55,6 +56,23 @@ export class NetworkRecords {
 
   all(): NetworkRecord[] {
     return [...this.#records.values()];
+  }
+
+  /** Without those that are down. */
+  up(): NetworkRecord[] {
+    return this.all().filter(({ id }) => !this.#down.has(id));
+  }
+
+  /** A network whose bridge could not be made, until it goes or another engine tries again. */
+  setDown({ id }: NetworkRecord, why: unknown): void {
+    this.#down.set(id, why);
+  }
+
+  /** Throws `unavailable` for one that is down. */
+  assertUp({ id, name }: NetworkRecord): void {
+    if (!this.#down.has(id)) return;
+    const cause = this.#down.get(id);
+    throw new EngineError('unavailable', `network ${name} is not up: ${messageOf(cause)}`, { cause });
   }
 
   get(id: string): NetworkRecord | undefined {
@@ -103,6 +121,7 @@ export class NetworkRecords {
       transaction.record(eventOf(record, 'destroy'));
     });
     this.#records.delete(record.id);
+    this.#down.delete(record.id);
   }
 
   /** One journal row for each network a container joined or left; the container's own rows make it durable. */

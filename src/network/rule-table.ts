@@ -103,7 +103,7 @@ export class RuleTable {
   }
 
   #bridges() {
-    return bridgeRulesOf([...this.#options.records.all(), ...this.#opening]);
+    return bridgeRulesOf([...this.#options.records.up(), ...this.#opening]);
   }
 
   async #turn(work: () => Promise<void>): Promise<void> {

@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import test from 'node:test';
+import { bridgeScript } from '../../src/network/bridges.ts';
+import { kernelNames } from '../../src/network/kernel.ts';
 import { connectRequest } from '../conformance/networks.ts';
-import { ask, inside, outside, publish, recovered, serve, serveIn, sh } from '../support/networks-host.ts';
+import {
+  ask,
+  inside,
+  outside,
+  publish,
+  recovered,
+  serve,
+  serveIn,
+  sh,
+  traces,
+} from '../support/networks-host.ts';
 
 // What driver options of a network do. Runs in a network namespace of its own: see
 // src/network/create-networks.test.ts.
@@ -65,20 +77,64 @@ test('a bridge that a user names gets through the firewall of the host, and goes
   assert.doesNotMatch(sh('ip -br link; nft list ruleset'), /web0/);
 });
 
-test('an engine removes a bridge with a name of a user that it does not know, but no link of others', async (t) => {
+test('an engine removes a bridge with a name of a user that it does not know', async (t) => {
   const { networks, metadata, again } = await recovered(t);
   await networks.create({ Name: 'web', ...option('bridge.name', 'web0') });
   assert.match(sh('ip -br link'), /^web0 /m);
-  // A crash came between the bridge and its row; and a stranger is called like another network's bridge.
+  // A crash came between the bridge and its row.
   metadata.db.exec("DELETE FROM networks WHERE name = 'web'");
   const later = again();
   await later.recover([]);
   assert.doesNotMatch(sh('ip -br link'), /^web0 /m);
-  await later.create({ Name: 'lost', ...option('bridge.name', 'lost0') });
-  await later.shutdown({ keep: true });
-  sh('ip link add lost0 type bridge');
+});
+
+test('a network whose interface somebody else made keeps no engine from starting, and leaves it alone', async (t) => {
+  const { networks, again, warnings } = await recovered(t);
+  const IPAM = { Config: [{ Subnet: '10.92.0.0/24' }] };
+  await networks.create({ Name: 'lost', IPAM, ...option('bridge.name', 'lost0') });
+  const a = await networks.connect(connectRequest('a', { networkMode: 'lost' }));
+  const running = [{ containerId: 'a'.repeat(64), connection: a }];
+  await networks.shutdown({ keep: true });
+  sh('ip link del lost0 && ip link add lost0 type bridge && ip link set lost0 up');
   t.after(() => sh('ip link del lost0'));
-  const refused = /Cannot bring up network "lost": the host has an interface lost0 of its own/;
-  await assert.rejects(again().recover([]), refused);
-  assert.match(sh('ip -br link'), /^lost0 /m);
+  for (const address of ['10.91.0.1', a.endpoints['lost']?.Gateway]) {
+    sh(`ip addr add ${address}/24 dev lost0`);
+    const later = again();
+    await later.recover(running);
+    assert.equal(warnings.at(-1), 'Cannot bring up network "lost"');
+    const refused = /^network lost is not up: the host has an interface lost0 of its own$/;
+    const refusedAs = ({ message }: Error) => refused.test(message);
+    await assert.rejects(later.connect(connectRequest('b', { networkMode: 'lost' })), refusedAs);
+    const b = await later.connect(connectRequest('b'));
+    const joining = { ...connectRequest('b'), network: 'lost', settings: {} };
+    await assert.rejects(later.join(joining, b), refusedAs);
+    await later.release(joining.containerId, b);
+    assert.doesNotMatch(sh('nft list ruleset'), /lost0/);
+    await later.shutdown({ keep: true });
+    assert.equal(sh('ip -br link show master lost0'), '');
+    assert.match(sh('ip -br addr'), /^lost0 .*10\.91\.0\.1/m);
+  }
+  const last = again();
+  await last.recover([]);
+  await last.remove('lost');
+  assert.match(sh('ip -br addr'), /^lost0 /m);
+  await assert.rejects(last.create({ Name: 'lost', ...option('bridge.name', 'lost0') }), /of its own/);
+});
+
+test('a bridge with a name of a user that was cut off in its making is made', async (t) => {
+  const { networks, instance, again } = await recovered(t);
+  const { Id } = await networks.create({ Name: 'web', ...option('bridge.name', 'web0') });
+  const gateway = networks.inspect('web').IPAM.Config[0]?.Gateway ?? '';
+  await networks.shutdown({ keep: true });
+  const bridge = { device: 'web0', subnet: `${gateway}/16`, gateway, mtu: 1500 };
+  const lines = bridgeScript(kernelNames(instance), { id: Id, bridge });
+  for (let count = 1; count <= lines.length; count += 1) {
+    sh(`ip -batch - <<'END'\n${lines.slice(0, count).join('\n')}\nEND`);
+    const later = again();
+    await later.recover([]);
+    await later.connect(connectRequest('a', { networkMode: 'web' }));
+    assert.ok(sh('ip -br addr show web0').includes(` ${gateway}/16 `), lines[count]);
+    await later.shutdown({ keep: false });
+    assert.equal(traces(instance), '', lines[count]);
+  }
 });

@@ -34,6 +34,8 @@ export interface Fixture {
   readonly networks: Networks;
   readonly metadata: Metadata;
   readonly instance: string;
+  /** What all of its engines warned of. */
+  readonly warnings: readonly string[];
   readonly again: (options?: { readonly poolSize?: number }) => Networks;
 }
 
@@ -45,8 +47,10 @@ export function fixture(
   const config = engineConfig({ ...options, root });
   const metadata = openMetadata(join(root, 'gantry.db'));
   const made: Networks[] = [];
+  const warnings: string[] = [];
+  const onWarning = (message: string) => void warnings.push(message);
   const make = ({ poolSize = options.poolSize ?? 0 } = {}) => {
-    const networks = createNetworks({ config, metadata, poolSize });
+    const networks = createNetworks({ config, metadata, poolSize, onWarning });
     made.push(networks);
     return networks;
   };
@@ -55,7 +59,7 @@ export function fixture(
     await metadata[Symbol.asyncDispose]();
     rmSync(root, { recursive: true, force: true });
   });
-  return { networks: make(), metadata, instance: config.instance, again: make };
+  return { networks: make(), metadata, instance: config.instance, warnings, again: make };
 }
 
 export async function recovered(
