@@ -175,6 +175,26 @@ test('login without words logs in with what is stored, and asks again when that 
   );
 });
 
+test('login says what is wrong with its flags before it looks at what is stored, as docker does', () => {
+  const auth = Buffer.from('user:secret').toString('base64');
+  const env = { DOCKER_CONFIG: configOf('flags', { auths: { [registry.host]: { auth } } }) };
+  for (const [flags, why] of [
+    [['--password-stdin'], 'the --password-stdin option requires --username to be set'],
+    [
+      ['-u', 'user', '-p', 'secret', '--password-stdin'],
+      'cannot specify both --password and --password-stdin',
+    ],
+    [['--username='], 'username is empty'],
+    [['-u', 'user', '--password='], 'password is empty'],
+  ] as const) {
+    const args = ['login', ...flags, registry.host];
+    for (const result of [engine.gantry(args, { env, input: 'new' }), engine.since(28, args)]) {
+      assert.equal(result.code, 1, result.stdout);
+      assert.ok(result.stderr.endsWith(`${why}\n`), result.stderr);
+    }
+  }
+});
+
 test('docker search asks the index that the term names', async (t) => {
   const index = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://x');

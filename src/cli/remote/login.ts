@@ -18,14 +18,16 @@ export const loginCommand = defineCommand({
     'password-stdin': bool('Take the Password or Personal Access Token (PAT) from stdin'),
     username: text('Username', { short: 'u' }),
   },
-  async run({ context, values, args }) {
+  async run({ context, values, given, args }) {
+    checkFlags(values, given);
     const server = serverOf(args[0]);
     const store = new CredentialStore(context);
     const login = async (auth: AuthConfig) => {
       const status = await loginWith(context, store, auth);
       context.stdout.write(`${status}\n`);
     };
-    const stored = values.username === '' && values.password === '' ? await store.get(server) : undefined;
+    const asksForBoth = !given.has('username') && !given.has('password');
+    const stored = asksForBoth ? await store.get(server) : undefined;
     if (stored?.username && stored.password) {
       const who = `[Username: ${stored.username}]`;
       context.stderr.write(`Authenticating with existing credentials... ${who}\n\n`);
@@ -44,6 +46,25 @@ export const loginCommand = defineCommand({
     await login(await credentialsOf(context, { ...values, server }));
   },
 });
+
+/** Throws Docker's texts for flags that contradict each other or say nothing. */
+function checkFlags(
+  values: { readonly username: string; readonly password: string },
+  given: ReadonlySet<string>,
+): void {
+  const refuse = (reason: string) => new EngineError('invalidArgument', reason);
+  if (given.has('password-stdin')) {
+    if (given.has('password')) {
+      throw refuse('conflicting options: cannot specify both --password and --password-stdin');
+    }
+    if (!given.has('username')) {
+      throw refuse('the --password-stdin option requires --username to be set');
+    }
+  }
+  for (const name of ['username', 'password'] as const) {
+    if (given.has(name) && values[name] === '') throw refuse(`${name} is empty`);
+  }
+}
 
 /** What the daemon says of it; the store keeps the credentials that it accepts. */
 async function loginWith(context: Context, store: CredentialStore, auth: AuthConfig): Promise<string> {
@@ -90,12 +111,6 @@ async function credentialsOf(
 ): Promise<AuthConfig> {
   const { server, username: user, password: secret } = given;
   const fromStdin = given['password-stdin'];
-  if (fromStdin && secret !== '') {
-    throw new EngineError('invalidArgument', '--password and --password-stdin are mutually exclusive');
-  }
-  if (fromStdin && user === '') {
-    throw new EngineError('invalidArgument', 'the --password-stdin option requires --username to be set');
-  }
   if (secret !== '') {
     context.stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
   }
