@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Health, HealthLog } from '../api/index.ts';
+import { formatDuration } from '../lib/duration.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
 import { Timeout } from '../lib/timeout.ts';
 import type { Healthcheck } from '../oci/index.ts';
@@ -168,7 +169,7 @@ export class HealthLoop implements AsyncDisposable {
       return { start, end: new Date(), exitCode, output };
     } catch (error) {
       const output = timeout.signal.aborted
-        ? `Health check exceeded timeout (${goDuration(settings.timeoutMs)})`
+        ? `Health check exceeded timeout (${formatDuration(settings.timeoutMs * 1e6)})`
         : error instanceof Error
           ? error.message
           : String(error);
@@ -183,12 +184,4 @@ async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   using timeout = new Timeout(ms);
   const over = AbortSignal.any([timeout.signal, signal]);
   await once(over, 'abort');
-}
-
-/** As Go prints durations: `1m30s`, `500ms`. */
-function goDuration(ms: number): string {
-  if (ms < 1000) return `${ms}ms`;
-  const seconds = ms / 1000;
-  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${rest}s`;
 }

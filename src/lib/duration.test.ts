@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { parseDuration } from './duration.ts';
+import { formatDuration, parseDuration } from './duration.ts';
 
 test('parseDuration() reads what Go reads', () => {
   assert.equal(parseDuration('1m30s'), 90e9);
@@ -24,3 +24,17 @@ for (const [text, message] of bad) {
     assert.throws(() => parseDuration(text), { code: 'invalidArgument', message });
   });
 }
+
+test('formatDuration() writes what Go writes', () => {
+  const cases = [
+    [0, '0s'],
+    [1, '1ns'],
+    [1_500, '1.5µs'],
+    [500e6, '500ms'],
+    [1.5e9, '1.5s'],
+    [90e9, '1m30s'],
+    [3600e9, '1h0m0s'],
+    [-7_384_500_000_000, '-2h3m4.5s'],
+  ] as const;
+  for (const [nanoseconds, text] of cases) assert.equal(formatDuration(nanoseconds), text);
+});

@@ -36,6 +36,17 @@ export function parseDuration(text: string): number {
   return Math.round(sign === '-' ? -total : total);
 }
 
+/** As Go prints durations: `1m30s`, `500ms`, `1.5s`, `0s`. */
+export function formatDuration(nanoseconds: number): string {
+  const [sign, size] = nanoseconds < 0 ? ['-', -nanoseconds] : ['', nanoseconds];
+  if (size === 0) return '0s';
+  if (size < 1e3) return `${sign}${size}ns`;
+  if (size < 1e6) return `${sign}${size / 1e3}µs`;
+  if (size < 1e9) return `${sign}${size / 1e6}ms`;
+  const [hours, minutes] = [Math.floor(size / 3600e9), Math.floor(size / 60e9)];
+  return `${sign}${hours > 0 ? `${hours}h` : ''}${minutes > 0 ? `${minutes % 60}m` : ''}${(size % 60e9) / 1e9}s`;
+}
+
 function invalid(message: string): EngineError {
   return new EngineError('invalidArgument', message);
 }

@@ -6,11 +6,22 @@ import { startDaemon } from '../support/daemon.ts';
 
 const engine = await startDaemon({ after });
 const begun = (Date.now() / 1000).toFixed(3);
-engine.ok(['network', 'create', '--subnet', '10.203.18.0/24', '--label', 'a=1', 'own']);
+engine.ok([
+  'network',
+  'create',
+  '--subnet',
+  '10.203.18.0/24',
+  '--aux-address',
+  'router=10.203.18.9',
+  '--label',
+  'a=1',
+  'own',
+]);
 engine.ok(['volume', 'create', 'data']);
 const labels = ['--label', 'com.example.my-label=x', '--network', 'own', '-p', '127.0.0.1::80'];
 engine.ok(['run', '-d', '--name', 'web', ...labels, '-v', 'data:/data', 'base:1', 'sleep', '1000']);
-engine.ok(['create', '--name', 'checked', '--health-cmd', 'true', '-m', '32m', 'base:1', 'true']);
+const health = ['--health-cmd', 'true', '--health-interval', '90s', '--health-timeout', '1500ms'];
+engine.ok(['create', '--name', 'checked', ...health, '-m', '32m', 'base:1', 'true']);
 const ended = (Date.now() / 1000).toFixed(3);
 
 const same: readonly (readonly string[])[] = [
@@ -47,9 +58,23 @@ const same: readonly (readonly string[])[] = [
   ],
   ['inspect', '-f', '{{json .State.Health}} {{json .NetworkSettings.Ports}} {{json .Mounts}}', 'web'],
   ['inspect', '-f', '{{range .Mounts}}{{.Type}} {{.Name}} {{.Driver}} {{.RW}}{{end}}', 'web'],
+  ['inspect', '-f', '{{range index .NetworkSettings.Ports "81/tcp"}}{{.HostPort}}{{else}}none{{end}}', 'web'],
+  ['inspect', '-f', '{{json (index .NetworkSettings.Ports "81/tcp")}}', 'web'],
+  ['inspect', '-f', '{{.Id}} {{json (index .NetworkSettings.Ports "81/tcp")}}', 'web'],
+  ['inspect', '-f', '{{.Id}} {{index .Config.Labels "none"}}', 'web'],
+  ['inspect', '-f', '{{.Mounts}} {{.State}}', 'web'],
+  ['inspect', '-f', '{{.Config.ExposedPorts}} {{json .Config.ExposedPorts}} {{.Config.Volumes}}', 'web'],
+  ['inspect', '-f', '{{.Config}} {{.NetworkSettings.Networks.own}}', 'web'],
   ['inspect', '-f', '{{len .Config.OnBuild}} {{range .Config.OnBuild}}x{{else}}-{{end}}', 'web'],
   ['inspect', '-f', '{{.HostConfig.RestartPolicy}} {{.HostConfig.LogConfig}}', 'web'],
   ['inspect', '-f', '{{.Config.Healthcheck.Test}} {{.Config.Healthcheck.Retries}}', 'checked'],
+  ['inspect', '-f', '{{.Config.Healthcheck}} {{json .Config.Healthcheck.Interval}}', 'checked'],
+  [
+    'inspect',
+    '-f',
+    '{{with .Config.Healthcheck}}{{.Timeout}} {{eq .Interval 90000000000}} {{if .StartPeriod}}x{{end}}{{end}}',
+    'checked',
+  ],
   [
     'inspect',
     '-f',
@@ -70,6 +95,15 @@ const same: readonly (readonly string[])[] = [
     '{{.ID}} {{.Labels.a}}{{.Labels.b}} {{range .IPAM.Config}}{{.Subnet}}{{.IPRange}}{{end}}',
     'own',
   ],
+  ['network', 'inspect', '-f', '{{.}}', 'own'],
+  [
+    'network',
+    'inspect',
+    '-f',
+    '{{.Created}} {{json .Created}} {{range .IPAM.Config}}{{.AuxAddress}}{{end}}',
+    'own',
+  ],
+  ['volume', 'inspect', '-f', '{{.}} {{.Mountpoint}}', 'data'],
   ['volume', 'inspect', '-f', '{{.Name}} {{.Status}} {{.UsageData}} {{.Labels.x}}', 'data'],
   [
     'events',

@@ -286,7 +286,7 @@ test('details are what labels, env and tag name', () => {
     labels: 'a',
     'labels-regex': '^ap',
     env: 'V,none',
-    tag: '{{.Name}}/{{.ImageName}}',
+    tag: '{{.Name}}/{{.ImageName}}{{index .ContainerLabels "none"}}',
   });
   daemon.ok(['run', '--name', 'detailed', ...flags, ...options, 'base:1', 'printf', 'one\\ntwo']);
   const details = 'V=1,a=b,app=x+y,tag=detailed%2Fbase%3A1 ';

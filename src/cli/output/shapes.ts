@@ -2,39 +2,62 @@ import { type Shape, shape } from '../../lib/template/index.ts';
 
 // Docker's types of what is inspected, for templates: fields JSON may leave out or calls by another case, and structs.
 
-const { text, number, flag, pointer, list, map, struct } = shape;
+const { any, text, number, flag, duration, time, pointer, list, map, struct, inJson } = shape;
+
+/** Go's way to write a set: a map of empty structs. */
+const set = map(struct({}));
 
 const healthcheck = struct({
   Test: list(),
-  Interval: number,
-  Timeout: number,
-  StartPeriod: number,
-  StartInterval: number,
+  Interval: duration,
+  Timeout: duration,
+  StartPeriod: duration,
+  StartInterval: duration,
   Retries: number,
 });
 
-/** The part of a configuration that an image can carry too. */
-const imageConfig = {
+const config = struct({
+  Hostname: text,
+  Domainname: text,
   User: text,
-  ExposedPorts: map(),
+  AttachStdin: flag,
+  AttachStdout: flag,
+  AttachStderr: flag,
+  ExposedPorts: set,
+  Tty: flag,
+  OpenStdin: flag,
+  StdinOnce: flag,
   Env: list(),
   Cmd: list(),
   Healthcheck: pointer(healthcheck),
   ArgsEscaped: flag,
-  Volumes: map(),
+  Image: text,
+  Volumes: set,
   WorkingDir: text,
   Entrypoint: list(),
+  NetworkDisabled: flag,
+  MacAddress: text,
   OnBuild: list(),
   Labels: map(),
   StopSignal: text,
-  Shell: list(),
-};
-
-const config = struct({
-  ...imageConfig,
-  NetworkDisabled: flag,
-  MacAddress: text,
   StopTimeout: pointer(),
+  Shell: list(),
+});
+
+const imageConfig = struct({
+  User: text,
+  ExposedPorts: set,
+  Env: list(),
+  Entrypoint: list(),
+  Cmd: list(),
+  Volumes: set,
+  WorkingDir: text,
+  Labels: map(),
+  StopSignal: text,
+  ArgsEscaped: flag,
+  Healthcheck: pointer(healthcheck),
+  OnBuild: list(),
+  Shell: list(),
 });
 
 const mount = struct({
@@ -70,7 +93,7 @@ const throttles = list(struct({}));
 
 const hostConfig = struct({
   Binds: list(),
-  LogConfig: struct({ Config: map() }),
+  LogConfig: struct({ Type: text, Config: map() }),
   PortBindings: ports,
   RestartPolicy: struct({}),
   VolumesFrom: list(),
@@ -116,21 +139,63 @@ const endpoint = struct({
   IPAMConfig: pointer(struct({ IPv4Address: text, IPv6Address: text, LinkLocalIPs: list() })),
   Links: list(),
   Aliases: list(),
+  MacAddress: text,
   DriverOpts: map(),
+  GwPriority: number,
+  NetworkID: text,
+  EndpointID: text,
+  Gateway: text,
+  IPAddress: text,
+  IPPrefixLen: number,
+  IPv6Gateway: text,
+  GlobalIPv6Address: text,
+  GlobalIPv6PrefixLen: number,
   DNSNames: list(),
+});
+
+const state = struct({
+  Status: text,
+  Running: flag,
+  Paused: flag,
+  Restarting: flag,
+  OOMKilled: flag,
+  Dead: flag,
+  Pid: number,
+  ExitCode: number,
+  Error: text,
+  StartedAt: text,
+  FinishedAt: text,
+  Health: pointer(
+    struct({
+      Status: text,
+      FailingStreak: number,
+      Log: list(struct({ Start: time, End: time, ExitCode: number, Output: text })),
+    }),
+  ),
+});
+
+const mountPoint = struct({
+  Type: text,
+  Name: text,
+  Source: text,
+  Destination: text,
+  Driver: text,
+  Mode: text,
+  RW: flag,
+  Propagation: text,
 });
 
 const containerShape = struct({
   ID: text,
   Args: list(),
-  State: pointer(struct({ Health: pointer(struct({ Log: list(struct({})) })) })),
+  State: pointer(state),
   ImageManifestDescriptor: pointer(),
   ExecIDs: list(),
   HostConfig: pointer(hostConfig),
   GraphDriver: struct({ Data: map() }),
   SizeRw: pointer(),
   SizeRootFs: pointer(),
-  Mounts: list(struct({ Type: text, Name: text, Driver: text })),
+  Mounts: list(mountPoint),
   Config: pointer(config),
   NetworkSettings: pointer(
     struct({
@@ -147,37 +212,55 @@ const imageShape = struct({
   RepoTags: list(),
   RepoDigests: list(),
   Created: text,
-  Config: pointer(struct(imageConfig)),
+  Config: pointer(imageConfig),
   Variant: text,
   OsVersion: text,
   VirtualSize: number,
   GraphDriver: struct({ Data: map() }),
   RootFS: struct({ Type: text, Layers: list() }),
-  Metadata: struct({}),
+  Metadata: struct({ LastTagTime: time }),
   Descriptor: pointer(),
   Manifests: list(),
 });
 
+const pool = struct({
+  Subnet: text,
+  IPRange: text,
+  Gateway: text,
+  AuxAddress: inJson('AuxiliaryAddresses', map()),
+});
+
 const networkShape = struct({
+  Name: text,
   ID: text,
-  IPAM: struct({
-    Options: map(),
-    Config: list(struct({ Subnet: text, IPRange: text, Gateway: text })),
-  }),
+  Created: time,
+  Scope: text,
+  Driver: text,
+  EnableIPv4: flag,
+  EnableIPv6: flag,
+  IPAM: struct({ Driver: text, Options: map(), Config: list(pool) }),
+  Internal: flag,
+  Attachable: flag,
+  Ingress: flag,
   ConfigFrom: struct({}),
+  ConfigOnly: flag,
   Containers: map(struct({})),
   Options: map(),
   Labels: map(),
   Peers: list(),
-  Services: map(),
+  Services: map(struct({})),
 });
 
 const volumeShape = struct({
   ClusterVolume: pointer(),
   CreatedAt: text,
+  Driver: text,
   Labels: map(),
+  Mountpoint: text,
+  Name: text,
   Options: map(),
-  Status: map(),
+  Scope: text,
+  Status: map(any),
   UsageData: pointer(struct({})),
 });
 
@@ -193,7 +276,9 @@ export const eventShape = struct({
   Status: text,
   ID: text,
   From: text,
-  Actor: struct({ Attributes: map() }),
+  Type: text,
+  Action: text,
+  Actor: struct({ ID: text, Attributes: map() }),
   Scope: text,
   Time: number,
   TimeNano: number,

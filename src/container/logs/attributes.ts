@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors/index.ts';
-import { compileTemplate, Struct } from '../../lib/template/index.ts';
+import { compileTemplate, Struct, shape, typed } from '../../lib/template/index.ts';
 import type { ContainerRecord } from '../record.ts';
 
 const tagErrors = { parse: '', execute: '', name: 'log-tag', dataType: '*logger.Info' };
@@ -70,11 +70,11 @@ function tagData(record: ContainerRecord): Struct {
     ContainerArgs: args,
     ContainerImageID: imageId,
     ContainerImageName: config.Image,
-    ContainerCreated: record.created,
+    ContainerCreated: typed(record.created, shape.time),
     ContainerEnv: config.Env ?? [],
-    ContainerLabels: config.Labels ?? {},
-    Config: hostConfig.LogConfig.Config,
-    ExtraAttributes: () => logAttributes(record),
+    ContainerLabels: typed(config.Labels ?? {}, shape.map()),
+    Config: typed(hostConfig.LogConfig.Config, shape.map()),
+    ExtraAttributes: () => typed(logAttributes(record), shape.map()),
   });
 }
 

@@ -1,15 +1,18 @@
 import { templateError } from './lexer.ts';
 import { Struct } from './struct.ts';
-import { isTruthy, show, toJson } from './values.ts';
+import { elementOf } from './typed.ts';
+import { isTruthy, plain, show, toJson } from './values.ts';
 
 export type TemplateFunction = (...args: readonly unknown[]) => unknown;
 
-function number(value: unknown): number {
+function number(given: unknown): number {
+  const value = plain(given);
   if (typeof value === 'number') return value;
   throw templateError(`expected an integer; found ${show(value)}`);
 }
 
-function compare(a: unknown, b: unknown): number {
+function compare(first: unknown, second: unknown): number {
+  const [a, b] = [plain(first), plain(second)];
   if (typeof a !== typeof b || (typeof a !== 'number' && typeof a !== 'string')) {
     throw templateError('incompatible types for comparison');
   }
@@ -35,7 +38,7 @@ function index(value: unknown, ...keys: readonly unknown[]): unknown {
     } else if (current instanceof Struct) {
       throw templateError(`error calling index: can't index item of type struct`);
     } else if (typeof current === 'object' && current !== null) {
-      current = Object.hasOwn(current, show(key)) ? (current as Record<string, unknown>)[show(key)] : '';
+      current = elementOf(current, show(key));
     } else throw templateError('error calling index: index of untyped nil');
   }
   return current;
@@ -72,6 +75,8 @@ function verbText(verb: string, value: unknown, precision: string | undefined): 
       return JSON.stringify(show(value));
     case 'x':
       return typeof value === 'number' ? value.toString(16) : Buffer.from(show(value)).toString('hex');
+    case 'd':
+      return show(plain(value));
     case 'f':
       return number(value).toFixed(precision === undefined ? 6 : Number(precision));
     case 's':
@@ -100,8 +105,8 @@ export const decidedBy: Readonly<Record<string, boolean>> = { and: false, or: tr
 /** Go's other built-in functions and those Docker adds (json, split, join, title, lower, upper, pad, truncate). */
 export const functions: Readonly<Record<string, TemplateFunction>> = {
   not: (value) => !isTruthy(value),
-  eq: (first, ...rest) => rest.some((one) => one === first),
-  ne: (a, b) => a !== b,
+  eq: (first, ...rest) => rest.some((one) => plain(one) === plain(first)),
+  ne: (a, b) => plain(a) !== plain(b),
   lt: (a, b) => compare(a, b) < 0,
   le: (a, b) => compare(a, b) <= 0,
   gt: (a, b) => compare(a, b) > 0,

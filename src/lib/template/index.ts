@@ -1,2 +1,3 @@
-export { type Shape, Struct, shape, typed } from './struct.ts';
+export { Struct } from './struct.ts';
 export { compileTemplate, type Template, type TemplateOptions } from './template.ts';
+export { type Shape, shape, typed } from './typed.ts';

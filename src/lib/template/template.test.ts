@@ -117,6 +117,10 @@ test('typed() gives JSON the names and empty values of a Go type, and its JSON s
     'null null null null',
   );
   assert.equal(render('{{json .}}'), '{"Id":"a","OnBuild":null,"Ports":{"80":[{"HostIp":"::"}]},"Other":1}');
+  assert.equal(
+    render('{{index .Sysctls "x"}}|{{json (index .Ports "no")}} {{range index .Ports "no"}}x{{end}}'),
+    '|null ',
+  );
   assert.equal(render('{{.Inner}} {{len .Shell}} {{.Sysctls.x}}'), '{false} 0 <no value>');
   for (const broken of [
     '{{.Id}}',
@@ -125,6 +129,41 @@ test('typed() gives JSON the names and empty values of a Go type, and its JSON s
     '{{len .Inner}}',
     '{{range .Inner}}{{end}}',
   ]) {
+    assert.throws(() => render(broken), { code: 'invalidArgument' }, broken);
+  }
+});
+
+test('typed() puts the fields of a type in its order, and takes each by its name in JSON', () => {
+  const { text, map, struct, inJson } = shape;
+  const type = struct({ A: text, Aux: inJson('Auxiliary', map()), B: text });
+  const value = typed({ b: '2', Auxiliary: { x: 'y' }, other: 3, a: '1' }, type);
+  assert.equal(compileTemplate('{{.}}')(value), '{1 map[x:y] 2 3}');
+});
+
+test('typed() gives times and durations that print as those of Go, and count as numbers', () => {
+  const { duration, list, time, struct } = shape;
+  const type = struct({ At: time, Never: time, Ends: list(time), For: duration, None: duration });
+  const ends = ['2026-01-02T03:04:05.12Z', '2026-01-02T03:04:00+02:00', '2026-01-02T03:04:05Z'];
+  const sent = [ends[0]?.replace('Z', '0Z'), ends[1], ends[2]?.replace('Z', '.000Z')];
+  const value = typed({ At: '2026-01-02T03:04:05Z', Ends: sent, For: 90e9 }, type);
+  const render = (source: string) => compileTemplate(source)(value);
+  assert.equal(render('{{.At}} {{.Never}}'), '2026-01-02 03:04:05 +0000 UTC 0001-01-01 00:00:00 +0000 UTC');
+  assert.equal(
+    render('{{.Ends}}'),
+    '[2026-01-02 03:04:05.12 +0000 UTC 2026-01-02 03:04:00 +0200 +0200 2026-01-02 03:04:05 +0000 UTC]',
+  );
+  assert.equal(
+    render('{{json .Ends}} {{json .For}} {{json .At}}'),
+    `${JSON.stringify(ends)} 90000000000 "2026-01-02T03:04:05Z"`,
+  );
+  assert.equal(
+    render(
+      '{{.For}} {{eq .For 90000000000}} {{ne .For 1}} {{gt .For .None}} {{if .None}}x{{end}}{{if .Never}}y{{end}}',
+    ),
+    '1m30s true true true y',
+  );
+  assert.equal(render('{{printf "%d %s" .For .For}} {{.For.Minutes}}'), '90000000000 1m30s 1.5');
+  for (const broken of ['{{.At.Nope}}', '{{.For.Nope}}', '{{len .At}}']) {
     assert.throws(() => render(broken), { code: 'invalidArgument' }, broken);
   }
 });

@@ -1,8 +1,10 @@
 import { Struct } from './struct.ts';
+import { Duration, Time } from './times.ts';
 
 /** Go's idea of an empty value: what `if`, `with`, `and`, `or` and `not` take as false. */
 export function isTruthy(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
+  if (value instanceof Duration) return value.valueOf() !== 0;
   if (value instanceof Struct) return true;
   if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
   return Boolean(value);
@@ -13,6 +15,7 @@ export function show(value: unknown): string {
   if (value === undefined) return '<no value>';
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
+  if (value instanceof Duration || value instanceof Time) return value.toString();
   if (value instanceof Struct) {
     const said = Object.values(value.fields).filter((one) => typeof one !== 'function');
     return `{${said.map(show).join(' ')}}`;
@@ -22,6 +25,11 @@ export function show(value: unknown): string {
     return `map[${parts.join(' ')}]`;
   }
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** A value for comparisons and numbers: Go tells a duration by its nanoseconds. */
+export function plain(value: unknown): unknown {
+  return value instanceof Duration ? value.valueOf() : value;
 }
 
 export function sortedEntries(value: object): [string, unknown][] {
