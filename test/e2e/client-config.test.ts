@@ -74,6 +74,52 @@ test('lists are shown in the formats of config.json, but for --format and -q', (
   assert.equal(list('stats', '--no-stream'), 'stats shown');
 });
 
+test('prunes heed the filters of config.json, but for what is asked for against them', () => {
+  const directory = configOf('prunes', { pruneFilters: ['label!=keep', 'label=mine', 'nothing'] });
+  const leftBy = (...args: string[]) => {
+    for (const kind of ['network', 'volume']) {
+      engine.ok([kind, 'create', '--label', 'mine', `own-${kind}`]);
+      engine.ok([kind, 'create', '--label', 'mine', '--label', 'keep', `kept-${kind}`]);
+      engine.ok([kind, 'create', `other-${kind}`]);
+    }
+    ok(['--config', directory, ...args, '-f']);
+    const left = ['network', 'volume'].flatMap((kind) => {
+      const names = engine.ok([kind, 'ls', '--format', '{{.Name}}']).split('\n');
+      return names.filter((name) => name.endsWith(`-${kind}`)).sort();
+    });
+    engine.ok(['network', 'prune', '-f']);
+    engine.ok(['volume', 'prune', '-af']);
+    return left.join(' ');
+  };
+  const networks = 'kept-network other-network own-network';
+  const volumes = 'kept-volume other-volume own-volume';
+  const filteredNetworks = `kept-network other-network ${volumes}`;
+  assert.equal(leftBy('network', 'prune'), filteredNetworks);
+  assert.equal(leftBy('system', 'prune'), filteredNetworks);
+  assert.equal(leftBy('volume', 'prune', '-a'), `${networks} kept-volume other-volume`);
+  assert.equal(
+    leftBy('volume', 'prune', '-a', '--filter', 'label=keep'),
+    `${networks} other-volume own-volume`,
+  );
+  const [kept, own] = ['--label=keep', '--label=none'].map((label) =>
+    ok(['create', '--label', 'mine', label, 'base:1', 'true']),
+  );
+  assert.match(ok(['--config', directory, 'container', 'prune', '-f']), new RegExp(`${own}\n\n`));
+  assert.equal(ok(['ps', '-aq', '--no-trunc', '--filter', 'label=mine']), kept);
+  engine.ok(['network', 'create', '--label', 'mine', '--label', 'keep', 'planned']);
+  assert.match(ok(['prune', '--plan']), /planned/);
+  assert.doesNotMatch(ok(['--config', directory, 'prune', '--plan']), /planned/);
+});
+
+test('a system prune says what it will filter by', () => {
+  const directory = configOf('filtered', { pruneFilters: ['label!=keep', 'until=1h'] });
+  const asked = ['--config', directory, 'system', 'prune', '--filter', 'label=x'];
+  const [docker, own] = [engine.docker(asked, { input: 'n\n' }), engine.gantry(asked, { input: 'n\n' })];
+  const said = /will be filtered with:\n( {2}- .*\n)+/;
+  assert.equal(said.exec(own.stdout)?.[0], said.exec(docker.stdout)?.[0]);
+  assert.match(own.stdout, /label!=keep/);
+});
+
 test('containers and builds get the proxies of config.json that they are not given', () => {
   const directory = configOf('proxies', {
     proxies: {

@@ -5,6 +5,7 @@ import { bool, list, text } from '../flags.ts';
 import { refuseTerminal, writeOutput } from '../image/manage.ts';
 import { splitReference } from '../image/reference.ts';
 import { humanSize } from '../output/units.ts';
+import { pruneFilters } from '../remote/docker-config.ts';
 
 export const exportCommand = defineCommand({
   usage: '[OPTIONS] CONTAINER',
@@ -58,7 +59,7 @@ export const containerPruneCommand = defineCommand({
   async run({ context, values }) {
     if (!values.force && !(await confirm(context, 'This will remove all stopped containers.'))) return 0;
     const { containers } = await context.client();
-    const pruned = await containers.prune(values.filter);
+    const pruned = await containers.prune(pruneFilters(await context.settings(), values.filter));
     const ids = pruned.ContainersDeleted ?? [];
     if (ids.length > 0) context.stdout.write(`Deleted Containers:\n${ids.map((id) => `${id}\n`).join('')}\n`);
     context.stdout.write(`Total reclaimed space: ${humanSize(pruned.SpaceReclaimed)}\n`);

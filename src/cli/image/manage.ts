@@ -9,6 +9,7 @@ import { filter } from '../flag-kinds.ts';
 import { bool, list, strings, text } from '../flags.ts';
 import { printProgress } from '../output/progress.ts';
 import { humanSize } from '../output/units.ts';
+import { pruneFilters } from '../remote/docker-config.ts';
 import { openError } from '../run/env-file.ts';
 import { errorText } from '../tell-error.ts';
 import { splitReference } from './reference.ts';
@@ -100,7 +101,8 @@ export const imagePruneCommand = defineCommand({
       : 'all dangling images.';
     if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 0;
     const { images } = await context.client();
-    const pruned = await images.prune({ ...values.filter, dangling: [values.all ? 'false' : 'true'] });
+    const filters = pruneFilters(await context.settings(), values.filter);
+    const pruned = await images.prune({ ...filters, dangling: [values.all ? 'false' : 'true'] });
     const items = pruned.ImagesDeleted ?? [];
     if (items.length > 0) context.stdout.write('Deleted Images:\n');
     for (const item of items) {

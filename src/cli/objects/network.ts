@@ -8,7 +8,7 @@ import { filter, map, tableFormat } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { type Listing, renderListing } from '../output/listing.ts';
 import { goTime, shortId } from '../output/units.ts';
-import { listFormat } from '../remote/docker-config.ts';
+import { listFormat, pruneFilters } from '../remote/docker-config.ts';
 import { endpointOf } from '../run/network-option.ts';
 import { parsePairs } from '../run/resources.ts';
 import { ipamPools } from './ipam.ts';
@@ -201,7 +201,8 @@ export const networkPruneCommand = defineCommand({
     const warning = 'This will remove all custom networks not used by at least one container.';
     if (!values.force && !(await confirm(context, warning))) return 0;
     const { networks } = await context.client();
-    const names = (await networks.prune(values.filter)).NetworksDeleted ?? [];
+    const filters = pruneFilters(await context.settings(), values.filter);
+    const names = (await networks.prune(filters)).NetworksDeleted ?? [];
     if (names.length > 0)
       context.stdout.write(`Deleted Networks:\n${names.map((name) => `${name}\n`).join('')}\n`);
     return 0;

@@ -7,7 +7,7 @@ import { filter, map, tableFormat } from '../flag-kinds.ts';
 import { bool, list, text } from '../flags.ts';
 import { type Listing, renderListing } from '../output/listing.ts';
 import { humanSize } from '../output/units.ts';
-import { listFormat } from '../remote/docker-config.ts';
+import { listFormat, pruneFilters } from '../remote/docker-config.ts';
 import { parsePairs } from '../run/resources.ts';
 
 export const volumeCreateCommand = defineCommand({
@@ -126,7 +126,8 @@ export const volumePruneCommand = defineCommand({
       : 'anonymous local volumes not used by at least one container.';
     if (!values.force && !(await confirm(context, `This will remove ${what}`))) return 0;
     const { volumes } = await context.client();
-    const pruned = await volumes.prune({ ...values.filter, ...(values.all ? { all: ['true'] } : {}) });
+    const filters = pruneFilters(await context.settings(), values.filter);
+    const pruned = await volumes.prune({ ...filters, ...(values.all ? { all: ['true'] } : {}) });
     const names = pruned.VolumesDeleted ?? [];
     if (names.length > 0)
       context.stdout.write(`Deleted Volumes:\n${names.map((name) => `${name}\n`).join('')}\n`);

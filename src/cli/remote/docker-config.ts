@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FilterValues } from '../../client/index.ts';
 import { EngineError, hasErrno, messageOf } from '../../errors/index.ts';
 import { replaceFile } from '../../lib/replace-file.ts';
 
@@ -32,6 +33,8 @@ export interface DockerConfig extends ListFormats {
   /** Sent with every request to the daemon. */
   readonly HttpHeaders?: Readonly<Record<string, string>>;
   readonly detachKeys?: string;
+  /** `name=value`, for every prune. */
+  readonly pruneFilters?: readonly string[];
   /** By the daemon's address; `default` for any other. */
   readonly proxies?: Readonly<Record<string, ProxyConfig>>;
   readonly auths?: Readonly<Record<string, StoredAuth>>;
@@ -73,6 +76,20 @@ export function listFormat(
   given: { readonly format: string; readonly quiet?: boolean },
 ): string {
   return given.format !== '' || given.quiet === true ? given.format : (settings[field] ?? '');
+}
+
+/** Filters of a prune with the user's own; of a label that is asked for, what config.json says against it is left out. */
+export function pruneFilters(settings: DockerConfig, given: FilterValues): FilterValues {
+  const opposite: Readonly<Record<string, string>> = { label: 'label!', 'label!': 'label' };
+  const filters: Record<string, readonly string[]> = { ...given };
+  for (const one of settings.pruneFilters ?? []) {
+    const equals = one.indexOf('=');
+    if (equals === -1) continue;
+    const [name, value] = [one.slice(0, equals), one.slice(equals + 1)];
+    if (given[opposite[name] ?? '']?.includes(value)) continue;
+    filters[name] = [...(filters[name] ?? []), value];
+  }
+  return filters;
 }
 
 /** Variables with the user's proxies for containers of this daemon, but for those that `taken` names. */

@@ -12,6 +12,7 @@ import { filter, tableFormat } from '../flag-kinds.ts';
 import { bool, strings, text } from '../flags.ts';
 import { type Listing, renderListing } from '../output/listing.ts';
 import { ellipsis, humanSize, shortId } from '../output/units.ts';
+import { pruneFilters } from '../remote/docker-config.ts';
 
 export const pruneCommand = defineCommand({
   usage: '[OPTIONS]',
@@ -47,7 +48,7 @@ export const pruneCommand = defineCommand({
       kinds: kindsOf(values),
       all: values.all,
       namedVolumes: values['named-volumes'],
-      filters: values.filter,
+      filters: pruneFilters(await context.settings(), values.filter),
     });
     if (values.format === 'json') write(values.plan ? `${JSON.stringify(plan)}\n` : '');
     else write(renderListing(planListing(plan), values.format));

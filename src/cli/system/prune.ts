@@ -1,9 +1,11 @@
+import type { FilterValues } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { bytes, filter } from '../flag-kinds.ts';
 import { bool } from '../flags.ts';
 import { humanSize } from '../output/units.ts';
+import { pruneFilters } from '../remote/docker-config.ts';
 
 export const builderPruneCommand = defineCommand({
   usage: '[OPTIONS]',
@@ -22,7 +24,7 @@ export const builderPruneCommand = defineCommand({
     const { system } = await context.client();
     const pruned = await system.pruneBuildCache({
       all: values.all,
-      filters: values.filter,
+      filters: pruneFilters(await context.settings(), values.filter),
       ...(values['keep-storage'] === 0 ? {} : { keepStorage: values['keep-storage'] }),
     });
     const ids = pruned.CachesDeleted ?? [];
@@ -48,9 +50,10 @@ export const systemPruneCommand = defineCommand({
     if (values.volumes && Object.hasOwn(values.filter, 'until')) {
       throw new EngineError('invalidArgument', 'ERROR: The "until" filter is not supported with "--volumes"');
     }
-    if (!values.force && !(await confirm(context, `This will remove:\n${warnings(values)}\n`))) return 0;
+    const filters = pruneFilters(await context.settings(), values.filter);
+    const question = `This will remove:\n${warnings(values)}\n${filtered(filters)}`;
+    if (!values.force && !(await confirm(context, question))) return 0;
     const client = await context.client();
-    const { filter: filters } = values;
     const write = (title: string, items: readonly string[]) => {
       if (items.length > 0) context.stdout.write(`${title}:\n${items.map((item) => `${item}\n`).join('')}\n`);
     };
@@ -86,4 +89,12 @@ function warnings(values: { readonly all: boolean; readonly volumes: boolean }):
   ]
     .map((line) => `  - ${line}`)
     .join('\n');
+}
+
+/** What a prune heeds beside its flags must be seen before it is agreed to. */
+function filtered(filters: FilterValues): string {
+  const said = ['label', 'label!', 'until'].flatMap((name) =>
+    (filters[name] ?? []).map((value) => `  - ${name}=${value}\n`),
+  );
+  return said.length === 0 ? '' : `\n  Items to be pruned will be filtered with:\n${said.sort().join('')}`;
 }
