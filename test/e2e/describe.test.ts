@@ -77,6 +77,7 @@ const lines: readonly (readonly [line: string, expected?: string])[] = [
   ['--publish-all app:1'],
   ['--dns 10.0.0.1 --dns-search example.org --dns-option ndots:2 --add-host db:10.0.0.9 app:1'],
   ['--link other:db app:1'],
+  ['--network front --link other:db app:1'],
   ['--network none app:1'],
   ['--network host app:1'],
   ['--network container:other app:1'],
@@ -166,6 +167,22 @@ describe('inspect --as-run', () => {
     }
     await engine.end('SIGTERM');
     await engine.start();
+  });
+
+  test('names links that only network connect can make, and so does --as-compose', () => {
+    engine.ok(['create', '--name', 'it', '--network', 'front', '--link', 'other:first', 'app:1']);
+    engine.ok(['network', 'connect', '--link', 'other:db', '--alias', 'b', 'back', 'it']);
+    const [told, file] = ['--as-run', '--as-compose'].map((form) => engine.gantry(['inspect', form, 'it']));
+    engine.ok(['rm', 'it']);
+    assert.equal(told?.code, 0, told?.stderr);
+    assert.match(told?.stdout ?? '', /^# run has no word for --link other:db of network back\ngantry run /);
+    const again = shell((told?.stdout ?? '').replace('gantry run', `${gantry} create`));
+    assert.equal(again.code, 0, again.stderr);
+    const { front, back } = inspect().NetworkSettings.Networks;
+    engine.ok(['rm', 'it']);
+    assert.deepEqual(front?.Links, ['other:first']);
+    assert.ok(back?.Aliases?.includes('b'));
+    assert.match(file?.stdout ?? '', /^# Compose has no word for --link other:db of network back\n/);
   });
 
   test('cannot be had together with another form', () => {

@@ -15,11 +15,11 @@ export interface ComposeFile {
 }
 
 /** A Compose project of one service that makes the container again, with the networks and volumes that are there. */
-export function asCompose({ settings, image, args }: Description): ComposeFile {
+export function asCompose({ settings, image, args, unsaid: neverSaid }: Description): ComposeFile {
   const service: Node = { image };
   const networks: Node = {};
   const volumes: Node = {};
-  const unsaid: string[] = [];
+  const unsaid = [...neverSaid];
   const attached: NetworkAttachment[] = [];
   for (const setting of settings) {
     const word = composeWords[setting.flag];

@@ -1,6 +1,6 @@
 import { hostSettings } from './host-settings.ts';
 import { mountSettings } from './mount-settings.ts';
-import { networkSettings } from './network-settings.ts';
+import { linksOfOtherNetworks, networkSettings } from './network-settings.ts';
 import { commandOf, processSettings } from './process-settings.ts';
 import { type Description, on, one, type Subject } from './setting.ts';
 
@@ -21,5 +21,6 @@ export function describe(subject: Subject): Description {
     ],
     image: config.Image,
     args,
+    unsaid: linksOfOtherNetworks(subject.container),
   };
 }

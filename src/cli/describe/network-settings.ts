@@ -21,8 +21,14 @@ export function networkSettings({ container, image }: Subject): Setting[] {
     ...each('dns-option', hostConfig.DnsOptions),
     ...each('dns-search', hostConfig.DnsSearch),
     ...each('add-host', hostConfig.ExtraHosts),
-    ...each('link', hostConfig.Links?.map(linkText)),
+    ...each('link', links(container)),
   ];
+}
+
+/** Those of the first network; docker's CLI says them of the host's settings too. */
+function links({ HostConfig, NetworkSettings }: Subject['container']): string[] {
+  const first = NetworkSettings.Networks[mainNetwork(HostConfig.NetworkMode)];
+  return [...new Set([...(HostConfig.Links ?? []), ...(first?.Links ?? [])].map(linkText))];
 }
 
 /** `/db:/web/alias`, as inspect has it, or `db:alias`. */
@@ -41,10 +47,26 @@ function published(bindings: Subject['container']['HostConfig']['PortBindings'])
   });
 }
 
+/** Only `network connect` gives them: `run --link` is of the first network, and its `--network` has no such field. */
+export function linksOfOtherNetworks({ HostConfig, NetworkSettings }: Subject['container']): string[] {
+  const main = mainNetwork(HostConfig.NetworkMode);
+  return Object.entries(NetworkSettings.Networks).flatMap(([name, { Links }]) =>
+    name === main ? [] : (Links ?? []).map((link) => `--link ${link} of network ${name}`),
+  );
+}
+
+function isDefaultMode(mode: string): boolean {
+  return mode === 'default' || mode === 'bridge';
+}
+
+function mainNetwork(mode: string): string {
+  return isDefaultMode(mode) ? 'bridge' : mode;
+}
+
 function networks({ HostConfig, NetworkSettings, Id }: Subject['container']): Setting[] {
   const mode = HostConfig.NetworkMode;
-  const isDefault = mode === 'default' || mode === 'bridge';
-  const main = isDefault ? 'bridge' : mode;
+  const isDefault = isDefaultMode(mode);
+  const main = mainNetwork(mode);
   const { [main]: first, ...others } = NetworkSettings.Networks;
   const options = first === undefined ? [] : endpointOptions(first);
   const isImplied = isDefault && options.length === 0 && Object.keys(others).length === 0;
@@ -72,7 +94,6 @@ function endpoint(settings: EndpointSettings, id: string): Setting[] {
     ...one('ip6', settings.IPAMConfig?.IPv6Address),
     ...one('mac-address', ownMac ? '' : settings.MacAddress),
     ...each('link-local-ip', settings.IPAMConfig?.LinkLocalIPs),
-    ...each('link', settings.Links),
   ];
 }
 

@@ -12,6 +12,8 @@ export interface Description {
   readonly settings: readonly Setting[];
   readonly image: string;
   readonly args: readonly string[];
+  /** What the container has that no flag of `run` says. */
+  readonly unsaid: readonly string[];
 }
 
 /** A container, with what it would be if its creator had said nothing. */
