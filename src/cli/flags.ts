@@ -1,4 +1,5 @@
-import { EngineError } from '../errors/index.ts';
+import { EngineError, messageOf } from '../errors/index.ts';
+import { parseBoolean } from '../lib/go-values.ts';
 
 /** One flag of a command, as Go's pflag knows it. `T` is the type of its value. */
 export interface Flag<T = unknown> {
@@ -54,7 +55,7 @@ function flag<T>(
 export function bool(usage: string, options: FlagOptions<boolean> = {}): Flag<boolean> {
   const initial = options.initial ?? false;
   const shown = initial ? { shownDefault: 'true' } : {};
-  return flag('', usage, { ...shown, ...options, initial, alone: 'true' }, parseBool);
+  return flag('', usage, { ...shown, ...options, initial, alone: 'true' }, readBool);
 }
 
 export function text(usage: string, options: FlagOptions<string> = {}): Flag<string> {
@@ -98,10 +99,12 @@ export function parsed<T>(
   return flag(kind, usage, rest, read);
 }
 
-function parseBool(text: string): boolean {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false;
-  throw bad(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+function readBool(text: string): boolean {
+  try {
+    return parseBoolean(text);
+  } catch (error) {
+    throw bad(messageOf(error));
+  }
 }
 
 function bad(reason: string): EngineError {

@@ -6,9 +6,14 @@ export function parseInteger(text: string): number {
 
 /** As Go's strconv.ParseBool. */
 export function parseBoolean(text: string): boolean {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
+  if (isTrue(text)) return true;
   if (isFalse(text)) return false;
   throw new Error(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+/** Whether Go's strconv.ParseBool takes it for true; what is no boolean is not. */
+export function isTrue(text: string): boolean {
+  return ['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text);
 }
 
 /** Whether Go's strconv.ParseBool takes it for false; what is no boolean is not. */

@@ -1,6 +1,7 @@
 import type { Filters } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { parseDuration } from './duration.ts';
+import { isFalse, isTrue } from './go-values.ts';
 
 /** Filters that every kind of object has, with one meaning everywhere. */
 
@@ -39,15 +40,12 @@ export function parseUntil(text: string, nowMs = Date.now(), key = 'until'): num
   }
 }
 
-const trueWords: readonly string[] = ['1', 't', 'T', 'true', 'TRUE', 'True'];
-const falseWords: readonly string[] = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
-
 /** The boolean under a key; `undefined` when it is not there. Throws `invalidArgument` for another word, or for both. */
 export function booleanFilter(filters: Filters, key: string): boolean | undefined {
   const values = filters.get(key);
   if (values === undefined || values.length === 0) return undefined;
-  const areTrue = values.every((value) => trueWords.includes(value));
-  if (!areTrue && !values.every((value) => falseWords.includes(value))) {
+  const areTrue = values.every(isTrue);
+  if (!areTrue && !values.every(isFalse)) {
     throw new EngineError('invalidArgument', `invalid filter '${key}=[${values.join(' ')}]'`);
   }
   return areTrue;
