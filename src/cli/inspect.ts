@@ -1,6 +1,6 @@
 import { type Client, statusOf } from '../client/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
-import { type Command, type Context, defineCommand } from './command.ts';
+import { type Context, defineCommand } from './command.ts';
 import type { DescriptionForm } from './describe/print.ts';
 import { objectFormat } from './flag-kinds.ts';
 import { bool, text } from './flags.ts';
@@ -22,12 +22,21 @@ interface Found {
   readonly value: unknown;
 }
 
-type Lookup = (client: Client, name: string, options: { readonly size: boolean }) => Promise<unknown>;
+interface LookupOptions {
+  readonly size: boolean;
+  /** Of an image; empty for the one there is. */
+  readonly platform?: string;
+  /** Of a network. */
+  readonly verbose?: boolean;
+}
+
+type Lookup = (client: Client, name: string, options: LookupOptions) => Promise<unknown>;
 
 const lookups: Readonly<Record<Kind, Lookup>> = {
   container: (client, name, { size }) => client.containers.inspect(name, { size }),
-  image: (client, name) => client.images.inspect(name),
-  network: (client, name) => client.networks.inspect(name),
+  image: (client, name, { platform = '' }) =>
+    client.images.inspect(name, platform === '' ? {} : { platform }),
+  network: (client, name, { verbose = false }) => client.networks.inspect(name, { verbose }),
   volume: (client, name) => client.volumes.inspect(name),
 };
 
@@ -96,25 +105,54 @@ async function describeAll(
   return exitCode;
 }
 
-function inspectCommand(kind: 'image' | 'network' | 'volume', word: string): Command {
-  return defineCommand({
-    usage: `[OPTIONS] ${word} [${word}...]`,
-    summary: `Display detailed information on one or more ${kind}s`,
-    minArgs: 1,
-    flags: {
-      format: objectFormat({ short: 'f' }),
-      size: bool('Display total file sizes', { short: 's', hidden: true }),
-    },
-    async run({ context, values, args }) {
-      const client = await context.client();
-      const look = async (name: string) => ({
-        kind,
-        value: await lookups[kind](client, name, { size: values.size }),
-      });
-      return inspectAll(context, args, { format: values.format, look });
-    },
-  });
+/** `inspect` of one kind, with the options that only this kind's has. */
+async function inspectKind(
+  context: Context,
+  kind: Kind,
+  names: readonly string[],
+  values: { readonly format: string } & LookupOptions,
+): Promise<number> {
+  const { format, ...options } = values;
+  const client = await context.client();
+  const look = async (name: string) => ({ kind, value: await lookups[kind](client, name, options) });
+  return inspectAll(context, names, { format, look });
 }
+
+const size = bool('Display total file sizes', { short: 's', hidden: true });
+
+export const imageInspectCommand = defineCommand({
+  usage: '[OPTIONS] IMAGE [IMAGE...]',
+  summary: 'Display detailed information on one or more images',
+  minArgs: 1,
+  flags: {
+    format: objectFormat({ short: 'f' }),
+    platform: text(
+      'Inspect a specific platform of the multi-platform image. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    ),
+    size,
+  },
+  run: ({ context, values, args }) => inspectKind(context, 'image', args, values),
+});
+
+export const networkInspectCommand = defineCommand({
+  usage: '[OPTIONS] NETWORK [NETWORK...]',
+  summary: 'Display detailed information on one or more networks',
+  minArgs: 1,
+  flags: {
+    format: objectFormat({ short: 'f' }),
+    size,
+    verbose: bool('Verbose output for diagnostics', { short: 'v' }),
+  },
+  run: ({ context, values, args }) => inspectKind(context, 'network', args, values),
+});
+
+export const volumeInspectCommand = defineCommand({
+  usage: '[OPTIONS] VOLUME [VOLUME...]',
+  summary: 'Display detailed information on one or more volumes',
+  minArgs: 1,
+  flags: { format: objectFormat({ short: 'f' }), size },
+  run: ({ context, values, args }) => inspectKind(context, 'volume', args, values),
+});
 
 export const containerInspectCommand = defineCommand({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -128,18 +166,9 @@ export const containerInspectCommand = defineCommand({
   async run({ context, values, args }) {
     const form = formOf(values);
     if (form !== undefined) return describeAll(context, args, form);
-    const client = await context.client();
-    const look = async (name: string) => ({
-      kind: 'container' as const,
-      value: await lookups.container(client, name, { size: values.size }),
-    });
-    return inspectAll(context, args, { format: values.format, look });
+    return inspectKind(context, 'container', args, { format: values.format, size: values.size });
   },
 });
-export const imageInspectCommand = inspectCommand('image', 'IMAGE');
-export const networkInspectCommand = inspectCommand('network', 'NETWORK');
-export const volumeInspectCommand = inspectCommand('volume', 'VOLUME');
-
 export const inspectAnyCommand = defineCommand({
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
   summary: 'Return low-level information on Docker objects',

@@ -62,8 +62,8 @@ export function imageCalls(transport: Transport) {
         signal,
       });
     },
-    inspect: (name: string, signal?: AbortSignal): Promise<ImageInspect> =>
-      transport.call('GET', at(name, '/json'), { signal }),
+    inspect: (name: string, query: { platform?: string } = {}, signal?: AbortSignal): Promise<ImageInspect> =>
+      transport.call('GET', at(name, '/json'), { query, signal }),
     history: (
       name: string,
       query: { platform?: string } = {},

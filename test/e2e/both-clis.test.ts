@@ -95,7 +95,7 @@ const same: readonly (readonly string[])[] = [
     '{{.ID}} {{.Labels.a}}{{.Labels.b}} {{range .IPAM.Config}}{{.Subnet}}{{.IPRange}}{{end}}',
     'own',
   ],
-  ['network', 'inspect', '-f', '{{.}}', 'own'],
+  ['network', 'inspect', '-v', '-f', '{{.}}', 'own'],
   [
     'network',
     'inspect',
@@ -163,11 +163,11 @@ const clis = [
   (args: readonly string[]) => engine.since(28, args),
 ];
 
-for (const command of ['rmi', 'history', 'push']) {
+for (const command of ['rmi', 'history', 'push', 'image inspect']) {
   test(`${command} --platform refuses an image of another platform`, () => {
     engine.ok(['tag', 'base:1', '127.0.0.1:1/other:1']);
     for (const cli of clis) {
-      const result = cli([command, '--platform', 'linux/s390x', '127.0.0.1:1/other:1']);
+      const result = cli([...command.split(' '), '--platform', 'linux/s390x', '127.0.0.1:1/other:1']);
       assert.equal(result.code, 1, result.stdout);
       assert.match(
         result.stderr,

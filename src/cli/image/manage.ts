@@ -59,7 +59,9 @@ export const rmiCommand = defineCommand({
   flags: {
     force: bool('Force removal of the image', { short: 'f' }),
     'no-prune': bool('Do not delete untagged parents'),
-    platform: strings('Remove only the given platform variant', { hidden: true }),
+    platform: strings(
+      'Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    ),
   },
   async run({ context, values, args }) {
     const { images } = await context.client();

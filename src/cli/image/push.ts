@@ -14,7 +14,9 @@ export const pushCommand = defineCommand({
   flags: {
     'all-tags': bool('Push all tags of an image to the repository', { short: 'a' }),
     'disable-content-trust': bool('Skip image signing', { initial: true }),
-    platform: text('Push a platform-specific manifest as a single-platform image', { hidden: true }),
+    platform: text(
+      'Push a platform-specific manifest as a single-platform image. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    ),
     quiet: bool('Suppress verbose output', { short: 'q' }),
   },
   async run({ context, values, args }) {
