@@ -178,7 +178,8 @@ export function parseFlags<F extends FlagTable>(
         throw bad(`unknown shorthand flag: '${letter}' in ${at === 1 ? word : `-${word.slice(at)}`}`);
       }
       const one = table[name] as Flag;
-      if (word.charAt(at + 1) === '=') {
+      // An equals sign with nothing after it is the value itself.
+      if (word.charAt(at + 1) === '=' && at + 2 < word.length) {
         set(name, word.slice(at + 2));
         return;
       }

@@ -146,6 +146,7 @@ for (const args of same) {
 
 const ends: readonly (readonly string[])[] = [
   ['rmi', 'missing'],
+  ['run', '-u=', 'base:1', 'true'],
   ['rmi', '-f', 'missing', 'missing:too'],
   ['rmi', '-f', 'missing', 'UPPER'],
   ...['container', 'image', 'network', 'volume', 'system'].map((kind) => [kind, 'prune']),
