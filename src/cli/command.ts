@@ -35,8 +35,8 @@ export interface Command<F extends FlagTable = FlagTable> {
   /** False: the first word that is no flag ends the flags. */
   readonly interspersed?: boolean;
   readonly flags: F;
-  /** How errors of the daemon are told: most commands say `Error response from daemon: …`; run and create more. */
-  readonly errorStyle?: 'run';
+  /** How errors are told: most commands say `Error response from daemon: …`; run more, and create what is not of the daemon. */
+  readonly errorStyle?: 'run' | 'create';
   /** Its result is the exit code; nothing is 0. */
   run(invocation: Invocation<F>): Promise<number | undefined | void>;
 }

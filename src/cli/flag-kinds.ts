@@ -85,7 +85,10 @@ export function ulimits(): Flag<readonly Ulimit[]> {
   return parsed('ulimit', 'Ulimit options', {
     initial: [],
     shownDefault: '[]',
-    read: (one: string, previous: readonly Ulimit[]) => [...previous, parseUlimit(one)],
+    read: (text: string, previous: readonly Ulimit[]) => {
+      const read = parseUlimit(text);
+      return [...previous.filter(({ Name }) => Name !== read.Name), read];
+    },
   });
 }
 

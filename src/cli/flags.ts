@@ -1,5 +1,5 @@
 import { EngineError, messageOf } from '../errors/index.ts';
-import { parseBoolean } from '../lib/go-values.ts';
+import { parseBoolean, parseIntegerLiteral } from '../lib/go-values.ts';
 
 /** One flag of a command, as Go's pflag knows it. `T` is the type of its value. */
 export interface Flag<T = unknown> {
@@ -55,7 +55,7 @@ function flag<T>(
 export function bool(usage: string, options: FlagOptions<boolean> = {}): Flag<boolean> {
   const initial = options.initial ?? false;
   const shown = initial ? { shownDefault: 'true' } : {};
-  return flag('', usage, { ...shown, ...options, initial, alone: 'true' }, readBool);
+  return flag('', usage, { ...shown, ...options, initial, alone: 'true' }, readBy(parseBoolean));
 }
 
 export function text(usage: string, options: FlagOptions<string> = {}): Flag<string> {
@@ -81,12 +81,7 @@ export function strings(
 
 export function int(usage: string, options: FlagOptions<number> = {}): Flag<number> {
   const shown = options.initial === undefined ? {} : { shownDefault: String(options.initial) };
-  return flag('int', usage, { ...shown, initial: 0, ...options }, (value) => {
-    if (!/^[+-]?\d+$/.test(value)) {
-      throw bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-    }
-    return Number(value);
-  });
+  return flag('int', usage, { ...shown, initial: 0, ...options }, readBy(parseIntegerLiteral));
 }
 
 /** A flag whose text a function of its own reads. */
@@ -99,12 +94,15 @@ export function parsed<T>(
   return flag(kind, usage, rest, read);
 }
 
-function readBool(text: string): boolean {
-  try {
-    return parseBoolean(text);
-  } catch (error) {
-    throw bad(messageOf(error));
-  }
+/** What Go cannot read is the fault of who typed it. */
+function readBy<T>(parse: (text: string) => T): Flag<T>['read'] {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw bad(messageOf(error));
+    }
+  };
 }
 
 function bad(reason: string): EngineError {

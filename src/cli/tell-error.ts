@@ -14,7 +14,8 @@ export function tellError(error: unknown, command: Command, path: string): numbe
     process.stderr.write(`gantry: ${error.stack ?? error.message}\n`);
     return 1;
   }
-  if (command.errorStyle === 'run') {
+  const { errorStyle } = command;
+  if (errorStyle === 'run' || (errorStyle === 'create' && statusOf(error) === undefined)) {
     process.stderr.write(`gantry: ${errorText(error)}\n\nRun 'gantry ${path} --help' for more information\n`);
     return runExitCode(error);
   }

@@ -144,6 +144,41 @@ for (const args of same) {
   });
 }
 
+const clis = [
+  (args: readonly string[]) => engine.gantry(args),
+  (args: readonly string[]) => engine.since(28, args),
+];
+
+/** Unusual words that both take or refuse. */
+const created: readonly string[] = [
+  '--stop-timeout 0x10 --cpu-shares 1_000 --oom-score-adj +010',
+  '--ulimit nofile=10:20 --ulimit nofile=5:6',
+  '--restart on-failure:',
+  '--expose 80/ --expose 81-82/udp',
+  '--cpus 25e-2',
+  '--health-cmd true --health-interval 5s',
+  '--device a',
+  '--network= ',
+  '--network own --network own',
+  '--network own --network none',
+  '--restart on-failure:-1',
+];
+
+for (const line of created) {
+  test(`docker and gantry make the same of create ${line}`, () => {
+    const [gantry, docker] = clis.map((cli) => {
+      const { code, stderr } = cli(['create', '--name', 'it', ...line.trim().split(' '), 'base:1', 'true']);
+      const why = stderr.replace(/^(docker|gantry): /, '').split('\n')[0];
+      if (code !== 0) return { code, why };
+      const form = '[{{json .Config}},{{json .HostConfig}}]';
+      const [config, host] = JSON.parse(engine.ok(['inspect', '-f', form, 'it'])) as [object, object];
+      engine.ok(['rm', '-v', 'it']);
+      return { code, config: { ...config, Hostname: '' }, host };
+    });
+    assert.deepEqual(gantry, docker);
+  });
+}
+
 const ends: readonly (readonly string[])[] = [
   ['rmi', 'missing'],
   ['run', '-u=', 'base:1', 'true'],
@@ -158,11 +193,6 @@ for (const args of ends) {
     assert.equal(gantry.code, docker.code, gantry.stderr);
   });
 }
-
-const clis = [
-  (args: readonly string[]) => engine.gantry(args),
-  (args: readonly string[]) => engine.since(28, args),
-];
 
 for (const command of ['rmi', 'history', 'push', 'image inspect']) {
   test(`${command} --platform refuses an image of another platform`, () => {

@@ -27,11 +27,16 @@ export function healthcheckOf(flags: HealthFlags, given: ReadonlySet<string>): H
   }
   return {
     ...(flags['health-cmd'] === '' ? {} : { Test: ['CMD-SHELL', flags['health-cmd']] }),
-    Interval: flags['health-interval'],
-    Timeout: flags['health-timeout'],
-    StartPeriod: flags['health-start-period'],
-    StartInterval: flags['health-start-interval'],
-    Retries: flags['health-retries'],
+    // What is 0 is the image's, or the default.
+    ...Object.fromEntries(
+      Object.entries({
+        Interval: flags['health-interval'],
+        Timeout: flags['health-timeout'],
+        StartPeriod: flags['health-start-period'],
+        StartInterval: flags['health-start-interval'],
+        Retries: flags['health-retries'],
+      }).filter(([, value]) => value !== 0),
+    ),
   };
 }
 

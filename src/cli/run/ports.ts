@@ -89,7 +89,7 @@ function splitSpec(spec: string): { address: string; hostPort: string; container
 
 function parseExpose(text: string): string[] {
   if (text.includes(':')) throw invalid(`invalid port format for --expose: ${text}`);
-  const [port = '', proto = 'tcp'] = text.split('/');
+  const [port = '', proto = ''] = text.split('/');
   const range = parseRange(port);
   if (range === undefined)
     throw invalid(
@@ -97,7 +97,7 @@ function parseExpose(text: string): string[] {
     );
   return Array.from(
     { length: sizeOf(range) },
-    (_none, offset) => `${range.first + offset}/${proto.toLowerCase()}`,
+    (_none, offset) => `${range.first + offset}/${proto.toLowerCase() || 'tcp'}`,
   );
 }
 

@@ -149,7 +149,7 @@ function hostConfigOf(
   const mode = flags.network[0]?.name;
   return {
     ...resourcesOf(flags),
-    Binds: binds,
+    Binds: orNull(binds),
     ContainerIDFile: flags.cidfile,
     LogConfig: { Type: flags['log-driver'], Config: logOptions(flags) },
     NetworkMode: mode ?? 'default',
@@ -264,7 +264,12 @@ function endpointsOf(flags: ContainerFlagValues): Readonly<Record<string, Partia
     linkLocalIps: [...main.linkLocalIps, ...flags['link-local-ip']],
   };
   const userDefined = isUserDefined(main.name);
-  if (others.length > 0 && !userDefined && main.name !== 'bridge' && main.name !== 'default') {
+  const names = flags.network.map(({ name }) => name);
+  if (names.includes('')) throw invalid('no name set for network');
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw invalid(`network ${JSON.stringify(twice)} is specified multiple times`);
+  const exclusive = names.some((name) => !isUserDefined(name) && !['bridge', 'default'].includes(name));
+  if (exclusive && names.some(isUserDefined)) {
     throw invalid(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
   }
   return Object.fromEntries([

@@ -44,7 +44,11 @@ export function parseDevice(text: string): DeviceMapping {
     return { PathOnHost: source, PathInContainer: source, CgroupPermissions: second ?? '' };
   }
   const target = second ?? source;
-  if (!target.startsWith('/')) throw invalid(`bad mode specified: ${target}`);
+  if (!target.startsWith('/')) {
+    throw invalid(
+      second === undefined ? `${target} is not an absolute path` : `bad mode specified: ${target}`,
+    );
+  }
   return { PathOnHost: source, PathInContainer: target, CgroupPermissions: third ?? 'rwm' };
 }
 
@@ -53,12 +57,12 @@ export function parseRestartPolicy(text: string): RestartPolicy {
   if (name === '' && count !== undefined) {
     throw invalid(`invalid restart policy format: no policy provided before colon`);
   }
-  if (rest.length > 0 || (count !== undefined && !/^\d+$/.test(count))) {
+  if (rest.length > 0 || (count !== undefined && !/^([+-]?\d+)?$/.test(count))) {
     throw invalid('invalid restart policy format: maximum retry count must be an integer');
   }
   return {
     Name: (name === '' ? 'no' : name) as RestartPolicy['Name'],
-    MaximumRetryCount: Number(count ?? 0),
+    MaximumRetryCount: Number(count || 0),
   };
 }
 

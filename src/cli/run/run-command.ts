@@ -59,7 +59,7 @@ export const createCommand = defineCommand({
   aliases: ['container create', 'create'],
   minArgs: 1,
   interspersed: false,
-  errorStyle: 'run',
+  errorStyle: 'create',
   flags: { ...containerFlags, pull: pullFlag('creating') },
   async run({ context, values, given, args }) {
     const client = await context.client();

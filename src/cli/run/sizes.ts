@@ -18,7 +18,7 @@ export function parseSwapSize(text: string): number {
 
 /** 1e-9 CPUs of `1.5` or `3/2`. */
 export function parseCpus(text: string): number {
-  const match = /^([+-]?\d+(?:\.\d*)?|\.\d+)(?:\/(\d+))?$/.exec(text);
+  const match = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(?:\/(\d+))?$/i.exec(text);
   if (match === null) throw invalid(`failed to parse ${text} as a rational number`);
   const nano = (Number(match[1]) / Number(match[2] ?? 1)) * 1e9;
   if (!Number.isInteger(Number(nano.toFixed(3)))) throw invalid('value is too precise');
