@@ -5,8 +5,8 @@ import { errorText } from './tell-error.ts';
 type Work = (name: string) => Promise<unknown>;
 
 /**
- * Does one thing to each named object, one after the other, and prints each name that worked (or what came of it). A
- * failure does not stop the others; the exit code is 1 if there was one.
+ * Does one thing to each named object, one after the other, and prints each name that worked (or what came of it,
+ * nothing for null). A failure does not stop the others; the exit code is 1 if there was one.
  */
 export async function forEach(context: Context, names: readonly string[], work: Work): Promise<number> {
   let code = 0;
@@ -25,6 +25,7 @@ export async function forEachAtOnce(context: Context, names: readonly string[], 
 
 function tell(context: Context, name: string, result: PromiseSettledResult<unknown>): 0 | 1 {
   if (result.status === 'fulfilled') {
+    if (result.value === null) return 0;
     context.stdout.write(`${typeof result.value === 'string' ? result.value : name}\n`);
     return 0;
   }

@@ -4,7 +4,7 @@ import { type Context, defineCommand } from './command.ts';
 import type { DescriptionForm } from './describe/print.ts';
 import { objectFormat } from './flag-kinds.ts';
 import { bool, text } from './flags.ts';
-import { renderValue } from './output/listing.ts';
+import { checkFormat, renderValue } from './output/listing.ts';
 import { inspectShapes } from './output/shapes.ts';
 import { errorText } from './tell-error.ts';
 
@@ -40,12 +40,19 @@ const lookups: Readonly<Record<Kind, Lookup>> = {
   volume: (client, name) => client.volumes.inspect(name),
 };
 
-/** Prints what is found, then tells what is not: exit code 1 for any that is missing. */
+/** Prints what is found, then tells what is not: exit code 1 for any that is missing, Docker's 64 for a bad template. */
 async function inspectAll(
   context: Context,
   names: readonly string[],
   options: { readonly format: string; readonly look: (name: string) => Promise<Found> },
 ): Promise<number> {
+  try {
+    checkFormat(options.format);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    context.stderr.write(`${error.message}\n`);
+    return 64;
+  }
   const results = await Promise.allSettled(names.map(options.look));
   const found = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failures = results.flatMap((result) =>
@@ -66,7 +73,7 @@ async function inspectAll(
     }
   }
   // Where a template has nothing to show Docker prints a line all the same.
-  context.stdout.write(output || '\n');
+  context.stdout.write(output || (options.format === 'json' ? '[]\n' : '\n'));
   for (const failure of failures) context.stderr.write(`${errorText(failure)}\n`);
   return failures.length === 0 ? 0 : 1;
 }
@@ -196,13 +203,13 @@ export const inspectAnyCommand = defineCommand({
         try {
           return { kind, value: await lookups[kind](client, name, { size: values.size }) };
         } catch (error) {
+          if (given.has('type')) throw error;
           // A name that is no valid reference of this kind may still be one of the next.
           const isOtherKind = isCode(error, 'notFound') || isCode(error, 'invalidArgument');
           if (!isOtherKind || statusOf(error) === undefined) throw error;
         }
       }
-      const what = given.has('type') ? values.type : 'object';
-      throw new EngineError('notFound', `Error: No such ${what}: ${name}`);
+      throw new EngineError('notFound', `Error: No such object: ${name}`);
     };
     return inspectAll(context, args, { format: values.format, look });
   },

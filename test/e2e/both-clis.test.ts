@@ -124,6 +124,11 @@ const same: readonly (readonly string[])[] = [
     '{{.Action}} {{.Scope}} {{.Actor.Attributes.name}} {{.Actor.Attributes.no}}',
   ],
   ['events', '--since', begun, '--until', ended, '--format', '{{json .Actor.ID}}'],
+  ['ps', '-a', '-q', '--format', '{{.Names}}'],
+  ['inspect', '-f', '{{json .Config.Cmd', 'web'],
+  ['inspect', '-f', 'json', 'missing'],
+  ['inspect', '--type', 'container', 'missing', 'web', '-f', '{{.Name}}'],
+  ['network', 'rm', '-f', 'missing'],
   ['images', '--format', '{{.Repository}}@{{.Digest}}'],
   ['images', '--format', 'table {{.Repository}}\\t{{upper .Tag}}\\t{{.Digest}}'],
   [
@@ -178,6 +183,15 @@ for (const line of created) {
     assert.deepEqual(gantry, docker);
   });
 }
+
+test('run -d prints the id of a container that did not start', () => {
+  for (const cli of clis) {
+    const result = cli(['run', '-d', '--name', 'unstarted', 'base:1', 'missing']);
+    assert.equal(result.code, 127, result.stderr);
+    assert.equal(result.stdout.trim(), engine.ok(['inspect', '-f', '{{.Id}}', 'unstarted']));
+    engine.ok(['rm', 'unstarted']);
+  }
+});
 
 const ends: readonly (readonly string[])[] = [
   ['rmi', 'missing'],

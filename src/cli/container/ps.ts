@@ -24,7 +24,10 @@ export const psCommand = defineCommand({
   async run({ context, values }) {
     const { containers } = await context.client();
     const last = values.latest && values.last === -1 ? 1 : values.last;
-    const format = listFormat(await context.settings(), 'psFormat', values);
+    if (values.quiet && values.format !== '') {
+      context.stderr.write('WARNING: Ignoring custom format, because both --format and --quiet are set.\n');
+    }
+    const format = values.quiet ? '' : listFormat(await context.settings(), 'psFormat', values);
     const size = values.size || format.includes('.Size');
     const found = await containers.list({
       ...(values.all ? { all: true } : {}),

@@ -132,8 +132,10 @@ export const networkRmCommand = defineCommand({
     const remove = async (name: string) => {
       try {
         await networks.remove(name);
+        return name;
       } catch (error) {
         if (!values.force || !isCode(error, 'notFound')) throw error;
+        return null;
       }
     };
     return forEach(context, args, remove);

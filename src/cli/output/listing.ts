@@ -90,6 +90,11 @@ function compile(source: string, options: Partial<TemplateOptions> = {}): Templa
   });
 }
 
+/** Throws `invalidArgument` for a `--format` of one value that is no template. */
+export function checkFormat(format: string): void {
+  compileTemplate(unescapeTabs(format));
+}
+
 /**
  * One value for `--format` of `inspect`, `info` and the like: `json`, or a template. With a shape it is executed on
  * Docker's type; where that lacks a field, on the JSON as it is.

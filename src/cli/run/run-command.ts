@@ -43,8 +43,12 @@ export const runCommand = defineCommand({
     if (values.detach) {
       const client = await context.client();
       const id = await createContainer(context, client, line);
-      await client.containers.start(id);
-      context.stdout.write(`${id}\n`);
+      try {
+        await client.containers.start(id);
+      } finally {
+        // One that did not start is there all the same.
+        context.stdout.write(`${id}\n`);
+      }
       return 0;
     }
     const client = await context.client();
