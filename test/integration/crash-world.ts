@@ -23,6 +23,8 @@ export class World extends Told {
   readonly #options: WorldOptions;
   readonly #random: () => number;
   readonly #counts = new Map<string, number>();
+  /** Names of images that are being loaded. */
+  readonly #loads: string[] = [];
   #count = 0;
 
   constructor(options: WorldOptions) {
@@ -246,9 +248,16 @@ export class World extends Told {
 
   async #load(): Promise<void> {
     const index = Math.floor(this.#random() * this.#options.archives.length);
-    this.removedImages.delete(`loaded:${index}`);
-    await this.#answered(200, 'POST', '/images/load', this.#options.archives[index]);
-    this.images.set(`loaded:${index}`, ['test', '-s', `/loaded-${index}/file`]);
+    const name = `loaded:${index}`;
+    this.removedImages.delete(name);
+    // While it is under way nobody knows what another client's removal leaves.
+    this.#loads.push(name);
+    try {
+      await this.#answered(200, 'POST', '/images/load', this.#options.archives[index]);
+    } finally {
+      this.#loads.splice(this.#loads.indexOf(name), 1);
+    }
+    this.images.set(name, ['test', '-s', `/loaded-${index}/file`]);
   }
 
   async #removeImage(): Promise<void> {
@@ -256,7 +265,7 @@ export class World extends Told {
     if (name === undefined) return;
     this.images.delete(name);
     const { status } = await this.#call('DELETE', `/images/${name}`);
-    if (status === 200) this.removedImages.add(name);
+    if (status === 200 && !this.#loads.includes(name)) this.removedImages.add(name);
   }
 
   async #commit(): Promise<void> {
