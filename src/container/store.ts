@@ -1,5 +1,5 @@
 import { EngineError, isCode, messageOf } from '../errors/index.ts';
-import type { Metadata, Transaction, TransactOptions } from '../metadata/index.ts';
+import { type Metadata, pruneEvent, type Transaction, type TransactOptions } from '../metadata/index.ts';
 import type { Container, ContainerRecord, RunState } from './record.ts';
 import type { Run } from './runs/run.ts';
 import { RunRows } from './runs/run-rows.ts';
@@ -174,8 +174,7 @@ export class ContainerStore {
   /** Journals that a prune has come to its end. */
   notePrune(reclaimedBytes: number): void {
     this.#metadata.transact((transaction) => {
-      const attributes = { reclaimed: String(reclaimedBytes) };
-      transaction.record({ type: 'container', action: 'prune', id: '', attributes });
+      transaction.record(pruneEvent('container', reclaimedBytes));
     }, unsynced);
   }
 

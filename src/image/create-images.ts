@@ -1,4 +1,5 @@
 import { OnePrune } from '../lib/one-prune.ts';
+import { pruneEvent } from '../metadata/index.ts';
 import type { ImageId } from '../oci/index.ts';
 import { adoptImage, nameImage } from './adopt-image.ts';
 import { loadArchive } from './archive/load.ts';
@@ -75,8 +76,7 @@ export function createImages(dependencies: ImageDependencies): Images {
         const removed = changed(pruneImages(parts, filters));
         const freed = removed.length === 0 ? 0 : await collect();
         parts.metadata.transact((transaction) => {
-          const attributes = { reclaimed: String(freed) };
-          transaction.record({ type: 'image', action: 'prune', id: '', attributes });
+          transaction.record(pruneEvent('image', freed));
         });
         return { ImagesDeleted: removed, SpaceReclaimed: freed };
       }),

@@ -1,6 +1,6 @@
 import { EngineError, messageOf } from '../errors/index.ts';
 import { randomId } from '../lib/ids.ts';
-import type { Metadata } from '../metadata/index.ts';
+import { type Metadata, pruneEvent } from '../metadata/index.ts';
 
 const unsynced = { durable: false };
 
@@ -139,7 +139,7 @@ export class NetworkRecords {
   /** A prune has come to its end; networks take no space. */
   recordPrune(): void {
     this.#metadata.transact((transaction) => {
-      transaction.record({ type: 'network', action: 'prune', id: '', attributes: { reclaimed: '0' } });
+      transaction.record(pruneEvent('network', 0));
     }, unsynced);
   }
 }

@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
-import type { Metadata } from '../metadata/index.ts';
+import { type Metadata, pruneEvent } from '../metadata/index.ts';
 
 /** One volume as it is stored. */
 export interface VolumeRow {
@@ -114,8 +114,7 @@ export class VolumeRows {
   recordPrune(reclaimedBytes: number): void {
     this.#metadata.transact(
       (transaction) => {
-        const attributes = { reclaimed: String(reclaimedBytes) };
-        transaction.record({ type: 'volume', action: 'prune', id: '', attributes });
+        transaction.record(pruneEvent('volume', reclaimedBytes));
       },
       { durable: false },
     );

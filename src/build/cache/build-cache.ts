@@ -1,4 +1,4 @@
-import type { Metadata } from '../../metadata/index.ts';
+import { type Metadata, pruneEvent } from '../../metadata/index.ts';
 import { digestOf, type ImageId } from '../../oci/index.ts';
 
 /** What a step's result depends on, by name: `base`, `instruction`, `arg:X`, `file:src/a.ts`, ... */
@@ -122,8 +122,7 @@ export function openBuildCache(metadata: Metadata): BuildCache {
     prune: (ids, reclaimedBytes) => {
       metadata.transact((transaction) => {
         for (const id of ids) remove.run(`sha256:${id}`);
-        const attributes = { reclaimed: String(reclaimedBytes) };
-        transaction.record({ type: 'builder', action: 'prune', id: '', attributes });
+        transaction.record(pruneEvent('builder', reclaimedBytes));
       });
     },
   };
