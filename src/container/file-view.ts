@@ -6,8 +6,9 @@ import { MountNamespace } from '../lib/mount-namespace.ts';
 import { makeInRoot, openPath } from '../lib/open-in-root.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
-import { makeSource } from './mount-points.ts';
+import { openMountSource } from './mount-source.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
+import { depthOf } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 
 /** A container's files as its processes see them, or would if it ran, until disposed. */
@@ -56,11 +57,12 @@ async function viewOfStopped(record: ContainerRecord, { storage }: FileViewDeps)
   // The namespace is a copy of ours, so what it is to bind must be there first; it keeps what it has bound.
   await using sources = new AsyncDisposableStack();
   const binds: { readonly source: string; readonly mount: ContainerMount }[] = [];
+  const { volumes } = storage;
   for (const mount of mounts) {
-    binds.push({
-      source: await sourceOf(mount, { id: record.id, volumes: storage.volumes, sources }),
-      mount,
-    });
+    const { Name } = mount;
+    if (Name !== undefined) sources.defer(async () => volumes.unmount(Name, record.id));
+    const context = { containerId: record.id, volumes, parts: sources };
+    binds.push({ source: await openMountSource(mount, context), mount });
   }
   await using making = new AsyncDisposableStack();
   const namespace = making.use(await MountNamespace.open());
@@ -75,22 +77,6 @@ async function viewOfStopped(record: ContainerRecord, { storage }: FileViewDeps)
   }
   const made = making.move();
   return { root, [Symbol.asyncDispose]: async () => made.disposeAsync() };
-}
-
-interface SourceContext {
-  readonly id: string;
-  readonly volumes: Volumes;
-  /** Holds the source until it is disposed. */
-  readonly sources: AsyncDisposableStack;
-}
-
-async function sourceOf(mount: ContainerMount, { id, volumes, sources }: SourceContext): Promise<string> {
-  const { Type, Name, Source, subpath } = mount;
-  await makeSource(mount);
-  if (Type !== 'volume' || Name === undefined) return Source;
-  const path = await volumes.mount(Name, id);
-  sources.defer(async () => volumes.unmount(Name, id));
-  return subpath === undefined ? path : sources.use(await volumes.openPart(Name, subpath)).path;
 }
 
 /** What the engine wrote for the last run, unless the user mounts something else there. */
@@ -110,8 +96,4 @@ function kindOf(source: string): 'directory' | 'file' {
     if (!hasErrno(error, 'ENOENT')) throw error;
     throw new EngineError('invalidArgument', `bind source path does not exist: ${source}`, { cause: error });
   }
-}
-
-function depthOf(path: string): number {
-  return path.split('/').filter((part) => part !== '').length;
 }

@@ -19,7 +19,7 @@ import type { Volumes } from '../volume/index.ts';
 import { networkOwner, pidToJoin } from './dependencies.ts';
 import { assertLinkable, linkedContainers, linkHosts } from './links.ts';
 import { assertLogValues } from './logs/log-config.ts';
-import { makeSource } from './mount-points.ts';
+import { openMountSource } from './mount-source.ts';
 import type { Container, ContainerMount, ContainerRecord } from './record.ts';
 import { mountShm, sharedShm, unmountShm } from './shared-memory.ts';
 import { type ContainerFiles, joinedContainer } from './spec/index.ts';
@@ -137,17 +137,9 @@ export class Launcher {
   /** Volumes as host paths; those of parts of volumes hold until `parts` is disposed. */
   async #mounts(record: ContainerRecord, parts: DisposableStack): Promise<ContainerMount[]> {
     const { volumes } = this.#deps.storage;
+    const context = { containerId: record.id, volumes, parts };
     return allEnded(
-      record.mounts.map(async (mount) => {
-        await makeSource(mount);
-        if (mount.Type !== 'volume' || mount.Name === undefined) return mount;
-        const { Name, subpath } = mount;
-        const path = await volumes.mount(Name, record.id);
-        return {
-          ...mount,
-          Source: subpath === undefined ? path : parts.use(await volumes.openPart(Name, subpath)).path,
-        };
-      }),
+      record.mounts.map(async (mount) => ({ ...mount, Source: await openMountSource(mount, context) })),
     );
   }
 

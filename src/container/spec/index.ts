@@ -1,5 +1,5 @@
 export { hostDevices, resolveDevices } from './devices.ts';
-export { assertPropagation, type ContainerFiles } from './mounts.ts';
+export { assertPropagation, type ContainerFiles, depthOf } from './mounts.ts';
 export { joinedContainer, type NamespacePaths } from './namespaces.ts';
 export { apparmorProfileOf, createExecProcess } from './process.ts';
 export { createResources, resolveBlockIo } from './resources.ts';

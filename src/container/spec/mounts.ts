@@ -116,7 +116,7 @@ function userMounts(input: MountInput): RuntimeMount[] {
   if (input.initPath !== undefined) {
     add({ destination: initDestination, type: 'bind', source: input.initPath, options: ['bind', 'ro'] });
   }
-  return mounts.sort((a, b) => depth(a.destination) - depth(b.destination));
+  return mounts.sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
 }
 
 function toRuntimeMount(mount: ContainerMount, recursiveReadOnly: boolean): RuntimeMount {
@@ -144,7 +144,8 @@ function tmpfs(destination: string, given: readonly string[]): RuntimeMount {
   return { destination, type: 'tmpfs', source: 'tmpfs', options };
 }
 
-function depth(path: string): number {
+/** Parts of an absolute path: what is mounted lower down comes later. */
+export function depthOf(path: string): number {
   return path.split('/').filter((part) => part !== '').length;
 }
 
