@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
 import type { Health } from '../api/index.ts';
-import { HealthLoop, healthSettings, initialHealth, nextDelayMs, nextHealth } from './health.ts';
+import type { Healthcheck } from '../oci/index.ts';
+import {
+  HealthLoop,
+  type HealthLoopOptions,
+  healthSettings,
+  initialHealth,
+  nextDelayMs,
+  nextHealth,
+} from './health.ts';
 
 const startedAt = new Date('2026-01-01T00:00:00Z');
 const after = (ms: number) => new Date(startedAt.getTime() + ms);
@@ -76,60 +84,67 @@ test('nextDelayMs() is the start interval in the start period', () => {
   assert.equal(nextDelayMs({ ...initialHealth, Status: 'healthy' }, settings, 5000), 30_000);
 });
 
-function rethrow(error: unknown): never {
-  throw error;
-}
-
-test('HealthLoop takes no result from a probe that failed with its container', async () => {
-  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6 });
+/** A loop of a container that has just started and is up, whose errors are the test's. */
+function loopOf(check: Healthcheck, options: Partial<HealthLoopOptions>): HealthLoop {
+  const settings = healthSettings({ Test: ['CMD', 'x'], ...check });
   assert.ok(settings !== undefined);
-  const asked = Promise.withResolvers<void>();
-  const loop = new HealthLoop({
+  return new HealthLoop({
     settings,
     startedAt: new Date(),
     health: initialHealth,
-    probe: async () => ({ exitCode: 137, output: '' }),
-    async isUp() {
-      asked.resolve();
-      return false;
+    probe: async () => ({ exitCode: 0, output: '' }),
+    isUp: async () => true,
+    onResult: () => undefined,
+    onError(error) {
+      throw error;
     },
-    onResult() {
-      assert.fail('a result');
-    },
-    onError: rethrow,
+    ...options,
   });
+}
+
+test('HealthLoop takes no result from a probe that failed with its container', async () => {
+  const asked = Promise.withResolvers<void>();
+  const loop = loopOf(
+    { Interval: 5e6 },
+    {
+      probe: async () => ({ exitCode: 137, output: '' }),
+      async isUp() {
+        asked.resolve();
+        return false;
+      },
+      onResult() {
+        assert.fail('a result');
+      },
+    },
+  );
   await asked.promise;
   await loop[Symbol.asyncDispose]();
 });
 
 test('HealthLoop probes, times out, tells results and stops', async () => {
-  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6, Timeout: 20e6, Retries: 1 });
-  assert.ok(settings !== undefined);
   const seen: Health[] = [];
   const enough = Promise.withResolvers<void>();
   const aborted: boolean[] = [];
   let probes = 0;
-  const loop = new HealthLoop({
-    settings,
-    startedAt: new Date(),
-    health: initialHealth,
-    async probe(signal) {
-      probes += 1;
-      if (probes === 1) return { exitCode: 0, output: 'fine' };
-      if (probes === 2) throw new Error('container is gone');
-      await new Promise((resolve) => {
-        signal.addEventListener('abort', resolve, { once: true });
-      });
-      aborted.push(true);
-      return { exitCode: 0, output: '' };
+  const loop = loopOf(
+    { Interval: 5e6, Timeout: 20e6, Retries: 1 },
+    {
+      async probe(signal) {
+        probes += 1;
+        if (probes === 1) return { exitCode: 0, output: 'fine' };
+        if (probes === 2) throw new Error('container is gone');
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve, { once: true });
+        });
+        aborted.push(true);
+        return { exitCode: 0, output: '' };
+      },
+      onResult(health) {
+        seen.push(health);
+        if (seen.length === 3) enough.resolve();
+      },
     },
-    isUp: async () => true,
-    onResult(health) {
-      seen.push(health);
-      if (seen.length === 3) enough.resolve();
-    },
-    onError: rethrow,
-  });
+  );
   await enough.promise;
   await loop[Symbol.asyncDispose]();
   const count = probes;
@@ -152,21 +167,17 @@ test('HealthLoop probes, times out, tells results and stops', async () => {
 });
 
 test('HealthLoop does not probe while paused', async () => {
-  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6 });
-  assert.ok(settings !== undefined);
   let probes = 0;
-  const loop = new HealthLoop({
-    settings,
-    startedAt: new Date(),
-    health: initialHealth,
-    probe: async () => {
-      probes += 1;
-      return { exitCode: 0, output: '' };
+  const loop = loopOf(
+    { Interval: 5e6 },
+    {
+      probe: async () => {
+        probes += 1;
+        return { exitCode: 0, output: '' };
+      },
+      onResult: () => undefined,
     },
-    isUp: async () => true,
-    onResult: () => undefined,
-    onError: rethrow,
-  });
+  );
   loop.paused = true;
   await new Promise((resolve) => setTimeout(resolve, 50));
   await loop[Symbol.asyncDispose]();
@@ -174,22 +185,18 @@ test('HealthLoop does not probe while paused', async () => {
 });
 
 test('HealthLoop takes no result from a probe that a pause cuts off', async () => {
-  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6, Timeout: 20e6 });
-  assert.ok(settings !== undefined);
   const begun = Promise.withResolvers<void>();
-  const loop = new HealthLoop({
-    settings,
-    startedAt: new Date(),
-    health: initialHealth,
-    async probe(signal) {
-      begun.resolve();
-      await once(signal, 'abort');
-      return { exitCode: 1, output: '' };
+  const loop = loopOf(
+    { Interval: 5e6, Timeout: 20e6 },
+    {
+      async probe(signal) {
+        begun.resolve();
+        await once(signal, 'abort');
+        return { exitCode: 1, output: '' };
+      },
+      onResult: () => assert.fail('a result'),
     },
-    isUp: async () => true,
-    onResult: () => assert.fail('a result'),
-    onError: rethrow,
-  });
+  );
   await begun.promise;
   loop.paused = true;
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -198,59 +205,48 @@ test('HealthLoop takes no result from a probe that a pause cuts off', async () =
 
 test('HealthLoop takes a timeout of weeks and one that is no whole number of milliseconds', async () => {
   for (const Timeout of [1200 * 3600e9, 2500e3]) {
-    const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6, Timeout });
-    assert.ok(settings !== undefined);
     const seen = Promise.withResolvers<Health>();
-    const loop = new HealthLoop({
-      settings,
-      startedAt: new Date(),
-      health: initialHealth,
-      probe: async () => ({ exitCode: 0, output: '' }),
-      isUp: async () => true,
-      onResult: seen.resolve,
-      onError: rethrow,
-    });
+    const loop = loopOf(
+      { Interval: 5e6, Timeout },
+      {
+        probe: async () => ({ exitCode: 0, output: '' }),
+        onResult: seen.resolve,
+      },
+    );
     assert.equal((await seen.promise).Status, 'healthy');
     await loop[Symbol.asyncDispose]();
   }
 });
 
 test('HealthLoop waits for an interval of a month', async () => {
-  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 720 * 3600e9 });
-  assert.ok(settings !== undefined);
-  const loop = new HealthLoop({
-    settings,
-    startedAt: new Date(),
-    health: initialHealth,
-    probe: () => assert.fail('a probe'),
-    isUp: async () => true,
-    onResult: () => assert.fail('a result'),
-    onError: rethrow,
-  });
+  const loop = loopOf(
+    { Interval: 720 * 3600e9 },
+    {
+      probe: () => assert.fail('a probe'),
+      onResult: () => assert.fail('a result'),
+    },
+  );
   await new Promise((resolve) => setTimeout(resolve, 50));
   await loop[Symbol.asyncDispose]();
 });
 
 test('HealthLoop tells what went wrong beside its probes, and goes on', async () => {
-  const settings = healthSettings({ Test: ['CMD', 'x'], Interval: 5e6 });
-  assert.ok(settings !== undefined);
   const broken = new Error('no space left on device');
   const told: unknown[] = [];
   const twice = Promise.withResolvers<void>();
-  const loop = new HealthLoop({
-    settings,
-    startedAt: new Date(),
-    health: initialHealth,
-    probe: async () => ({ exitCode: 0, output: '' }),
-    isUp: async () => true,
-    onResult() {
-      throw broken;
+  const loop = loopOf(
+    { Interval: 5e6 },
+    {
+      probe: async () => ({ exitCode: 0, output: '' }),
+      onResult() {
+        throw broken;
+      },
+      onError(error) {
+        told.push(error);
+        if (told.length === 2) twice.resolve();
+      },
     },
-    onError(error) {
-      told.push(error);
-      if (told.length === 2) twice.resolve();
-    },
-  });
+  );
   await twice.promise;
   await loop[Symbol.asyncDispose]();
   assert.deepEqual(told.slice(0, 2), [broken, broken]);

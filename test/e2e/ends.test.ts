@@ -8,7 +8,7 @@ import type { CommandResult } from '../support/daemon.ts';
 import { runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
 import { callEngine } from '../support/engine-call.ts';
-import { untilNow } from '../support/event-times.ts';
+import { prunesOf, untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
 // How containers end: a stop, a restart or a kill that meets an exit, a pause or a commit; a prune.
@@ -60,6 +60,8 @@ async function duringExit(id: string, args: readonly string[]): Promise<CommandR
 }
 
 const start = (...options: string[]) => docker('run', '-d', ...options, 'base:1', 'sleep', '1000');
+const startScript = (script: string, ...options: string[]) =>
+  docker('run', '-d', ...options, 'base:1', 'sh', '-c', script);
 
 test('a stop that meets an exit is done, and leaves no trace', async () => {
   docker('network', 'create', 'other');
@@ -93,14 +95,7 @@ test('a kill that meets an exit finds nothing to kill', async () => {
 
 test('a stop may wait for longer than a timer can', () => {
   for (const seconds of ['2147484', '4294968']) {
-    const id = docker(
-      'run',
-      '-d',
-      'base:1',
-      'sh',
-      '-c',
-      'trap "sleep 1; exit 3" TERM; while :; do sleep 0.1; done',
-    );
+    const id = startScript('trap "sleep 1; exit 3" TERM; while :; do sleep 0.1; done');
     docker('exec', id, 'sleep', '0.3');
     docker('stop', '-t', seconds, id);
     assert.equal(show(id, '{{.State.ExitCode}}'), '3');
@@ -171,14 +166,7 @@ async function beginCommit(id: string): Promise<Promise<CommandResult>[]> {
 
 test('a stop during a commit is done, and so is the commit', async () => {
   // It goes on for longer than the commit does.
-  const id = docker(
-    'run',
-    '-d',
-    'base:1',
-    'sh',
-    '-c',
-    'trap "sleep 4; exit 3" TERM; while :; do sleep 0.05; done',
-  );
+  const id = startScript('trap "sleep 4; exit 3" TERM; while :; do sleep 0.05; done');
   const [commit] = await beginCommit(id);
   docker('stop', id);
   const result = await commit;
@@ -208,7 +196,7 @@ test('a container is as healthy after a commit as before, and may be paused duri
 
 test('any signal that ends a container without a stop signal of its own is a stop; one that it lives on with is none', async () => {
   const script = 'trap : HUP; trap "exit 0" INT; echo ready; while :; do sleep 0.05; done';
-  const id = docker('run', '-d', '--restart', 'always', 'base:1', 'sh', '-c', script);
+  const id = startScript(script, '--restart', 'always');
   const readied = async (times: number) =>
     until(() => docker('logs', id).split('ready').length > times, 'it is not ready');
   await readied(1);
@@ -237,18 +225,7 @@ test('a prune goes on past a container that cannot be removed, and there is one 
   assert.match(refused?.body ?? '', /a prune operation is already running/);
   const { ContainersDeleted } = JSON.parse(done?.body ?? '') as { ContainersDeleted: string[] };
   assert.deepEqual(ContainersDeleted, ids.slice(1));
-  const format = ['--format', '{{.Type}} {{.Actor.Attributes.reclaimed}}'];
-  const events = docker(
-    'events',
-    '--since',
-    '0',
-    '--until',
-    untilNow(),
-    '--filter',
-    'event=prune',
-    ...format,
-  );
-  assert.match(events, /^container \d+$/);
+  assert.match(prunesOf(engine), /^container \d+$/);
   runCommand('umount', [blocked]);
   docker('rm', '-f', ids[0] ?? '');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
 import { callEngine, getJson } from '../support/engine-call.ts';
-import { untilNow } from '../support/event-times.ts';
+import { prunesOf, untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
 // What clients are shown of containers: health, statistics, processes, and that they looked.
@@ -64,16 +64,5 @@ test('top is an event, and is refused for a container that waits for its restart
 test('a prune of networks is an event', () => {
   docker('network', 'create', 'unused');
   assert.match(docker('network', 'prune', '-f'), /unused/);
-  const format = ['--format', '{{.Type}} {{.Actor.Attributes.reclaimed}}'];
-  const events = docker(
-    'events',
-    '--since',
-    '0',
-    '--until',
-    untilNow(),
-    '--filter',
-    'event=prune',
-    ...format,
-  );
-  assert.equal(events, 'network 0');
+  assert.equal(prunesOf(engine), 'network 0');
 });
