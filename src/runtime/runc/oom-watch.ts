@@ -1,39 +1,63 @@
-import { existsSync, type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
+import { exists } from '../../lib/missing-files.ts';
+import { hadOomKill } from './cgroup.ts';
 import { monitorFiles } from './layout.ts';
+import type { ContainerState } from './state.ts';
+
+/** Where it shows that the kernel has killed for memory. */
+export interface OomSign {
+  /** A file or directory that changes then, among other times. */
+  readonly path: string;
+  shows(): Promise<boolean>;
+}
 
 /**
- * Tells once that the kernel has killed for memory, which a monitor notes in its directory: at once, also of what it
- * noted before. All watches of the process share one inotify instance.
+ * On cgroup v1 what the monitor notes in its directory. On v2 the kernel's own file, for conmon (2.1.6) listens to it no
+ * more after a change that was no kill yet, which reaching the limit is.
  */
+export function oomSign(monitorDirectory: string, state: ContainerState | undefined): OomSign {
+  const { memory, '': unified } = state?.cgroupPaths ?? {};
+  if (state !== undefined && memory === undefined && unified !== undefined)
+    return { path: join(unified, 'memory.events'), shows: () => hadOomKill(state) };
+  const note = join(monitorDirectory, monitorFiles.oom);
+  return { path: monitorDirectory, shows: () => exists(note) };
+}
+
+/** Tells once that the sign shows: at once, also if it did before. All watches of the process share one inotify instance. */
 export class OomWatch implements Disposable {
-  readonly #file: string;
   readonly #told: () => void;
   #watcher: FSWatcher | undefined;
+  #closed = false;
 
-  constructor(directory: string, told: () => void) {
-    this.#file = join(directory, monitorFiles.oom);
+  constructor(sign: Promise<OomSign>, told: () => void) {
     this.#told = told;
+    void this.#watch(sign);
+  }
+
+  async #watch(sign: Promise<OomSign>): Promise<void> {
     try {
-      this.#watcher = watch(directory, () => {
-        this.#look();
-      });
+      const { path, shows } = await sign;
+      if (this.#closed) return;
+      this.#watcher = watch(path, () => void this.#look(shows));
       this.#watcher.on('error', () => {
         this[Symbol.dispose]();
       });
+      await this.#look(shows);
     } catch {
       // The container has just been removed, or the kernel gives no more watches: the exit will tell.
     }
-    this.#look();
   }
 
-  #look(): void {
-    if (this.#watcher === undefined || !existsSync(this.#file)) return;
+  async #look(shows: OomSign['shows']): Promise<void> {
+    const seen = await shows().catch(() => false);
+    if (!seen || this.#closed) return;
     this[Symbol.dispose]();
     this.#told();
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
     this.#watcher?.close();
     this.#watcher = undefined;
   }

@@ -25,7 +25,7 @@ import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { LeftConnections } from './left-connections.ts';
 import { LogReopenings } from './log-reopenings.ts';
 import { startMonitor } from './monitor.ts';
-import { OomWatch } from './oom-watch.ts';
+import { type OomSign, OomWatch, oomSign } from './oom-watch.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
 import { type ContainerState, isAlive, readContainerState, removeTree, statusOf } from './state.ts';
@@ -71,7 +71,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     list: () => containers.list(),
     pids: (id) => containers.pids(id),
     wait: (id, signal) => containers.wait(id, signal),
-    watchOom: (id, told) => new OomWatch(host.layout.container(id), told),
+    watchOom: (id, told) => new OomWatch(containers.oomSign(id), told),
     exit: (id) => containers.exit(id),
     attach: (id, attach) => containers.attach(id, attach),
     reopenLog: (id, log) => containers.reopenLog(id, log),
@@ -219,6 +219,11 @@ class Containers implements Disposable {
     if (exit === undefined || exit.oomKilled || exit.exitCode === 0) return exit;
     const state = await readContainerState(this.#host.stateDirectory(id));
     return { ...exit, oomKilled: state !== undefined && (await hadOomKill(state)) };
+  }
+
+  async oomSign(id: string): Promise<OomSign> {
+    const state = await readContainerState(this.#host.stateDirectory(id));
+    return oomSign(this.#host.layout.container(id), state);
   }
 
   async attach(id: string, { input = true }: { readonly input?: boolean } = {}): Promise<Attachment> {
