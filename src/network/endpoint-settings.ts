@@ -41,7 +41,7 @@ export function makeEndpoint(
     address,
     prefix: parseSubnet(bridge.subnet).prefix,
     gateway: record.internal ? '' : bridge.gateway,
-    devicePrefix: bridgeOptions(record.options).devicePrefix,
+    ...givenBy(record),
     ...chosenBy(settings),
   };
 }
@@ -49,7 +49,7 @@ export function makeEndpoint(
 /** The endpoint that `settings` were made of. */
 export function endpointFrom(
   settings: EndpointSettings,
-  { options }: NetworkRecord,
+  record: NetworkRecord,
   { device, mtu }: BridgeRecord,
 ): SandboxEndpoint {
   return {
@@ -61,9 +61,15 @@ export function endpointFrom(
     address: settings.IPAddress,
     prefix: settings.IPPrefixLen,
     gateway: settings.Gateway,
-    devicePrefix: bridgeOptions(options).devicePrefix,
+    ...givenBy(record),
     ...chosenBy(settings),
   };
+}
+
+/** What the options of its network say. */
+function givenBy({ options }: NetworkRecord) {
+  const { icc, devicePrefix } = bridgeOptions(options);
+  return { isIsolated: !icc, devicePrefix };
 }
 
 /** What only a client says of its endpoint. */

@@ -48,6 +48,8 @@ export interface EndpointLink {
   /** The container's end: eth0, eth1, or a name that was given. */
   readonly device: string;
   readonly bridge: string;
+  /** Reaches none of its bridge's other isolated ports. */
+  readonly isIsolated: boolean;
   readonly mac: string;
   readonly mtu: number;
   readonly address: string;
@@ -64,16 +66,22 @@ export function vethLines(link: EndpointLink): string[] {
   return [
     `link add name ${link.veth} mtu ${link.mtu} type veth peer name ${link.device} address ${link.mac} mtu ${link.mtu} netns ${link.namespace}`,
     `link set dev ${link.veth} addrgenmode none`,
-    ...portLines(link.veth, link.bridge),
+    ...portLines(link),
   ];
 }
 
 /** Makes a link a port of a bridge. */
-export function portLines(veth: string, bridge: string): string[] {
+export function portLines({
+  veth,
+  bridge,
+  isIsolated,
+}: Pick<EndpointLink, 'veth' | 'bridge' | 'isIsolated'>): string[] {
   return [
     `link set dev ${veth} master ${bridge} up`,
     // With br_netfilter on, a container's way to its own published port leaves by the port it came from.
     `link set dev ${veth} type bridge_slave hairpin on`,
+    // What goes from port to port passes the firewall only with br_netfilter.
+    ...(isIsolated ? [`link set dev ${veth} type bridge_slave isolated on`] : []),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { bridgeOptions } from './bridge-options.ts';
 import { ownsLink } from './bridges.ts';
 import type { Endpoints } from './endpoints.ts';
 import { type KernelNames, listNamespaces, readHost } from './kernel.ts';
@@ -35,11 +36,13 @@ export async function orphanLines({ names, records, endpoints, running }: Known)
 
 /** `ip` lines that plug running containers into their bridges: after one was made anew they hang in the air. */
 export function pluggingLines({ names, records, endpoints, running }: Known): string[] {
-  const devices = new Map(records.up().map(({ id, bridge }) => [id, bridge?.device]));
+  const up = new Map(records.up().map((record) => [record.id, record]));
   return running.flatMap(({ containerId }) =>
     endpoints.of(containerId).flatMap(({ networkId, endpointId }) => {
-      const device = devices.get(networkId);
-      return device === undefined ? [] : portLines(names.veth(endpointId), device);
+      const { bridge, options } = up.get(networkId) ?? {};
+      if (bridge === undefined || options === undefined) return [];
+      const isIsolated = !bridgeOptions(options).icc;
+      return portLines({ veth: names.veth(endpointId), bridge: bridge.device, isIsolated });
     }),
   );
 }

@@ -31,6 +31,7 @@ test('a veth pair goes to the bridge and into the namespace, with one default ro
     veth: 'v0',
     device: 'eth0',
     bridge: 'br0',
+    isIsolated: true,
     mac: '02:42:0a:00:00:02',
     mtu: 1500,
     address: '10.0.0.2',
@@ -40,6 +41,8 @@ test('a veth pair goes to the bridge and into the namespace, with one default ro
     gateway: '10.0.0.1',
   };
   assert.match(vethLines(link)[0] ?? '', /^link add name v0 .* netns ns$/);
+  assert.equal(vethLines(link).at(-1), 'link set dev v0 type bridge_slave isolated on');
+  assert.doesNotMatch(vethLines({ ...link, isIsolated: false }).join(), /isolated/);
   const { gateway: _, ...second } = link;
   const routes = insideLines([link, second]).filter((line) => line.startsWith('route'));
   assert.deepEqual(routes, ['route add default via 10.0.0.1 dev eth0']);

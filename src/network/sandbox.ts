@@ -9,6 +9,7 @@ export interface SandboxEndpoint {
   readonly networkId: string;
   readonly endpointId: string;
   readonly bridge: string;
+  readonly isIsolated: boolean;
   readonly mtu: number;
   readonly mac: string;
   readonly address: string;
@@ -178,7 +179,18 @@ export class Sandboxes {
 
   #link(
     namespace: string,
-    { endpointId, bridge, mac, mtu, address, prefix, gateway, linkLocal, sysctls }: SandboxEndpoint,
+    {
+      endpointId,
+      bridge,
+      isIsolated,
+      mac,
+      mtu,
+      address,
+      prefix,
+      gateway,
+      linkLocal,
+      sysctls,
+    }: SandboxEndpoint,
     { device, isGateway }: { readonly device: string; readonly isGateway: boolean },
   ): EndpointLink {
     return {
@@ -186,6 +198,7 @@ export class Sandboxes {
       veth: this.#names.veth(endpointId),
       device,
       bridge,
+      isIsolated,
       mac,
       mtu,
       address,
