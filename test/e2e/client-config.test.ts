@@ -88,7 +88,7 @@ test('prunes heed the filters of config.json, but for what is asked for against 
       return names.filter((name) => name.endsWith(`-${kind}`)).sort();
     });
     engine.ok(['network', 'prune', '-f']);
-    engine.ok(['volume', 'prune', '-af']);
+    ok(['volume', 'prune', '-af']);
     return left.join(' ');
   };
   const networks = 'kept-network other-network own-network';

@@ -120,7 +120,8 @@ describe('a container that does not run, with mounts', () => {
     assert.equal(readFileSync(join(host, 'copied'), 'utf8'), 'from the host\n');
 
     run('-v', 'whole:/v', 'base:1', 'sh', '-c', 'mkdir /v/sub; echo part > /v/sub/f; echo whole > /v/f');
-    const part = create('--mount', 'type=volume,src=whole,dst=/m,volume-subpath=sub', 'base:1', 'true');
+    const mount = 'type=volume,src=whole,dst=/m,volume-subpath=sub';
+    const part = engine.since(26, ['create', '--mount', mount, 'base:1', 'true']).stdout.trim();
     const to = fresh();
     docker('cp', `${part}:/m/f`, to);
     assert.equal(readFileSync(join(to, 'f'), 'utf8'), 'part\n');
