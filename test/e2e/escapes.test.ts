@@ -206,9 +206,17 @@ describe('volumes whose subpath is a link', () => {
     docker('run', '--rm', '-v', 'sub:/v', 'base:1', 'ln', '-s', `../../../../../../..${outside}`, '/v/up');
     for (const subpath of ['out', 'up', '../..', 'out/../..']) {
       const mount = `type=volume,src=sub,dst=/m,volume-subpath=${subpath}`;
-      const { code, said } = attempt('run', '--rm', '--mount', mount, 'base:1', 'ls', '/m');
-      assert.notEqual(code, 0, said);
-      assert.doesNotMatch(said, /^secret$/m);
+      const { code, stdout, stderr } = engine.since(26, [
+        'run',
+        '--rm',
+        '--mount',
+        mount,
+        'base:1',
+        'ls',
+        '/m',
+      ]);
+      assert.notEqual(code, 0, stdout);
+      assert.match(stderr, /subpath .*within the volume/);
     }
     docker('volume', 'rm', 'sub');
   });
