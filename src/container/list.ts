@@ -1,7 +1,7 @@
 import type { Filters } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
-import { hasLabel } from '../lib/object-filters.ts';
+import { hasLabel, matchesPattern } from '../lib/object-filters.ts';
 import type { ListOptions } from './containers.ts';
 import { type Container, statusOf } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -46,7 +46,9 @@ function testOf(key: string, values: readonly string[], context: SelectContext):
     case 'id':
       return any(({ record }, value) => record.id.startsWith(value));
     case 'name':
-      return any(({ record }, value) => matchesName(record.name, value));
+      return any(
+        ({ record: { name } }, value) => matchesPattern(name, value) || matchesPattern(name.slice(1), value),
+      );
     case 'label':
       return ({ record }) => values.every((value) => hasLabel(record.config.Labels, value));
     case 'status':
@@ -78,18 +80,6 @@ function testOf(key: string, values: readonly string[], context: SelectContext):
       return any((_container, value) => value === 'false' || value === '0');
     default:
       return () => true;
-  }
-}
-
-/** Docker takes the value as a regular expression, or as the name itself. */
-function matchesName(name: string, value: string): boolean {
-  if (name === value || name.slice(1) === value) return true;
-  try {
-    const pattern = new RegExp(value);
-    return pattern.test(name) || pattern.test(name.slice(1));
-  } catch (error) {
-    if (error instanceof SyntaxError) return false;
-    throw error;
   }
 }
 

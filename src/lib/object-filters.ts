@@ -15,6 +15,17 @@ export function hasLabel(labels: Labels, wanted: string): boolean {
   return Object.hasOwn(labels, key) && labels[key] === wanted.slice(at + 1);
 }
 
+/** Whether a value is the text, or holds the regular expression that the text is. */
+export function matchesPattern(value: string, text: string): boolean {
+  if (value === text) return true;
+  try {
+    return new RegExp(text).test(value);
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
 /** Whether labels pass `label` (all of them) and `label!` (none of them). */
 export function passesLabels(labels: Labels, filters: Filters): boolean {
   return (

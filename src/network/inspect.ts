@@ -1,6 +1,6 @@
 import type { Filters, NetworkInspect } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
-import { booleanFilter, passesLabels, passesUntil } from '../lib/object-filters.ts';
+import { booleanFilter, matchesPattern, passesLabels, passesUntil } from '../lib/object-filters.ts';
 import type { Endpoint } from './endpoints.ts';
 import { builtinNames, type NetworkRecord } from './records.ts';
 
@@ -62,8 +62,8 @@ export function matches(record: NetworkRecord, filters: Filters, isUsed: boolean
     return values === undefined || values.length === 0 || values.some(test);
   };
   return (
-    any('name', (value) => record.name.includes(value)) &&
-    any('id', (value) => record.id.startsWith(value)) &&
+    any('name', (value) => matchesPattern(record.name, value)) &&
+    any('id', (value) => matchesPattern(record.id, value)) &&
     any('driver', (value) => record.driver === value) &&
     any('scope', (value) => value === 'local') &&
     any('type', (value) => isOfType(value, isBuiltin)) &&

@@ -1,5 +1,5 @@
 import type { Filters } from '../api/index.ts';
-import { booleanFilter, passesLabels } from '../lib/object-filters.ts';
+import { booleanFilter, matchesPattern, passesLabels } from '../lib/object-filters.ts';
 import type { VolumeRow } from './rows.ts';
 
 /** Docker's filters of volumes; unknown keys are the caller's to refuse. Throws `invalidArgument` for a bad value. */
@@ -10,7 +10,7 @@ export function matches(row: VolumeRow, filters: Filters, isUsed: boolean): bool
     return values === undefined || values.length === 0 || values.some(test);
   };
   return (
-    any('name', (value) => row.name.includes(value)) &&
+    any('name', (value) => matchesPattern(row.name, value)) &&
     any('driver', (value) => value === 'local') &&
     (dangling === undefined || dangling === !isUsed) &&
     passesLabels(row.labels, filters)

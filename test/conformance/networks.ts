@@ -216,6 +216,20 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     assert.deepEqual(networks.inspect('bridge').Containers, {});
   });
 
+  test('list() takes names and ids as regular expressions', async (t) => {
+    const networks = await make(t);
+    const { Id } = await networks.create({ Name: 'web' });
+    const names = (key: string, value: string) =>
+      networks.list(new Map([[key, [value]]])).map(({ Name }) => Name);
+    assert.deepEqual(names('name', 'we'), ['web']);
+    assert.deepEqual(names('name', '^/?web$'), ['web']);
+    assert.deepEqual(names('name', '^we$'), []);
+    assert.deepEqual(names('name', 'web|none').sort(), ['none', 'web']);
+    assert.deepEqual(names('id', Id.slice(0, 10)), ['web']);
+    assert.deepEqual(names('id', `^/?${Id}$`), ['web']);
+    await networks.remove('web');
+  });
+
   test('create() makes a network that containers join, and remove() refuses while they do', async (t) => {
     const networks = await make(t);
     const { Id } = await networks.create({ Name: 'web', Labels: { app: 'shop' } });

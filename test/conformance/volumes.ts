@@ -192,6 +192,10 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
     const names = (key: string, ...values: string[]) =>
       volumes.list(new Map([[key, values]])).Volumes.map(({ Name }) => Name);
     assert.deepEqual(names('name', 'on'), ['one']);
+    assert.deepEqual(names('name', '^one$'), ['one']);
+    assert.deepEqual(names('name', '^on$'), []);
+    assert.deepEqual(names('name', 'one|two'), ['one', 'two']);
+    assert.deepEqual(names('name', '['), []);
     assert.deepEqual(names('label', 'tier=db'), ['one']);
     assert.deepEqual(names('label', 'tier=web'), []);
     assert.deepEqual(names('driver', 'local'), ['one', 'two']);
