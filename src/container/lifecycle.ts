@@ -74,8 +74,8 @@ export class Lifecycle {
   readonly #observers: RunObserver[] = [];
   readonly #closing = new AbortController();
   readonly #watching = new Set<Promise<void>>();
-  /** Containers in `docker restart`: their exit neither removes nor restarts them. */
-  readonly #held = new Set<string>();
+  /** Containers in `docker restart`, until it has ended: their exit neither removes nor restarts them. */
+  readonly #held = new Map<string, Promise<void>>();
   #restarts: Restarts | undefined;
 
   constructor(deps: LifecycleDeps) {
@@ -235,12 +235,19 @@ export class Lifecycle {
 
   /** Runs `action` (a stop) so that the exit it causes leaves the container there and stopped. */
   async holding<T>(id: string, action: () => Promise<T>): Promise<T> {
-    this.#held.add(id);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held.set(id, promise);
     try {
       return await action();
     } finally {
-      this.#held.delete(id);
+      if (this.#held.get(id) === promise) this.#held.delete(id);
+      resolve();
     }
+  }
+
+  /** Waits for the end of a `docker restart` that is under way. */
+  async restarted(id: string): Promise<void> {
+    await this.#held.get(id);
   }
 
   /**

@@ -237,8 +237,11 @@ export class Operations implements Containers {
   }
 
   async inspect(name: string, options: { readonly size: boolean }): Promise<ContainerInspect> {
-    const container = this.#find(name);
-    const { id } = container.record;
+    const { record, state } = this.#find(name);
+    const { id } = record;
+    // As in Docker, who hears that a restart has ended a run finds the next one.
+    if (!state.running) await this.#deps.lifecycle.restarted(id);
+    const container = this.#find(id);
     const sizes = options.size ? await this.#sizes(container) : undefined;
     return inspectView(container, {
       paths: { directory: join(this.#deps.directory, id), snapshot: this.#deps.services.snapshots.paths(id) },

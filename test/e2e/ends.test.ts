@@ -3,6 +3,7 @@ import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, re
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from '../../src/client/index.ts';
 import { hasErrno } from '../../src/errors/index.ts';
 import type { CommandResult } from '../support/daemon.ts';
 import { runCommand, startDaemon } from '../support/daemon.ts';
@@ -80,6 +81,23 @@ test('a restart that meets an exit starts the container', async () => {
   const { code, stderr } = await duringExit(id, ['restart', '-t', '2', id]);
   assert.equal(code, 0, stderr);
   assert.equal(show(id, '{{.State.Status}}'), 'running');
+  docker('rm', '-f', id);
+});
+
+test('who hears of a restart in its midst finds the container running', async () => {
+  const id = start();
+  const { system, containers } = createClient({ host: engine.host });
+  const since = String(Date.now() / 1000);
+  const restarted = containers.restart(id, { timeoutSeconds: 0 });
+  const found: string[] = [];
+  for await (const { Action } of system.events({ since, filters: { container: [id] } })) {
+    if (Action === 'restart') break;
+    if (Action !== 'die' && Action !== 'stop') continue;
+    const { State } = await containers.inspect(id);
+    found.push(`${Action} ${State.Status}`);
+  }
+  await restarted;
+  assert.deepEqual(found, ['die running', 'stop running']);
   docker('rm', '-f', id);
 });
 
