@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import test from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { RawClient, readFrames, serve } from '../../test/support/http-server.ts';
 import { EngineError } from '../errors/index.ts';
+import { decompress } from '../lib/decompress.ts';
 
 const close = ['Host: d', 'Connection: close'];
 
@@ -293,6 +296,40 @@ test('archive carries the path stat in a header', async (t) => {
       answer.body.length > 0 ? unchunk(answer.body).toString() : '',
       method === 'GET' ? 'tar' : '',
     );
+  }
+});
+
+test('a client that sends all of an archive before it reads hears why it was refused, and may go on', {
+  timeout: 60_000,
+}, async (t) => {
+  const { path } = await serve(t, {
+    containers: {
+      putArchive: async (_name, where, tar) => {
+        const refused = new EngineError('notFound', `refused: ${where}`);
+        if (where === 'unread') throw refused;
+        const { stream } = await decompress(tar);
+        if (where === 'peeked') throw refused;
+        for await (const _chunk of stream) if (where === 'left') throw refused;
+      },
+    },
+  });
+  const bytes = randomBytes(4 << 20);
+  const packed = gzipSync(bytes, { level: 0 });
+  const damaged = Buffer.concat([packed.subarray(0, 1000), bytes]);
+  for (const [where, body, told] of [
+    ['unread', bytes, 'refused: unread'],
+    ['peeked', bytes, 'refused: peeked'],
+    ['left', bytes, 'refused: left'],
+    ['left', packed, 'refused: left'],
+    ['read', damaged, 'damaged gzip data'],
+  ] as const) {
+    const client = new RawClient(path);
+    const length = `Content-Length: ${body.length}`;
+    client.send(`PUT /containers/c/archive?path=${where} HTTP/1.1`, 'Host: d', length, '', '');
+    await new Promise<unknown>((sent) => client.socket.write(body, sent));
+    await client.until(told);
+    client.send('GET /_ping HTTP/1.1', ...close, '', '');
+    assert.match((await client.answer()).body.toString(), /OK$/, told);
   }
 });
 

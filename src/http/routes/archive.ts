@@ -4,6 +4,7 @@ import { EngineError } from '../../errors/index.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { type Query, queryOf } from '../query.ts';
 import { sendBytes } from '../streams.ts';
+import { withUpload } from '../upload.ts';
 
 /** Files into and out of containers. */
 export function archiveRoutes(app: FastifyInstance, { engine }: RouteContext): void {
@@ -24,10 +25,14 @@ export function archiveRoutes(app: FastifyInstance, { engine }: RouteContext): v
 
   app.put<IdParams>('/containers/:id/archive', async (request) => {
     const query = queryOf(request);
-    await containers.putArchive(request.params.id, pathOf(query), request.raw, {
+    const path = pathOf(query);
+    const options = {
       noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
       copyUidGid: query.flag('copyUIDGID'),
-    });
+    };
+    await withUpload(request.raw, async (tar) =>
+      containers.putArchive(request.params.id, path, tar, options),
+    );
     return '';
   });
 
