@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import test, { after, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContainerInspect } from '../../src/api/index.ts';
 import { type CommandResult, runCommand, startDaemon } from '../support/daemon.ts';
+import { callEngine, getJson } from '../support/engine-call.ts';
 
 // The default network. The engine runs on a host of its own, a network namespace whose firewall drops what it
 // forwards, as dockerd leaves it; a client stands on a wire beside it.
@@ -307,7 +309,7 @@ test('a container that does not run leaves a network that is gone, and joins non
   docker('network', 'rm', 'kept');
 });
 
-test('--link on the default network: hosts, environment, removal', () => {
+test('--link on the default network: hosts, environment, removal', async () => {
   docker('run', '-d', '--name', 'target', '--expose', '5432', '-e', 'FOO=1', 'base:1', 'sleep', '1000');
   const linked = ['run', '--name', 'linked', '--link', 'target:my-db', 'base:1', 'sh', '-c'];
   const seen = docker(
@@ -320,6 +322,11 @@ test('--link on the default network: hosts, environment, removal', () => {
   assert.match(seen, new RegExp(`^MY_DB_PORT_5432_TCP=tcp://${address}:5432$`, 'm'));
   assert.match(seen, /^found$/m);
   assert.equal(docker('inspect', '-f', '{{.HostConfig.Links}}', 'linked'), '[/target:/linked/my-db]');
+  const { HostConfig } = await getJson<ContainerInspect>(engine.host, '/containers/linked/json');
+  const again = { Image: 'base:1', Cmd: ['ping', '-c', '1', 'my-db'], HostConfig };
+  await callEngine(engine.host, { method: 'POST', path: '/containers/create?name=second', body: again });
+  assert.match(docker('start', '-a', 'second'), /1 packets received/);
+  assert.equal(docker('inspect', '-f', '{{.HostConfig.Links}}', 'second'), '[/target:/second/my-db]');
   docker('stop', '-t', '0', 'target');
   assert.match(
     engine.docker(['start', '-a', 'linked']).stderr,
@@ -331,7 +338,7 @@ test('--link on the default network: hosts, environment, removal', () => {
     engine.docker(['create', '--link', 'nosuch', 'base:1', 'true']).stderr,
     /could not get container for nosuch/,
   );
-  docker('rm', '-f', 'linked', 'target');
+  docker('rm', '-f', 'linked', 'second', 'target');
 });
 
 test('a container that runs can change its networks', async () => {

@@ -55,11 +55,17 @@ export function assertNetworking(request: ContainerCreateRequest, hostConfig: Ho
     ],
   ];
   for (const [holds, text] of conflicts) if (holds) throw invalid(`conflicting options: ${text}`);
+  for (const link of hostConfig.Links ?? []) assertLink(link);
   for (const host of hostConfig.ExtraHosts ?? []) assertExtraHost(host);
   for (const address of hostConfig.Dns ?? []) {
     if (isIP(address) === 0) throw invalid(`invalid DNS address: ${JSON.stringify(address)}`);
   }
   for (const [port, bindings] of Object.entries(hostConfig.PortBindings)) assertPort(port, bindings ?? []);
+}
+
+function assertLink(text: string): void {
+  if (text === '') throw invalid('empty string specified for links');
+  if (text.split(':').length > 2) throw invalid(`bad format for links: ${text}`);
 }
 
 function assertExtraHost(text: string): void {

@@ -243,6 +243,8 @@ const refused: readonly [object, string][] = [
   [{ PortBindings: { '80/tcp': [{ HostPort: 'x' }] } }, 'invalid port specification: "x"'],
   [{ PortBindings: { '80/foo': [{ HostPort: '1' }] } }, 'invalid port specification: "80/foo"'],
   [{ PortBindings: { '80/tcp': [{ HostPort: '99999' }] } }, 'invalid port specification: "99999"'],
+  [{ Links: [''] }, 'empty string specified for links'],
+  [{ Links: ['a:b:c'] }, 'bad format for links: a:b:c'],
   [{ ExtraHosts: ['foo'] }, 'bad format for add-host: "foo"'],
   [{ ExtraHosts: ['foo:x'] }, 'invalid IP address in add-host: "x"'],
   [{ IpcMode: 'foo' }, 'invalid IPC mode: foo'],

@@ -48,8 +48,13 @@ function matching(wanted: string, { endpoints, links }: NamedNetwork): string[] 
   });
 }
 
-/** `CONTAINER:ALIAS`; the alias is the container's name where there is none. */
+/**
+ * `CONTAINER:ALIAS`; the alias is the container's name where there is none. Or as `inspect` shows it, which is what a
+ * client sends that makes a container anew: `/CONTAINER:/OWN/ALIAS`.
+ */
 export function splitLink(link: string): { readonly container: string; readonly alias: string } {
-  const [container = '', alias = container] = link.split(':');
-  return { container, alias };
+  const [container = '', alias] = link.split(':');
+  if (alias === undefined) return { container, alias: container };
+  if (!container.startsWith('/')) return { container, alias };
+  return { container: container.slice(1), alias: alias.slice(alias.lastIndexOf('/') + 1) };
 }
