@@ -53,6 +53,12 @@ test("checkCreateRequest() refuses options that are no values in Docker's words,
   }
 });
 
+test('checkCreateRequest() refuses IPv6 as dockerd does where there is none', () => {
+  assert.throws(() => checkCreateRequest({ Name: 'x', EnableIPv6: true }), {
+    message: /^Cannot read IPv6 setup for bridge x: /,
+  });
+});
+
 test('recordOf() takes the name that a user gives a bridge, but none that is taken', () => {
   const record = recordOf({ Name: 'x' }, subnets, { taken: new Map(), of: () => 'chosen' });
   const taken = new Map([

@@ -39,7 +39,11 @@ export function checkCreateRequest(request: NetworkCreateRequest): string {
     );
   }
   if (request.EnableIPv6 === true) {
-    throw new EngineError('notImplemented', 'IPv6 networks are not supported');
+    // As dockerd on a host without IPv6: kind, for one, then does without.
+    throw new EngineError(
+      'notImplemented',
+      `Cannot read IPv6 setup for bridge ${name}: IPv6 networks are not supported`,
+    );
   }
   if (request.ConfigOnly === true || request.Ingress === true || request.Scope === 'swarm') {
     throw new EngineError('notImplemented', 'config-only, ingress and swarm networks are not supported');
