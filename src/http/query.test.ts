@@ -14,7 +14,8 @@ test('Query.flag() takes all but the words for no as true', () => {
 test('Query.time() reads seconds with up to nine digits of a fraction', () => {
   assert.equal(new Query({ t: '1.000000001' }).time('t'), 1_000_000_001n);
   assert.equal(new Query({ t: '1700000000.5' }).time('t'), 1_700_000_000_500_000_000n);
-  assert.equal(new Query({ t: '0' }).time('t'), undefined);
+  assert.equal(new Query({ t: '0' }).time('t'), 0n);
+  assert.equal(new Query({ t: '' }).time('t'), undefined);
   for (const bad of ['now', '1h', '1.2.3', '2024-01-01T00:00:00Z']) {
     assert.throws(() => new Query({ t: bad }).time('t'), { code: 'invalidArgument' }, bad);
   }

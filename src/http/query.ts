@@ -53,10 +53,10 @@ export class Query {
     return Number(text);
   }
 
-  /** Unix seconds with an optional fraction, as nanoseconds; `undefined` when absent, empty or (as clients send it) 0. */
+  /** Unix seconds with an optional fraction, as nanoseconds; `undefined` when absent or empty. */
   time(name: string): bigint | undefined {
     const text = this.text(name);
-    if (text === '' || text === '0') return undefined;
+    if (text === '') return undefined;
     const [, sign, seconds, fraction = ''] = /^(-?)(\d{1,11})(?:\.(\d{0,9})\d*)?$/.exec(text) ?? [];
     if (seconds === undefined) {
       throw new EngineError(

@@ -23,7 +23,8 @@ export function streamRoutes(app: FastifyInstance, { engine, calls }: RouteConte
     }
     const tail = tailOf(query.text('tail'));
     const sinceNano = query.time('since');
-    const untilNano = query.time('until');
+    // Here, and here only, clients send 0 for none.
+    const untilNano = query.time('until') || undefined;
     const log = await containers.logs(
       request.params.id,
       {
