@@ -11,8 +11,8 @@ const statuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exi
 const healths = ['none', 'starting', 'healthy', 'unhealthy'];
 
 export interface SelectContext {
-  readonly store: ContainerStore;
-  readonly images: Images;
+  readonly store: Pick<ContainerStore, 'all' | 'resolve'>;
+  readonly images: Pick<Images, 'resolve'>;
   readonly networkIds: NetworkIds;
 }
 
@@ -64,7 +64,7 @@ function testOf(key: string, values: readonly string[], context: SelectContext):
       return relativeTo(key, values, context.store);
     case 'volume':
       return any(({ record }, value) =>
-        record.mounts.some((m) => m.Name === value || m.Destination === value),
+        record.mounts.some((m) => (m.Name ?? m.Source) === value || m.Destination === value),
       );
     case 'network':
       return any((container, value) =>
@@ -92,7 +92,7 @@ function exitedWith(values: readonly string[]): Test {
 }
 
 /** Containers of an image, or of one that was built on it. */
-function ancestorOf(values: readonly string[], images: Images): Test {
+function ancestorOf(values: readonly string[], images: SelectContext['images']): Test {
   const ids = new Set<string>();
   for (const value of values) {
     try {
@@ -117,7 +117,7 @@ function ancestorOf(values: readonly string[], images: Images): Test {
   return ({ record }) => descends(record.imageId);
 }
 
-function relativeTo(key: 'before' | 'since', values: readonly string[], store: ContainerStore): Test {
+function relativeTo(key: 'before' | 'since', values: readonly string[], store: SelectContext['store']): Test {
   const times = values.map((value) => Date.parse(store.resolve(value).record.created));
   return ({ record }) => {
     const created = Date.parse(record.created);
