@@ -43,3 +43,13 @@ test('select() finds a mount by its volume, by its source where it has none, and
   assert.deepEqual(selected(all, { volume: ['/root/vol/_data'] }), []);
   assert.deepEqual(selected(all, { volume: ['/data'] }), ['/binds', '/keeps']);
 });
+
+test('select() lets everything that runs pass filters without values, but for those of what a container uses', () => {
+  const stopped = { ...container('ended'), state: newState };
+  const all = [container('lives'), stopped];
+  for (const key of ['exited', 'expose', 'health', 'id', 'label', 'name', 'publish', 'status']) {
+    assert.deepEqual(selected(all, { [key]: [] }), ['/lives'], key);
+  }
+  for (const key of ['ancestor', 'network', 'volume'])
+    assert.deepEqual(selected(all, { [key]: [] }), [], key);
+});

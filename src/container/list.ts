@@ -8,6 +8,8 @@ import type { ContainerStore } from './store.ts';
 import { endpointsView, type NetworkIds } from './views.ts';
 
 const statuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+/** Nothing passes these when they have no values; the others then let everything pass. */
+const strictFilters = ['ancestor', 'network', 'volume'];
 const healths = ['none', 'starting', 'healthy', 'unhealthy'];
 
 export interface SelectContext {
@@ -19,7 +21,9 @@ export interface SelectContext {
 /** Containers as `docker ps` picks them, newest first. [moby daemon/list.go] */
 export function select(context: SelectContext, options: ListOptions): Container[] {
   const { store } = context;
-  const { filters } = options;
+  const filters = new Map(
+    [...options.filters].filter(([key, values]) => values.length > 0 || strictFilters.includes(key)),
+  );
   assertKnown(filters, 'status', statuses);
   assertKnown(filters, 'health', healths);
   const all = options.all || filters.has('status') || filters.has('exited') || options.limit !== undefined;

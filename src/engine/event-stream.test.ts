@@ -110,5 +110,6 @@ test('eventStream() filters: keys all, values any, objects by prefix, labels all
     'sha256:1 tag',
   ]);
   assert.deepEqual(await stored(metadata, { label: ['tier=front'] }), ['abc start']);
+  assert.equal((await stored(metadata, { type: [], container: [] })).length, 4);
   assert.deepEqual(await stored(metadata, { label: ['tier', 'tier=back'] }), []);
 });

@@ -1,6 +1,6 @@
 import type { EventMessage, Filters } from '../api/index.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
-import { hasLabel } from '../lib/object-filters.ts';
+import { hasLabel, passesAny } from '../lib/object-filters.ts';
 import { Timeout } from '../lib/timeout.ts';
 import type { Journal, JournalRow } from '../metadata/index.ts';
 import type { EventQuery } from './engine.ts';
@@ -101,7 +101,7 @@ const objectFilters = [
 /** All keys must hold; of a key's values any. Labels must all hold. */
 function matches(filters: Filters, row: JournalRow): boolean {
   if (filters.size === 0) return true;
-  const any = (key: string, holds: (value: string) => boolean) => filters.get(key)?.some(holds) ?? true;
+  const any = (key: string, holds: (value: string) => boolean) => passesAny(filters, key, holds);
   const { attributes } = row;
   return (
     any('type', (value) => value === row.type) &&

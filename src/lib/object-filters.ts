@@ -26,6 +26,12 @@ export function matchesPattern(value: string, text: string): boolean {
   }
 }
 
+/** Whether one of the values under a key holds; without values everything passes. */
+export function passesAny(filters: Filters, key: string, holds: (value: string) => boolean): boolean {
+  const values = filters.get(key) ?? [];
+  return values.length === 0 || values.some(holds);
+}
+
 /** Whether labels pass `label` (all of them) and `label!` (none of them). */
 export function passesLabels(labels: Labels, filters: Filters): boolean {
   return (

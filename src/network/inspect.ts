@@ -1,6 +1,12 @@
 import type { Filters, NetworkInspect } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
-import { booleanFilter, matchesPattern, passesLabels, passesUntil } from '../lib/object-filters.ts';
+import {
+  booleanFilter,
+  matchesPattern,
+  passesAny,
+  passesLabels,
+  passesUntil,
+} from '../lib/object-filters.ts';
 import type { Endpoint } from './endpoints.ts';
 import { builtinNames, type NetworkRecord } from './records.ts';
 
@@ -57,10 +63,7 @@ function poolsOf({ bridge }: NetworkRecord): NetworkInspect['IPAM']['Config'] {
 export function matches(record: NetworkRecord, filters: Filters, isUsed: boolean): boolean {
   const isBuiltin = builtinNames.includes(record.name);
   const dangling = booleanFilter(filters, 'dangling');
-  const any = (key: string, test: (value: string) => boolean) => {
-    const values = filters.get(key);
-    return values === undefined || values.length === 0 || values.some(test);
-  };
+  const any = (key: string, holds: (value: string) => boolean) => passesAny(filters, key, holds);
   return (
     any('name', (value) => matchesPattern(record.name, value)) &&
     any('id', (value) => matchesPattern(record.id, value)) &&

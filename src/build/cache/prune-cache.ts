@@ -1,6 +1,6 @@
 import type { Filters } from '../../api/index.ts';
 import type { Images } from '../../image/index.ts';
-import { booleanFilter, parseUntil } from '../../lib/object-filters.ts';
+import { booleanFilter, parseUntil, passesAny } from '../../lib/object-filters.ts';
 import type { ImageId } from '../../oci/index.ts';
 import type { CacheUsage, PruneCacheOptions } from '../builder.ts';
 import type { BuildCache } from './build-cache.ts';
@@ -76,10 +76,7 @@ function filterOf(filters: Filters): (record: Filtered) => boolean {
   const before = ['until', 'unused-for'].flatMap((key) =>
     (filters.get(key) ?? []).map((text) => parseUntil(text, Date.now(), key)),
   );
-  const any = (key: string, test: (value: string) => boolean) => {
-    const values = filters.get(key) ?? [];
-    return values.length === 0 || values.some(test);
-  };
+  const any = (key: string, holds: (value: string) => boolean) => passesAny(filters, key, holds);
   const names = (id: string, text: string) => id.startsWith(text.replace(/^sha256:/, ''));
   return (record) =>
     any('id', (text) => names(record.id, text)) &&
