@@ -1,7 +1,42 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { RawClient, serve } from '../../test/support/http-server.ts';
 import type { ContainerInspect } from '../api/index.ts';
 import { withIdAmongAliases } from './old-clients.ts';
+
+/** The answer to a request without a body, or with JSON. */
+async function ask(path: string, line: string, body?: object): Promise<string> {
+  const client = new RawClient(path);
+  const json = body === undefined ? '' : JSON.stringify(body);
+  const headers = ['Host: d', 'Connection: close', 'Content-Type: application/json'];
+  client.send(`${line} HTTP/1.1`, ...headers, `Content-Length: ${json.length}`, '', json);
+  return (await client.answer()).body.toString();
+}
+
+test('a prune of the build cache keeps what each version of the API has a name for', async (t) => {
+  const kept: number[] = [];
+  const { path } = await serve(t, {
+    builder: {
+      prune: async ({ keepBytes }) => {
+        kept.push(keepBytes);
+        return { CachesDeleted: [], SpaceReclaimed: 0 };
+      },
+    },
+  });
+  for (const [version, query, bytes] of [
+    ['47', '', 0],
+    ['47', 'keep-storage=3&reserved-space=5&max-used-space=7', 3],
+    ['48', 'keep-storage=3&reserved-space=5', 5],
+    ['48', 'keep-storage=3&reserved-space=0', 3],
+    ['48', 'max-used-space=7', 7],
+    ['48', 'max-used-space=7&reserved-space=9', 9],
+  ] as const) {
+    await ask(path, `POST /v1.${version}/build/prune?${query}`);
+    assert.equal(kept.pop(), bytes, query);
+  }
+  assert.match(await ask(path, 'POST /build/prune?min-free-space=1'), /min-free-space is not supported/);
+  assert.deepEqual(kept, []);
+});
 
 test('withIdAmongAliases() adds short id and host name, on user-defined networks only', () => {
   const container = {

@@ -45,10 +45,20 @@ export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     return engine.builder.prune({
       all: query.flag('all'),
       filters: query.filters(pruneFilters),
-      // Renamed with API 1.48.
-      keepBytes: query.integer('reserved-space') ?? query.integer('keep-storage') ?? 0,
+      keepBytes: keepBytesOf(query, request.api),
     });
   });
+}
+
+/** What a prune leaves of the cache; 0 for nothing. API 1.48 gave `keep-storage` another name and two companions. */
+function keepBytesOf(query: Query, api: number): number {
+  const keepStorage = query.integer('keep-storage') ?? 0;
+  if (api < 48) return keepStorage;
+  if (query.integer('min-free-space')) {
+    throw new EngineError('notImplemented', 'pruning the build cache by min-free-space is not supported');
+  }
+  const reserved = query.integer('reserved-space') || keepStorage;
+  return Math.max(reserved, query.integer('max-used-space') ?? 0);
 }
 
 function toBuildRequest(query: Query, context: IncomingMessage): Omit<BuildRequest, 'credentials'> {
