@@ -18,6 +18,13 @@ import type {
 import type { ImageId, Platform } from '../oci/index.ts';
 import type { Attachment, LogQuery } from '../runtime/index.ts';
 
+export interface CreateOptions {
+  readonly name?: string;
+  readonly platform?: Platform;
+  /** Read-only binds leave what is mounted below them as it is. Default false. */
+  readonly writableBelow?: boolean;
+}
+
 export interface ListOptions {
   readonly all: boolean;
   readonly limit?: number;
@@ -77,10 +84,7 @@ export interface TopResult {
 
 /** Every operation on containers. A container is named by id, name or unambiguous id prefix; errors are Docker's. */
 export interface Containers {
-  create(
-    request: ContainerCreateRequest,
-    options: { readonly name?: string; readonly platform?: Platform },
-  ): Promise<ContainerCreateResponse>;
+  create(request: ContainerCreateRequest, options: CreateOptions): Promise<ContainerCreateResponse>;
   /** `notModified` when it runs already. */
   start(name: string, signal?: AbortSignal): Promise<void>;
   /** `notModified` when it does not run. */

@@ -6,6 +6,7 @@ import { splitLink } from '../network/index.ts';
 import { hostPlatform, hostRuns, type Platform, platformMatches, platformString } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
+import type { CreateOptions } from './containers.ts';
 import { type CreateContext, endpointsOf, normalizeCreate } from './create/index.ts';
 import { fillVolumes } from './fill-volumes.ts';
 import type { Launcher } from './launch.ts';
@@ -31,10 +32,7 @@ export class Creator {
     this.#deps = deps;
   }
 
-  async create(
-    request: ContainerCreateRequest,
-    options: { readonly name?: string; readonly platform?: Platform },
-  ): Promise<ContainerCreateResponse> {
+  async create(request: ContainerCreateRequest, options: CreateOptions): Promise<ContainerCreateResponse> {
     const { store, images, storage, launcher, context } = this.#deps;
     const chosen =
       options.name === undefined || options.name === '' ? undefined : parseContainerName(options.name);
@@ -53,7 +51,7 @@ export class Creator {
     let made = false;
     try {
       const mounts = await makeMountPoints(
-        { containerId: id, config, hostConfig },
+        { containerId: id, config, hostConfig, writableBelow: options.writableBelow },
         { store, volumes: storage.volumes },
       );
       await Promise.all([

@@ -10,6 +10,8 @@ export interface MountRequest {
   readonly containerId: string;
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
+  /** As `CreateOptions` has it. */
+  readonly writableBelow?: boolean | undefined;
 }
 
 export interface MountPointsDeps {
@@ -42,7 +44,8 @@ export async function makeMountPoints(
       throw new EngineError('invalidArgument', `Duplicate mount point: ${mount.Destination}`);
     }
     given.add(mount.Destination);
-    put(mount);
+    const leavesBelow = request.writableBelow === true && mount.Type === 'bind' && !mount.RW;
+    put(leavesBelow ? { ...mount, writableBelow: true } : mount);
   };
   const { containerId } = request;
   const { Binds: binds, Mounts: specs, VolumeDriver: driver } = hostConfig;

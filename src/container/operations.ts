@@ -17,13 +17,13 @@ import type {
 import { EngineError, isCode } from '../errors/index.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { Measurements } from '../lib/measurements.ts';
-import type { Platform } from '../oci/index.ts';
 import type { Archives } from './archive.ts';
 import { type PendingAttachments, replayThen, sessionOf, streamsOf } from './attach.ts';
 import { commitContainer } from './commit.ts';
 import type {
   AttachOptions,
   Containers,
+  CreateOptions,
   ListOptions,
   ReconfigureOptions,
   Session,
@@ -94,10 +94,7 @@ export class Operations implements Containers {
     return this.#deps.store.resolve(name);
   }
 
-  async create(
-    request: ContainerCreateRequest,
-    options: { readonly name?: string; readonly platform?: Platform },
-  ): Promise<ContainerCreateResponse> {
+  async create(request: ContainerCreateRequest, options: CreateOptions): Promise<ContainerCreateResponse> {
     return this.#deps.creator.create(request, options);
   }
 

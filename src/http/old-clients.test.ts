@@ -38,6 +38,29 @@ test('a prune of the build cache keeps what each version of the API has a name f
   assert.deepEqual(kept, []);
 });
 
+test('a container is created with what each version of the API says of --rm and of read-only binds', async (t) => {
+  const { path } = await serve(t, {
+    containers: {
+      create: async ({ HostConfig }, { writableBelow }) => ({
+        Id: `${HostConfig?.AutoRemove} ${writableBelow}`,
+        Warnings: [],
+      }),
+    },
+  });
+  for (const [version, told] of [
+    ['24', 'false true'],
+    ['25', 'true true'],
+    ['43', 'true true'],
+    ['44', 'true false'],
+  ]) {
+    const body = { Image: 'base', HostConfig: { AutoRemove: true } };
+    const { Id } = JSON.parse(await ask(path, `POST /v1.${version}/containers/create`, body)) as {
+      Id: string;
+    };
+    assert.equal(Id, told, version);
+  }
+});
+
 test('withIdAmongAliases() adds short id and host name, on user-defined networks only', () => {
   const container = {
     Id: '0123456789abcdef',

@@ -1,4 +1,9 @@
-import type { ContainerInspect, EndpointSettings } from '../api/index.ts';
+import type { ContainerCreateRequest, ContainerInspect, EndpointSettings } from '../api/index.ts';
+
+/** Before API 1.25 it was the client that removed a container of `--rm`. */
+export function withoutAutoRemove(request: ContainerCreateRequest): ContainerCreateRequest {
+  return { ...request, HostConfig: { ...request.HostConfig, AutoRemove: false } };
+}
 
 const predefined = ['bridge', 'host', 'none', 'default'];
 
