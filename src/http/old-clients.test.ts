@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { RawClient, serve } from '../../test/support/http-server.ts';
 import type { ContainerInspect } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
 import { withIdAmongAliases } from './old-clients.ts';
 
 /** The answer to a request without a body, or with JSON. */
@@ -59,6 +60,50 @@ test('a container is created with what each version of the API says of --rm and 
     };
     assert.equal(Id, told, version);
   }
+});
+
+test('images are listed by the name that old clients give in a parameter of its own', async (t) => {
+  const { path } = await serve(t, {
+    images: {
+      list: ({ filters }) => {
+        throw new EngineError('notFound', `asked for: ${filters.get('reference')?.join() ?? 'all'}`);
+      },
+    },
+  });
+  for (const [line, told] of [
+    ['GET /v1.40/images/json?filter=app', 'app'],
+    ['GET /v1.40/images/json?filter=app&filters={"reference":["base"]}', 'base,app'],
+    ['GET /v1.40/images/json', 'all'],
+    ['GET /v1.41/images/json?filter=app', 'all'],
+  ] as const) {
+    assert.match(await ask(path, line), new RegExp(`asked for: ${told}"`), line);
+  }
+});
+
+test('events before API 1.46 do not tell that an image was made', async (t) => {
+  const { path } = await serve(t, {
+    system: {
+      async *events() {
+        for (const Action of ['create', 'tag']) {
+          const Actor = { ID: 'sha256:1', Attributes: {} };
+          yield { Type: 'image' as const, Action, Actor, scope: 'local' as const, time: 1, timeNano: 1 };
+        }
+      },
+    },
+  });
+  assert.doesNotMatch(await ask(path, 'GET /v1.45/events'), /"create"[^]*"tag"/);
+  assert.match(await ask(path, 'GET /v1.46/events'), /"create"[^]*"tag"/);
+});
+
+test('info before API 1.49 has the expected commits', async (t) => {
+  const info = { ContainerdCommit: { ID: '' }, RuncCommit: { ID: '1.1.0' }, InitCommit: { ID: '' } };
+  const { path } = await serve(t, { system: { info: async () => info } });
+  assert.deepEqual(JSON.parse(await ask(path, 'GET /v1.48/info')), {
+    ContainerdCommit: { ID: '', Expected: '' },
+    RuncCommit: { ID: '1.1.0', Expected: '1.1.0' },
+    InitCommit: { ID: '', Expected: '' },
+  });
+  assert.deepEqual(JSON.parse(await ask(path, 'GET /v1.49/info')), info);
 });
 
 test('withIdAmongAliases() adds short id and host name, on user-defined networks only', () => {

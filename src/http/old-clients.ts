@@ -1,8 +1,28 @@
-import type { ContainerCreateRequest, ContainerInspect, EndpointSettings } from '../api/index.ts';
+import type { ContainerCreateRequest, ContainerInspect, EndpointSettings, Filters } from '../api/index.ts';
 
 /** Before API 1.25 it was the client that removed a container of `--rm`. */
 export function withoutAutoRemove(request: ContainerCreateRequest): ContainerCreateRequest {
   return { ...request, HostConfig: { ...request.HostConfig, AutoRemove: false } };
+}
+
+/** Before API 1.41 the name that listed images were to have stood in a parameter of its own. */
+export function withReference(filters: Filters, name: string): Filters {
+  if (name === '') return filters;
+  return new Map([...filters, ['reference', [...(filters.get('reference') ?? []), name]]]);
+}
+
+type Commits = Readonly<Record<'ContainerdCommit' | 'RuncCommit' | 'InitCommit', { readonly ID: string }>>;
+
+/** Before API 1.49 the commits of programs stood beside the expected ones; the docker CLI shows both. */
+export function withExpectedCommits(info: object): object {
+  const { ContainerdCommit, RuncCommit, InitCommit } = info as Commits;
+  const expected = ({ ID }: { readonly ID: string }) => ({ ID, Expected: ID });
+  return {
+    ...info,
+    ContainerdCommit: expected(ContainerdCommit),
+    RuncCommit: expected(RuncCommit),
+    InitCommit: expected(InitCommit),
+  };
 }
 
 const predefined = ['bridge', 'host', 'none', 'default'];

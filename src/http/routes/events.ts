@@ -45,13 +45,19 @@ export function eventRoutes(app: FastifyInstance, { engine, calls }: RouteContex
       },
       signal,
     );
-    await sendLines(reply, withLegacyFields(events), signal);
+    await sendLines(reply, forClient(events, request.api), signal);
   });
 }
 
-/** Every version served here is older than 1.52, which dropped `status`, `id` and `from`. */
-async function* withLegacyFields(events: AsyncIterable<EventMessage>): AsyncGenerator<object> {
-  for await (const event of events) yield { ...legacyFields(event), ...event };
+/**
+ * Every version served here is older than 1.52, which dropped `status`, `id` and `from`. That an image was made is told
+ * from 1.46 on.
+ */
+async function* forClient(events: AsyncIterable<EventMessage>, api: number): AsyncGenerator<object> {
+  for await (const event of events) {
+    if (api < 46 && event.Type === 'image' && event.Action === 'create') continue;
+    yield { ...legacyFields(event), ...event };
+  }
 }
 
 function legacyFields({ Type, Action, Actor }: EventMessage): object {

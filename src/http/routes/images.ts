@@ -6,6 +6,7 @@ import { readObject } from '../body.ts';
 import type { RestParams, RouteContext } from '../context.ts';
 import { toCreateRequest } from '../create-body.ts';
 import { summaryFor } from '../image-summary.ts';
+import { withReference } from '../old-clients.ts';
 import { queryOf, referenceOf } from '../query.ts';
 import { accessOf } from '../registry-auth.ts';
 import { sendBytes, sendProgress } from '../streams.ts';
@@ -42,10 +43,11 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
 
   app.get('/images/json', async (request) => {
     const query = queryOf(request);
+    const filters = query.filters(listFilters);
     const list = images.list({
       all: query.flag('all'),
       sharedSize: query.flag('shared-size'),
-      filters: query.filters(listFilters),
+      filters: request.api < 41 ? withReference(filters, query.text('filter')) : filters,
     });
     return list.map((image) => summaryFor(image, request.api));
   });

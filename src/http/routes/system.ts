@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { EngineError } from '../../errors/index.ts';
 import type { RouteContext } from '../context.ts';
 import { summaryFor } from '../image-summary.ts';
+import { withExpectedCommits } from '../old-clients.ts';
 import { queryOf } from '../query.ts';
 
 const dfTypes: readonly string[] = ['container', 'image', 'volume', 'build-cache'];
@@ -20,7 +21,10 @@ export function systemRoutes(app: FastifyInstance, { engine, calls }: RouteConte
   app.get('/_ping', async (_request, reply) => ping(reply, 'OK'));
   app.head('/_ping', async (_request, reply) => ping(reply, ''));
 
-  app.get('/info', async () => engine.system.info());
+  app.get('/info', async (request) => {
+    const info = await engine.system.info();
+    return request.api < 49 ? withExpectedCommits(info) : info;
+  });
   app.get('/version', async () => engine.system.version());
 
   app.get('/system/df', async (request, reply) => {
