@@ -23,7 +23,7 @@ export const notRunning: Refusal = (c) => new EngineError('conflict', `container
 const removing: Refusal = (c) =>
   new EngineError('conflict', `container ${id(c)} is marked for removal and cannot be started`);
 const isPaused: Refusal = (c) =>
-  new EngineError('conflict', `container ${id(c)} is paused, unpause the container before exec`);
+  new EngineError('conflict', `Container ${id(c)} is paused, unpause the container before exec`);
 export const isRestarting: Refusal = (c) =>
   new EngineError('conflict', `Container ${id(c)} is restarting, wait until the container is running`);
 const alreadyRunning: Refusal = () => new EngineError('notModified', '');

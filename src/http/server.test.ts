@@ -291,3 +291,16 @@ test('server answers an error to an upgrade request as plain HTTP', async (t) =>
   assert.equal(answer.status, 404);
   assert.match(answer.body.toString(), /No such container: x/);
 });
+
+test('server says of which container a kill failed, with the status of the failure', async (t) => {
+  const { path } = await serve(t, {
+    containers: {
+      kill: async () => {
+        throw new EngineError('conflict', 'container 0123 is not running');
+      },
+    },
+  });
+  const { status, body } = await call(path, '/containers/web/kill', { method: 'POST' });
+  assert.equal(status, 409);
+  assert.equal(body, '{"message":"cannot kill container: web: container 0123 is not running"}');
+});

@@ -125,7 +125,10 @@ describe('docker run and create', () => {
 describe('containers', () => {
   refuses('unknown container', ['start', 'nosuch'], { code: 1, text: /No such container: nosuch/ });
   refuses('bad signal', ['kill', '-s', 'NOPE', 'taken'], { code: 1, text: /[Ii]nvalid signal: NOPE/ });
-  refuses('kill of a stopped one', ['kill', 'taken'], { code: 1, text: /is not running/ });
+  refuses('kill of a stopped one', ['kill', 'taken'], {
+    code: 1,
+    text: /cannot kill container: taken: container \w+ is not running/,
+  });
   refuses('exec in a stopped one', ['exec', 'taken', 'true'], { code: 1, text: /is not running/ });
   test('exec of an unknown user, before there is one to start', async () => {
     engine.ok(['run', '-d', '--name', 'peopled', 'base:1', 'sleep', '1000']);

@@ -215,7 +215,9 @@ describe('names and listing', () => {
     assert.match(docker('top', 'life'), /PID[\s\S]*trap/);
     docker('pause', 'life');
     assert.match(docker('ps', '--format', '{{.Status}}'), /\(Paused\)/);
-    assert.equal(engine.docker(['exec', 'life', 'true']).code, 1);
+    const refused = engine.docker(['exec', 'life', 'true']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /Container \w+ is paused, unpause the container before exec/);
     docker('unpause', 'life');
     docker('restart', 'life');
     assert.equal(docker('inspect', '-f', '{{.State.Running}}', 'life'), 'true');

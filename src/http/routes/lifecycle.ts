@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Containers, StopOptions, WaitCondition } from '../../container/index.ts';
-import { EngineError, messageOf } from '../../errors/index.ts';
+import { codeOf, EngineError, messageOf } from '../../errors/index.ts';
 import { bodyExpected, readObject } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { type Query, queryOf } from '../query.ts';
@@ -39,7 +39,14 @@ export function lifecycleRoutes(app: FastifyInstance, { engine, calls }: RouteCo
   });
 
   app.post<IdParams>('/containers/:id/kill', async (request, reply) => {
-    await containers.kill(request.params.id, queryOf(request).optional('signal'));
+    const { id } = request.params;
+    try {
+      await containers.kill(id, queryOf(request).optional('signal'));
+    } catch (error) {
+      throw new EngineError(codeOf(error), `cannot kill container: ${id}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
     return reply.code(204).send();
   });
 
