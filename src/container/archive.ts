@@ -6,8 +6,8 @@ import { resolveInRoot } from '../lib/root-path.ts';
 import { archivePath, type Layers, type Snapshotter, statPath, unpackInto } from '../snapshot/index.ts';
 import { type FileView, type FileViewDeps, openFileView } from './file-view.ts';
 import type { Container, ContainerMount } from './record.ts';
-import { userIn } from './specs.ts';
 import type { ContainerStore } from './store.ts';
+import { userIn } from './user-in.ts';
 
 export interface ArchivesDeps {
   readonly store: ContainerStore;

@@ -1,8 +1,5 @@
-import { constants, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { ExecCreateRequest } from '../api/index.ts';
-import { hasErrno } from '../errors/index.ts';
-import { openInRoot } from '../lib/open-in-root.ts';
 import type { ProcessSpec, RuntimeSpec } from '../runtime/index.ts';
 import { pidToJoin } from './dependencies.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -21,7 +18,8 @@ import {
   type SeccompProfiles,
 } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
-import { type ResolvedUser, resolveUser } from './user.ts';
+import type { ResolvedUser } from './user.ts';
+import { userIn } from './user-in.ts';
 
 export interface SpecsDeps {
   readonly store: Pick<ContainerStore, 'resolve'>;
@@ -132,24 +130,4 @@ function tmpfsMounts({ hostConfig }: ContainerRecord): ContainerMount[] {
     Propagation: '',
     tmpfsOptions: options === '' ? [] : options.split(','),
   }));
-}
-
-/** A user as the files of the tree at `root` name it. */
-export function userIn(root: string, user: string, groupAdd: readonly string[] = []): ResolvedUser {
-  return resolveUser(
-    user,
-    { passwd: textIn(root, '/etc/passwd'), group: textIn(root, '/etc/group') },
-    groupAdd,
-  );
-}
-
-/** A file of the container, which may be running and changing its tree at this moment. */
-function textIn(root: string, path: string): string {
-  try {
-    using file = openInRoot(root, path, { flags: constants.O_RDONLY });
-    return readFileSync(file.fd, 'utf8');
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return '';
-    throw error;
-  }
 }

@@ -231,6 +231,16 @@ describe('files of the image that are links to the host', () => {
     assert.match(said, /unable to find user onlyhere: no matching entries in passwd file/);
   });
 
+  test('an /etc/passwd that never ends stops nobody', () => {
+    for (const change of ['mkfifo', 'ln -s /dev/zero']) {
+      docker('run', '-d', '--name', 'endless', 'base:1', 'sleep', '1000');
+      docker('exec', 'endless', 'sh', '-c', `rm /etc/passwd; ${change} /etc/passwd`);
+      const { said } = attempt('exec', 'endless', 'true');
+      assert.match(said, /Cannot look up users in \/etc\/passwd/, change);
+      docker('rm', '-f', 'endless');
+    }
+  });
+
   test('/etc/hosts, hostname and resolv.conf are mounted inside, whatever they were', () => {
     const linked = image(
       `RUN for f in hosts hostname resolv.conf; do rm -f /etc/$f; ln -s ${secret} /etc/$f; done; true`,
