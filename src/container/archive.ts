@@ -73,8 +73,7 @@ export class Archives {
 
   /** The merged tree without what is mounted in it. */
   async export(container: Container): Promise<Readable> {
-    const { id } = container.record;
-    const tar = this.#deps.storage.layers.packTree(await this.#deps.storage.snapshots.mount(id));
+    const tar = await this.#deps.storage.layers.packTree(container.record.id);
     this.#deps.store.note(container, { action: 'export' });
     return tar;
   }

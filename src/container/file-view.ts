@@ -11,7 +11,7 @@ import type { Container, ContainerMount, ContainerRecord } from './record.ts';
 import { depthOf } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 
-/** A container's files as its processes see them, or would if it ran, until disposed. */
+/** A container's files as its processes see them, or would if it ran, until disposed: also if it is removed meanwhile. */
 export interface FileView extends AsyncDisposable {
   /** The directory of the host that is the container's root. */
   readonly root: string;
@@ -20,7 +20,7 @@ export interface FileView extends AsyncDisposable {
 export interface FileViewDeps {
   readonly store: Pick<ContainerStore, 'current'>;
   readonly storage: {
-    readonly snapshots: Pick<Snapshotter, 'mount'>;
+    readonly snapshots: Pick<Snapshotter, 'mount' | 'hold'>;
     readonly volumes: Volumes;
     /** ROOT/containers. */
     readonly directory: string;
@@ -35,9 +35,15 @@ export interface FileViewDeps {
  * nothing in them outlives a run.
  */
 export async function openFileView(container: Container, deps: FileViewDeps): Promise<FileView> {
-  const running = viewOfRunning(container);
-  if (running !== undefined) return running;
   const { id } = container.record;
+  await using opening = new AsyncDisposableStack();
+  opening.use(deps.storage.snapshots.hold(id));
+  const { root } = opening.use(viewOfRunning(container) ?? (await viewUnderLock(id, deps)));
+  const opened = opening.move();
+  return { root, [Symbol.asyncDispose]: async () => opened.disposeAsync() };
+}
+
+async function viewUnderLock(id: string, deps: FileViewDeps): Promise<FileView> {
   using _held = await deps.locks.acquire(id);
   const current = deps.store.current(id);
   return viewOfRunning(current) ?? (await viewOfStopped(current.record, deps));

@@ -65,6 +65,8 @@ export interface Snapshotter {
   unmount(key: string): Promise<void>;
   /** Mounts committed layers read-only at a private place, until disposed. */
   view(name: ChainId, signal?: AbortSignal): Promise<AsyncDisposable & { readonly root: string }>;
+  /** Keeps the files of an active snapshot until disposed, also if it is removed meanwhile. `notFound` if it is not there. */
+  hold(key: string): Disposable;
   /** The mutable tree of an active snapshot in overlay form (`upper`), for packing its changes. */
   paths(key: string): SnapshotPaths;
   /**
@@ -138,8 +140,8 @@ export interface Layers {
    * build step or a view stands on it; then nothing is changed.
    */
   restore(name: ChainId, tar: Readable, options: ApplyOptions & { readonly diffId: DiffId }): Promise<void>;
-  /** The changes of an active snapshot as a deterministic OCI layer tar. */
+  /** The changes of an active snapshot as a deterministic OCI layer tar, whole also if it is removed meanwhile. */
   pack(key: string, signal?: AbortSignal): Readable;
-  /** The whole tree at an absolute directory as a plain tar (`docker export`). */
-  packTree(root: string, signal?: AbortSignal): Readable;
+  /** Its whole tree as a plain tar (`docker export`), likewise. */
+  packTree(key: string, signal?: AbortSignal): Promise<Readable>;
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
@@ -25,6 +27,11 @@ after(async () => {
 
 const docker = (...args: string[]) => engine.ok(args);
 const run = (...args: string[]) => engine.ok(['run', '--rm', ...args]);
+const openGet = async (path: string): Promise<IncomingMessage> => {
+  const sent = get({ socketPath: engine.host.slice('unix://'.length), path });
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return response.setEncoding('latin1');
+};
 const fresh = () => mkdtempSync(join(files, 'to-'));
 
 test('copies files and directories both ways, running or not', () => {
@@ -52,6 +59,24 @@ test('copies files and directories both ways, running or not', () => {
   assert.match(onFile.stderr, /extraction point is not a directory|destination .* must be a directory/);
   docker('rm', '-f', 'cp');
   docker('volume', 'rm', 'cpvol');
+});
+
+test('a copy or export of a container that is removed meanwhile has all of its files', async () => {
+  const script = 'mkdir /many; for i in $(seq 3000); do echo >/many/$i; done';
+  for (const path of ['archive?path=/many', 'export']) {
+    const id = docker('create', 'base:1', 'sh', '-c', script);
+    docker('start', '-a', id);
+    let text = '';
+    for await (const chunk of await openGet(`/containers/${id}/${path}`)) {
+      if (text === '') {
+        docker('rm', id);
+        const trash = join(engine.root, 'snapshots/trash');
+        await until(() => readdirSync(trash).length === 0, 'the trash to be emptied');
+      }
+      text += chunk as string;
+    }
+    assert.equal(text.match(/many\/\d+\0/g)?.length, 3000, path);
+  }
 });
 
 describe('a container that does not run, with mounts', () => {

@@ -39,7 +39,7 @@ export function createLayers(snapshots: OverlaySnapshots): Layers {
       await staged.replace(name, parent);
     },
     pack: (key, signal) => Readable.from(packChanges(snapshots, key, signal), { objectMode: false }),
-    packTree: (root, signal) => Readable.from(packWhole(root, signal), { objectMode: false }),
+    packTree: (key, signal) => packWhole(snapshots, key, signal),
   };
 }
 
@@ -231,6 +231,7 @@ async function* packChanges(
   key: string,
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
+  using _whole = snapshots.hold(key);
   const { UpperDir: upper } = snapshots.paths(key);
   const { holes } = await treeUsage(upper, signal);
   await using below = await snapshots.lowerView(key);
@@ -245,8 +246,13 @@ async function* packChanges(
   yield transform.finish();
 }
 
-async function* packWhole(root: string, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
-  yield* packed(root, { attributes: ['security.capability', 'user.*'], sparse: false, signal });
+async function packWhole(snapshots: OverlaySnapshots, key: string, signal?: AbortSignal): Promise<Readable> {
+  const tree = await snapshots.openMounted(key);
+  const root = `/proc/${process.pid}/fd/${tree.fd}`;
+  const chunks = packed(root, { attributes: ['security.capability', 'user.*'], sparse: false, signal });
+  return Readable.from(chunks, { objectMode: false }).once('close', () => {
+    tree[Symbol.dispose]();
+  });
 }
 
 interface PackedOptions {

@@ -4,6 +4,7 @@ import type { FilesystemChange } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
 import { unmount } from '../../lib/native.ts';
+import { type OpenFile, openPath } from '../../lib/open-in-root.ts';
 import type { Metadata } from '../../metadata/index.ts';
 import type { ChainId } from '../../oci/index.ts';
 import { compareTrees } from '../compare/compare-trees.ts';
@@ -101,6 +102,10 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   async mount(key: string): Promise<string> {
     using _held = await this.#locks.acquire(key);
+    return await this.#mount(key);
+  }
+
+  async #mount(key: string): Promise<string> {
     const present = this.#mounted.get(key);
     if (present !== undefined) return present;
     const row = this.#rows.active(key);
@@ -113,6 +118,16 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     mountOverlay(layout, { lowers, upper, target, ...(init === undefined ? {} : { init }) });
     this.#mounted.set(key, target);
     return target;
+  }
+
+  /** The mounted root directory of an active snapshot, whole until disposed: unmounted or removed, it goes only then. */
+  async openMounted(key: string): Promise<OpenFile> {
+    using _held = await this.#locks.acquire(key);
+    using opening = new DisposableStack();
+    opening.use(this.hold(key));
+    const root = opening.use(openPath(await this.#mount(key)));
+    const held = opening.move();
+    return { ...root, [Symbol.dispose]: () => held.dispose() };
   }
 
   mountedAt(key: string): string | undefined {
@@ -128,6 +143,10 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     signal?.throwIfAborted();
     const lowers = this.#rows.lowers(name);
     return this.#viewed.track(lowers, openView(this.#layout, { lowers }));
+  }
+
+  hold(key: string): Disposable {
+    return this.#trash.hold(this.#layout.directory(this.#rows.active(key).directory));
   }
 
   paths(key: string): SnapshotPaths {

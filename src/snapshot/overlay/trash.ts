@@ -10,6 +10,7 @@ const gatherMs = 250;
 /** Takes trees out of sight at once and deletes them in the background; disposing waits for the last. */
 export class Trash implements AsyncDisposable {
   readonly #directory: string;
+  readonly #holds = new Map<string, { count: number; discarded: boolean }>();
   #pending: string[] = [];
   #running: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -22,8 +23,31 @@ export class Trash implements AsyncDisposable {
     if (this.#pending.length > 0) this.#later();
   }
 
+  /** Until it is disposed, `path` stays where it is; discarded meanwhile, it goes then. */
+  hold(path: string): Disposable {
+    const hold = this.#holds.get(path) ?? { count: 0, discarded: false };
+    this.#holds.set(path, hold);
+    hold.count += 1;
+    let open = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!open) return;
+        open = false;
+        hold.count -= 1;
+        if (hold.count > 0) return;
+        this.#holds.delete(path);
+        if (hold.discarded) this.discard(path);
+      },
+    };
+  }
+
   /** Nothing to do for a path that is not there. */
   discard(path: string): void {
+    const hold = this.#holds.get(path);
+    if (hold !== undefined) {
+      hold.discarded = true;
+      return;
+    }
     const name = randomBytes(8).toString('hex');
     try {
       renameSync(path, join(this.#directory, name));
