@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { PathStat } from '../api/index.ts';
 import { EngineError, hasErrno } from '../errors/index.ts';
+import { decompress } from '../lib/decompress.ts';
 import { resolveInRoot } from '../lib/root-path.ts';
 import { archivePath, type Layers, type Snapshotter, statPath, unpackInto } from '../snapshot/index.ts';
 import { type FileView, type FileViewDeps, openFileView } from './file-view.ts';
@@ -58,12 +59,15 @@ export class Archives {
     return result;
   }
 
-  async put({ container, name }: Named, { path, tar, ...options }: PutRequest): Promise<void> {
+  async put({ container: { record }, name }: Named, { path, tar, ...options }: PutRequest): Promise<void> {
+    // A client may take minutes for its first bytes, and the container start or stop meanwhile.
+    const { stream } = await decompress(tar);
+    const container = this.#deps.store.current(record.id);
     await using view = await this.#view(container, path);
     const user = container.record.config.User;
     await found({ name, path }, async () => {
       assertWritable(container, `/${relative(view.root, resolveInRoot(view.root, path))}`);
-      await unpackInto({ root: view.root, path }, tar, {
+      await unpackInto({ root: view.root, path }, stream, {
         noOverwriteDirNonDir: options.noOverwriteDirNonDir,
         ...(options.copyUidGid && user !== '' ? { owner: userIn(view.root, user) } : {}),
       });
@@ -80,7 +84,7 @@ export class Archives {
 
   async #view(container: Container, path: string): Promise<FileView> {
     if (path === '') throw new EngineError('invalidArgument', 'bad parameter: path cannot be empty');
-    return openFileView(container, this.#deps);
+    return openFileView(container.record.id, this.#deps);
   }
 }
 

@@ -34,11 +34,10 @@ export interface FileViewDeps {
  * in a namespace of the view's own, so that a client that copies slowly holds up nobody. tmpfs mounts are left out:
  * nothing in them outlives a run.
  */
-export async function openFileView(container: Container, deps: FileViewDeps): Promise<FileView> {
-  const { id } = container.record;
+export async function openFileView(id: string, deps: FileViewDeps): Promise<FileView> {
   await using opening = new AsyncDisposableStack();
   opening.use(deps.storage.snapshots.hold(id));
-  const { root } = opening.use(viewOfRunning(container) ?? (await viewUnderLock(id, deps)));
+  const { root } = opening.use(viewOfRunning(deps.store.current(id)) ?? (await viewUnderLock(id, deps)));
   const opened = opening.move();
   return { root, [Symbol.asyncDispose]: async () => opened.disposeAsync() };
 }
@@ -49,9 +48,20 @@ async function viewUnderLock(id: string, deps: FileViewDeps): Promise<FileView> 
   return viewOfRunning(current) ?? (await viewOfStopped(current.record, deps));
 }
 
+/** Its root and its mounts are held: its number may be another process's before the view is disposed. */
 function viewOfRunning({ state }: Container): FileView | undefined {
   if (!state.running || state.pid === 0) return undefined;
-  return { root: `/proc/${state.pid}/root`, [Symbol.asyncDispose]: async () => undefined };
+  try {
+    using opening = new DisposableStack();
+    const root = opening.use(openPath(`/proc/${state.pid}/root`));
+    opening.use(openPath(`/proc/${state.pid}/ns/mnt`));
+    const opened = opening.move();
+    return { root: root.path, [Symbol.asyncDispose]: async () => opened.dispose() };
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    // It has ended and its exit is not recorded yet.
+    return undefined;
+  }
 }
 
 async function viewOfStopped(record: ContainerRecord, { storage }: FileViewDeps): Promise<FileView> {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
+import { get, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
@@ -76,6 +78,30 @@ test('a copy or export of a container that is removed meanwhile has all of its f
       text += chunk as string;
     }
     assert.equal(text.match(/many\/\d+\0/g)?.length, 3000, path);
+  }
+});
+
+test('an archive that arrives while its container restarts is unpacked in its volume', async () => {
+  const tree = fresh();
+  for (const name of ['one', 'two']) writeFileSync(join(tree, name), name);
+  const tar = execFileSync('tar', ['-cf', '-', '--format=ustar', 'one', 'two'], { cwd: tree });
+  for (const sent of [0, 1024]) {
+    docker('run', '-d', '--name', 'held', '-v', 'heldvol:/backup', 'base:1', 'sleep', '1000');
+    const path = '/containers/held/archive?path=/backup';
+    const socketPath = engine.host.slice('unix://'.length);
+    const put = request({ socketPath, method: 'PUT', path, agent: false });
+    put.flushHeaders();
+    const [socket] = (await once(put, 'socket')) as [Socket];
+    await once(socket, 'ready');
+    if (sent > 0) put.write(tar.subarray(0, sent));
+    await until(() => docker('exec', 'held', 'ls', '/backup') === (sent > 0 ? 'one' : ''), 'the first file');
+    docker('restart', '-t', '0', 'held');
+    put.end(tar.subarray(sent));
+    const [{ statusCode }] = (await once(put, 'response')) as [IncomingMessage];
+    assert.equal(statusCode, 200);
+    assert.equal(docker('exec', 'held', 'ls', '/backup'), 'one\ntwo');
+    docker('rm', '-f', 'held');
+    docker('volume', 'rm', 'heldvol');
   }
 });
 

@@ -18,7 +18,6 @@ import {
 } from 'node:fs';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { codeOf, EngineError, errnoOf, hasErrno } from '../../errors/index.ts';
-import { decompress } from '../../lib/decompress.ts';
 import { makeNode, setTimes, setTimesOf, setXattrOf } from '../../lib/file-calls.ts';
 import { type OpenFile, openInRoot, openPath } from '../../lib/open-in-root.ts';
 import { run } from '../../lib/run.ts';
@@ -51,11 +50,12 @@ export interface PlaceInRoot {
 }
 
 /**
- * Unpacks a tar (perhaps compressed) into a directory of a tree that others may be changing, such as a running
- * container's. Existing symlinks are followed inside `root` only; nothing outside it can be read or written.
+ * Unpacks a plain tar into a directory of a tree that others may be changing, such as a running container's. Existing
+ * symlinks are followed inside `root` only; nothing outside it can be read or written.
  *
  * Existing files are replaced, directories merged. Rejects with `invalidArgument` and the entry's name for entries
- * that cannot be; what was unpacked before stays. With ENOENT or ENOTDIR when there is no such directory.
+ * that cannot be; what was unpacked before stays. With ENOENT or ENOTDIR when there is no such directory. The root is
+ * opened before the first await.
  */
 export async function unpackInto(
   place: PlaceInRoot,
@@ -64,10 +64,9 @@ export async function unpackInto(
 ): Promise<void> {
   const { signal } = options;
   if (signal !== undefined) addAbortSignal(signal, tar);
-  const { stream } = await decompress(tar);
   using unpacker = new Unpacker(place, options);
   unpacker.assertDirectory();
-  for await (const part of readTar(stream)) {
+  for await (const part of readTar(tar)) {
     if (part.kind === 'entry') await unpacker.entry(part.entry);
     else if (part.kind === 'data') unpacker.data(part.bytes);
   }
