@@ -8,7 +8,7 @@ import type { Volumes } from '../volume/index.ts';
 import type { Launcher } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { mendFiles } from './membership.ts';
-import { type Container, neededVolumes, type RunState, zeroTime } from './record.ts';
+import { type Container, neededVolumes, type RunState, volumesOf, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import { startsWithDaemon } from './restart.ts';
 import type { Ending } from './runs/run.ts';
@@ -44,7 +44,9 @@ export async function recover(deps: RecoverDeps): Promise<void> {
     await mkdir(join(deps.storage.directory, container.record.id), { recursive: true, mode: 0o710 });
     const status = await runtime.state(container.record.id);
     const runs = status !== undefined && (status.status === 'running' || status.status === 'paused');
-    if (container.state.running && !container.state.restarting && runs) {
+    const ran = container.state.running && !container.state.restarting;
+    if (ran) deps.storage.volumes.adopt(container.record.id, volumesOf(container.record.mounts));
+    if (ran && runs) {
       alive.push({ container, status: status.status });
     } else {
       gone.push(container);

@@ -100,6 +100,21 @@ test('a volume with driver options is mounted while a container uses it', async 
   assert.ok(!readMounts().some(({ path }) => path === Mountpoint));
 });
 
+test('a volume that a container of an earlier engine has mounted stays so until that and all others end', async (t) => {
+  const { volumes, metadata, config } = fixture(t);
+  const DriverOpts = { type: 'tmpfs', device: 'tmpfs' };
+  const { Mountpoint } = await volumes.create({ Name: 'temporary', DriverOpts });
+  await writeFile(join(await volumes.mount('temporary', 'c1'), 'file'), '');
+  const again = createVolumes({ config, metadata });
+  again.adopt('c1', ['temporary']);
+  await again.recover(new Map());
+  assert.deepEqual(await readdir(await again.mount('temporary', 'c2')), ['file']);
+  await again.unmount('temporary', 'c1');
+  assert.deepEqual(await readdir(Mountpoint), ['file']);
+  await again.unmount('temporary', 'c2');
+  assert.deepEqual(await readdir(Mountpoint), []);
+});
+
 test('a bind volume shows the host directory, and remove() leaves that alone', async (t) => {
   const { volumes, scratch } = fixture(t);
   const host = join(scratch, 'host');
@@ -176,6 +191,8 @@ test('volumes, users and events are there after a restart', async (t) => {
   volumes.attach('data', 'c1');
   await volumes.mount('data', 'c1');
   await volumes.unmount('data', 'c1');
+  await volumes.unmount('data', 'c1');
+  await volumes.unmount('data', 'c2');
   const again = createVolumes({ config, metadata });
   await assert.rejects(again.remove('data', { force: false }), /volume is in use - \[c1\]/);
   again.detach('c1');

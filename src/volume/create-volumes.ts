@@ -40,7 +40,7 @@ class LocalVolumes implements Volumes {
   readonly #measured = new Measurements();
   readonly #onePrune = new OnePrune();
   readonly #warn: (message: string, error: unknown) => void;
-  /** Containers that have a volume mounted, since this daemon started. */
+  /** Containers that have a volume mounted. */
   readonly #mounted = new Map<string, Set<string>>();
 
   constructor({ config, metadata, onWarning = () => undefined }: VolumesOptions) {
@@ -186,11 +186,16 @@ class LocalVolumes implements Volumes {
     }
   }
 
+  adopt(containerId: string, names: readonly string[]): void {
+    for (const name of names) this.#addMounted(name, containerId);
+  }
+
   async recover(containers: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const rows = this.#rows.all();
-    // Volumes and parts of them, for a start that was cut off; containers that run keep their own copies of the mounts.
-    const mounted = new Set(rows.filter(hasMount).map(({ name }) => this.#pathOf(name)));
-    unmountBelow(this.#root, (path) => mounted.has(path) || path.split('/').some(isPart));
+    // Volumes and parts of them, for a start that was cut off.
+    const left = rows.filter((row) => hasMount(row) && !this.#mounted.has(row.name));
+    const paths = new Set(left.map(({ name }) => this.#pathOf(name)));
+    unmountBelow(this.#root, (path) => paths.has(path) || path.split('/').some(isPart));
     await recoverDirectories(this.#root, new Set(rows.map(({ name }) => name)));
     for (const id of this.#rows.allUsers()) {
       const names = containers.get(id);
@@ -231,11 +236,17 @@ class LocalVolumes implements Volumes {
     const row = this.#find(name);
     const path = this.#pathOf(name);
     if (hasMount(row)) await mountOptions(path, row.options);
-    const users = this.#mounted.get(name) ?? new Set();
-    users.add(containerId);
-    this.#mounted.set(name, users);
-    this.#rows.recordUse('mount', name, containerId);
+    if (this.#addMounted(name, containerId)) this.#rows.recordUse('mount', name, containerId);
     return path;
+  }
+
+  /** False if it was there. */
+  #addMounted(name: string, containerId: string): boolean {
+    const users = this.#mounted.get(name) ?? new Set();
+    this.#mounted.set(name, users);
+    if (users.has(containerId)) return false;
+    users.add(containerId);
+    return true;
   }
 
   async openPart(name: string, subpath: string): Promise<VolumePart> {
@@ -245,15 +256,12 @@ class LocalVolumes implements Volumes {
 
   async unmount(name: string, containerId: string): Promise<void> {
     using _held = await this.#locks.acquire(name);
-    const row = this.#rows.get(name);
-    if (row === undefined) return;
     const users = this.#mounted.get(name);
-    users?.delete(containerId);
+    if (users?.delete(containerId) !== true) return;
     this.#rows.recordUse('unmount', name, containerId);
-    if (users !== undefined && users.size > 0) return;
+    if (users.size > 0) return;
     this.#mounted.delete(name);
-    // Containers that run since before this daemon keep their own copy of the mount.
-    if (hasMount(row)) unmountOptions(this.#pathOf(name));
+    if (hasMount(this.#find(name))) unmountOptions(this.#pathOf(name));
   }
 
   #find(name: string): VolumeRow {

@@ -36,6 +36,8 @@ export interface Volumes {
   setUses(containerId: string, names: readonly string[]): void;
   /** Removes the anonymous volumes that only this container uses: what `rm -v` and `--rm` take along. */
   removeAnonymous(containerId: string): Promise<void>;
+  /** Before `recover`: what a container has mounted since an earlier engine. */
+  adopt(containerId: string, names: readonly string[]): void;
   /**
    * Once at the start of an engine: finishes or undoes what an earlier one left half done, and forgets containers
    * that are not given, with the anonymous volumes made for them. The others use the volumes given for their id.
@@ -49,6 +51,7 @@ export interface Volumes {
   fill(name: string, source: string, options: FillVolume): Promise<void>;
   /** The host path to bind, mounted if the driver's options ask for it. */
   mount(name: string, containerId: string): Promise<string>;
+  /** Nothing happens if the container has it not mounted. */
   unmount(name: string, containerId: string): Promise<void>;
   /**
    * A host path to bind a file or directory of a mounted volume from, the same one until it is disposed, whatever its

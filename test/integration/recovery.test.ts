@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { engineConfig } from '../../src/config/index.ts';
 import { runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
+import { untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
 // What a start of the daemon finds when the one before was killed in the middle of something.
@@ -191,6 +192,21 @@ test("what a cut-off start mounted for a volume's options is not mounted any mor
   docker('start', '-a', 'mounts');
   docker('rm', 'mounts');
   docker('volume', 'rm', 'optioned');
+});
+
+test('containers that run on share the same tmpfs volume with those started after it', async () => {
+  docker('volume', 'create', '-o', 'type=tmpfs', '-o', 'device=tmpfs', 'shared');
+  for (const name of ['holds', 'returns']) run(name, '-v', 'shared:/shared');
+  docker('exec', 'holds', 'touch', '/shared/file');
+  await crash();
+  docker('restart', '-t', '0', 'returns');
+  assert.equal(docker('exec', 'returns', 'ls', '/shared'), 'file');
+  docker('rm', '-f', 'holds', 'returns');
+  docker('volume', 'rm', 'shared');
+  const filters = ['--filter', 'volume=shared', '--format', '{{.Action}}'];
+  const events = docker('events', '--since', '0', '--until', untilNow(), ...filters).split('\n');
+  const count = (action: string) => events.filter((one) => one === action).length;
+  assert.deepEqual([count('mount'), count('unmount')], [3, 3]);
 });
 
 test('the files of execs that ended meanwhile are removed, and a running one goes on', async () => {
