@@ -7,7 +7,7 @@ import { makeInRoot, openPath } from '../lib/open-in-root.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { openMountSource } from './mount-source.ts';
-import type { Container, ContainerMount, ContainerRecord } from './record.ts';
+import { type Container, type ContainerMount, type ContainerRecord, zeroTime } from './record.ts';
 import { depthOf } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -45,7 +45,7 @@ export async function openFileView(id: string, deps: FileViewDeps): Promise<File
 async function viewUnderLock(id: string, deps: FileViewDeps): Promise<FileView> {
   using _held = await deps.locks.acquire(id);
   const current = deps.store.current(id);
-  return viewOfRunning(current) ?? (await viewOfStopped(current.record, deps));
+  return viewOfRunning(current) ?? (await viewOfStopped(current, deps));
 }
 
 /** Its root and its mounts are held: its number may be another process's before the view is disposed. */
@@ -64,8 +64,9 @@ function viewOfRunning({ state }: Container): FileView | undefined {
   }
 }
 
-async function viewOfStopped(record: ContainerRecord, { storage }: FileViewDeps): Promise<FileView> {
+async function viewOfStopped({ record, state }: Container, { storage }: FileViewDeps): Promise<FileView> {
   const tree = await storage.snapshots.mount(record.id);
+  if (state.startedAt === zeroTime) makeWorkingDirectory(tree, record.config.WorkingDir);
   const mounts = [...record.mounts, ...engineFiles(record, storage.directory)]
     .filter(({ Type }) => Type !== 'tmpfs')
     .sort((a, b) => depthOf(a.Destination) - depthOf(b.Destination));
@@ -93,6 +94,17 @@ async function viewOfStopped(record: ContainerRecord, { storage }: FileViewDeps)
   }
   const made = making.move();
   return { root, [Symbol.asyncDispose]: async () => made.disposeAsync() };
+}
+
+/** As Docker does for a new container. A start has the runtime make it, or says what stands in the way. */
+function makeWorkingDirectory(tree: string, path: string): void {
+  if (path === '') return;
+  using root = openPath(tree);
+  try {
+    makeInRoot(root, path, 'directory')[Symbol.dispose]();
+  } catch (error) {
+    if (!hasErrno(error, 'ENOTDIR')) throw error;
+  }
 }
 
 /** What the engine wrote for the last run, unless the user mounts something else there. */

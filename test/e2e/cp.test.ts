@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { get, type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
@@ -103,6 +103,22 @@ test('an archive that arrives while its container restarts is unpacked in its vo
     docker('rm', '-f', 'held');
     docker('volume', 'rm', 'heldvol');
   }
+});
+
+test('a container that never ran has its working directory', () => {
+  const tree = fresh();
+  writeFileSync(join(tree, 'file'), '');
+  docker('create', '--name', 'new', '-w', '/work/here', 'base:1', 'find', '-type', 'f');
+  docker('cp', tree, 'new:/work/here');
+  docker('cp', config, 'new:/work/here/');
+  docker('cp', config, 'new:/work/here/second');
+  const found = docker('start', '-a', 'new').split('\n').sort();
+  assert.deepEqual(found, [`./${basename(tree)}/file`, './app.conf', './second'].sort());
+  docker('rm', 'new');
+
+  const onFile = docker('create', '-w', '/etc/passwd/x', 'base:1', 'true');
+  docker('cp', config, `${onFile}:/tmp/`);
+  docker('rm', onFile);
 });
 
 describe('a container that does not run, with mounts', () => {
