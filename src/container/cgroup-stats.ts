@@ -211,24 +211,6 @@ export function systemCpuUsage(text: string): number {
   return ticks.slice(0, 7).reduce((sum, tick) => sum + Number(tick), 0) * nanosecondsPerTick;
 }
 
-/** Directory of a process's cgroup by controller, from /proc/PID/cgroup and the controllers' mount points. */
-export function cgroupDirectories(
-  text: string,
-  mounts: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const directories: Record<string, string> = {};
-  for (const line of text.split('\n')) {
-    const match = /^\d+:([^:]*):(.*)$/.exec(line);
-    if (match === null) continue;
-    const [, controllers = '', path = ''] = match;
-    for (const controller of controllers === '' ? ['unified'] : controllers.split(',')) {
-      const mount = mounts[controller];
-      if (mount !== undefined) directories[controller] = path === '/' ? mount : mount + path;
-    }
-  }
-  return directories;
-}
-
 /** The values of a file of lines `key number`. */
 function keyed(text: string | undefined): Record<string, number> {
   return Object.fromEntries(

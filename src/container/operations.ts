@@ -287,8 +287,8 @@ export class Operations implements Containers {
     signal: AbortSignal,
   ): AsyncIterable<object> {
     const { record } = this.#find(name);
-    const { store, host } = this.#deps;
-    return containerStats({ id: record.id, store, host }, options, signal);
+    const { store, host, services } = this.#deps;
+    return containerStats({ id: record.id, store, host, runtime: services.runtime }, options, signal);
   }
 
   async attach(name: string, options: AttachOptions): Promise<Session> {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
+import { temporaryDirectory } from '../../test/support/files.ts';
 import type { HostConfig } from '../api/index.ts';
-import { cgroupDirectories, cgroupStats, networkStats, systemCpuUsage } from './cgroup-stats.ts';
+import { cgroupStats, networkStats, systemCpuUsage } from './cgroup-stats.ts';
 import { probeHost } from './host-facts.ts';
 import { type Container, newState } from './record.ts';
 import { containerStats } from './stats.ts';
@@ -102,20 +105,11 @@ test('systemCpuUsage() adds up the first seven kinds of time', () => {
   assert.equal(systemCpuUsage('cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1 1 1 1 1 1 1 1 1 1\n'), 280_000_000);
 });
 
-test('cgroupDirectories() finds a process in each hierarchy', () => {
-  assert.deepEqual(
-    cgroupDirectories('3:cpu,cpuacct:/g/x\n2:memory:/\n1:name=systemd:/y\n0::/u\n', {
-      cpu: '/c/cpu',
-      cpuacct: '/c/cpu',
-      memory: '/c/memory',
-      unified: '/c/unified',
-    }),
-    { cpu: '/c/cpu/g/x', cpuacct: '/c/cpu/g/x', memory: '/c/memory', unified: '/c/unified/u' },
-  );
-});
-
-test('containerStats() samples a live process twice, and gives zeroes for a stopped one', async () => {
+test('containerStats() samples a live process twice, and gives zeroes for a stopped one', async (t) => {
   const host = await probeHost();
+  const cgroup = temporaryDirectory(t);
+  writeFileSync(join(cgroup, host.cgroupVersion === 2 ? 'memory.current' : 'memory.usage_in_bytes'), '7\n');
+  const runtime = { cgroups: async () => ({ memory: cgroup, '': cgroup }) };
   const container = (running: boolean): Container => ({
     record: {
       id: 'c1',
@@ -130,16 +124,23 @@ test('containerStats() samples a live process twice, and gives zeroes for a stop
     state: { ...newState, running, pid: running ? process.pid : 0 },
   });
   const read = async (running: boolean, oneShot: boolean) => {
-    const source = { id: 'c1', host, store: { get: () => container(running) } };
+    const source = { id: 'c1', host, runtime, store: { get: () => container(running) } };
     const samples = await Array.fromAsync(
       containerStats(source, { stream: false, oneShot }, AbortSignal.timeout(60_000)),
     );
     assert.equal(samples.length, 1);
-    return samples[0] as { read: string; preread: string; cpu_stats: object; precpu_stats: object };
+    return samples[0] as {
+      read: string;
+      preread: string;
+      cpu_stats: object;
+      precpu_stats: object;
+      memory_stats: { usage?: number };
+    };
   };
   const full = await read(true, false);
   assert.ok('system_cpu_usage' in full.precpu_stats);
   assert.ok(Date.parse(full.read) > Date.parse(full.preread));
+  assert.equal(full.memory_stats.usage, 7, 'not of the cgroup that the process is in');
   const once = await read(true, true);
   assert.ok(!('system_cpu_usage' in once.precpu_stats));
   assert.equal((await read(false, false)).read, newState.startedAt);

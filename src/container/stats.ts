@@ -2,7 +2,8 @@ import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno, isAbortError } from '../errors/index.ts';
-import { cgroupDirectories, cgroupStats, networkStats, systemCpuUsage } from './cgroup-stats.ts';
+import type { OciRuntime } from '../runtime/index.ts';
+import { cgroupStats, networkStats, systemCpuUsage } from './cgroup-stats.ts';
 import type { HostFacts } from './host-facts.ts';
 import { type Container, zeroTime } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -25,21 +26,14 @@ const filesOf = {
     blkio: ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'],
   },
   2: {
-    unified: [
-      'cpu.stat',
-      'memory.current',
-      'memory.max',
-      'memory.stat',
-      'pids.current',
-      'pids.max',
-      'io.stat',
-    ],
+    '': ['cpu.stat', 'memory.current', 'memory.max', 'memory.stat', 'pids.current', 'pids.max', 'io.stat'],
   },
 } satisfies Record<1 | 2, Record<string, string[]>>;
 
 export interface StatsSource {
   readonly id: string;
   readonly store: Pick<ContainerStore, 'get'>;
+  readonly runtime: Pick<OciRuntime, 'cgroups'>;
   readonly host: HostFacts;
 }
 
@@ -81,7 +75,7 @@ export async function* containerStats(
     for (let first = true; ; first = false) {
       const container = source.store.get(source.id);
       if (container === undefined) return;
-      const sample = await takeSample(container, source.host);
+      const sample = await takeSample(container, source);
       const compared = !first || options.oneShot || !container.state.running;
       if (options.stream || compared) yield statsObject(container, sample, before);
       if (!options.stream && compared) return;
@@ -108,12 +102,11 @@ function statsObject({ record }: Container, sample: Sample, before: Sample): obj
   };
 }
 
-async function takeSample({ state }: Container, host: HostFacts): Promise<Sample> {
+async function takeSample({ state }: Container, { id, runtime, host }: StatsSource): Promise<Sample> {
   if (!state.running || state.pid === 0) return noSample;
-  const membership = await textOf(`/proc/${state.pid}/cgroup`);
+  const directories = await runtime.cgroups(id);
   // It ended a moment ago and its exit is not recorded yet.
-  if (membership === undefined) return noSample;
-  const directories = cgroupDirectories(membership, host.cgroupPaths);
+  if (directories === undefined) return noSample;
   const texts = new Map<string, string | undefined>();
   const [, network, stat] = await Promise.all([
     Promise.all(

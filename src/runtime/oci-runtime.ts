@@ -90,6 +90,11 @@ export interface OciRuntime extends AsyncDisposable {
   list(): Promise<string[]>;
   /** Host pids of all processes in the container. */
   pids(id: string): Promise<number[]>;
+  /**
+   * The directories of the cgroup that a running container was made in, wherever its processes went since, by
+   * controller (`''`: the unified hierarchy). `undefined` if it does not run.
+   */
+  cgroups(id: string): Promise<Readonly<Record<string, string>> | undefined>;
   /** Resolves when the container's process has ended and its output is drained; at once if it already has. */
   wait(id: string, signal?: AbortSignal): Promise<Exit>;
   /**

@@ -70,6 +70,7 @@ export function createRuncRuntime(options: RuncRuntimeOptions): OciRuntime {
     state: (id) => containers.state(id),
     list: () => containers.list(),
     pids: (id) => containers.pids(id),
+    cgroups: (id) => containers.cgroups(id),
     wait: (id, signal) => containers.wait(id, signal),
     watchOom: (id, told) => new OomWatch(containers.oomSign(id), told),
     exit: (id) => containers.exit(id),
@@ -202,6 +203,11 @@ class Containers implements Disposable {
 
   async pids(id: string): Promise<number[]> {
     return processesOf(await this.#stateOf(id));
+  }
+
+  async cgroups(id: string): Promise<ContainerState['cgroupPaths'] | undefined> {
+    const state = await readContainerState(this.#host.stateDirectory(id));
+    return state !== undefined && (await isAlive(state)) ? state.cgroupPaths : undefined;
   }
 
   async wait(id: string, signal?: AbortSignal): Promise<Exit> {

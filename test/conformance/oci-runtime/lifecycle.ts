@@ -32,6 +32,7 @@ export function testLifecycle(bed: RuntimeBed): void {
     assert.ok(Math.abs(Date.now() - exit.finishedAt.getTime()) < 5000);
     assert.deepEqual(await bed.runtime.exit(id), exit);
     assert.equal((await bed.runtime.state(id))?.status, 'stopped');
+    assert.equal(await bed.runtime.cgroups(id), undefined);
     await assert.rejects(bed.runtime.kill(id, 9), conflict);
     await bed.runtime.delete(id);
     assert.equal(await bed.runtime.state(id), undefined);
@@ -156,12 +157,8 @@ export function testLifecycle(bed: RuntimeBed): void {
   test('update() changes a limit of a running container', async (t) => {
     const { id } = await bed.started(t, { args: ['sleep', '100'] });
     await bed.runtime.update(id, { pids: { limit: 77 } });
-    const pid = (await bed.runtime.state(id))?.pid ?? 0;
-    const cgroups = await readFile(`/proc/${pid}/cgroup`, 'utf8');
-    const v1 = /^\d+:pids:(.*)$/m.exec(cgroups)?.[1];
-    const file =
-      v1 === undefined ? `/sys/fs/cgroup${/^0::(.*)$/m.exec(cgroups)?.[1]}` : `/sys/fs/cgroup/pids${v1}`;
-    assert.equal((await readFile(join(file, 'pids.max'), 'utf8')).trim(), '77');
+    const { pids, '': unified = '' } = (await bed.runtime.cgroups(id)) ?? {};
+    assert.equal((await readFile(join(pids ?? unified, 'pids.max'), 'utf8')).trim(), '77');
   });
 
   test('a container killed for memory says so', async (t) => {
