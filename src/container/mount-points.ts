@@ -2,7 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { ContainerConfig, HostConfig, MountSpec, Volume } from '../api/index.ts';
 import { EngineError, hasErrno } from '../errors/index.ts';
-import { type CreateVolume, parseBind, type Volumes } from '../volume/index.ts';
+import { type CreateVolume, parseBind, parseVolumesFrom, type Volumes } from '../volume/index.ts';
 import type { ContainerMount } from './record.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -82,16 +82,10 @@ export async function makeMounts(request: MountsRequest, volumes: Volumes): Prom
 
 type VolumeMaker = (request: CreateVolume) => Promise<Volume>;
 
-/** `container[:ro|rw]` */
 function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
-  const [name = '', mode = 'rw'] = text.split(':');
-  if (name === '') throw new EngineError('invalidArgument', `malformed volumes-from specification: ${text}`);
-  if (!/^((ro|rw)(,[zZ])?|[zZ](,(ro|rw))?)$/.test(mode)) {
-    throw new EngineError('invalidArgument', `invalid mode: ${mode}`);
-  }
-  const readOnly = mode.split(',').includes('ro');
+  const { container, mode, readOnly } = parseVolumesFrom(text);
   return store
-    .resolveNamed(name)
+    .resolveNamed(container)
     .record.mounts.map((mount) => ({ ...mount, RW: mount.RW && !readOnly, Mode: mode, noCopy: true }));
 }
 

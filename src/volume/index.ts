@@ -1,3 +1,3 @@
 export { createVolumes } from './create-volumes.ts';
-export { parseBind } from './specs.ts';
+export { parseBind, parseVolumesFrom } from './specs.ts';
 export type * from './volumes.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { parseBind } from './specs.ts';
+import { parseBind, parseVolumesFrom } from './specs.ts';
 
 const vectors = JSON.parse(
   readFileSync(new URL('../../test/fixtures/volume-specs.json', import.meta.url), 'utf8'),
@@ -46,4 +46,18 @@ test('parseBind() tells binds from volumes', () => {
     mode: '',
     noCopy: false,
   });
+});
+
+test('parseBind() takes one mode of consistency, which changes nothing', () => {
+  for (const text of ['/h:/c:cached', '/h:/c:ro,delegated', 'name:/c:consistent']) parseBind(text);
+  assert.throws(() => parseBind('/h:/c:cached,delegated'), { message: 'invalid mode: cached,delegated' });
+});
+
+test('parseVolumesFrom() takes no propagation, nor a mode that says how a volume is filled', () => {
+  assert.deepEqual(parseVolumesFrom('c'), { container: 'c', mode: 'rw', readOnly: false });
+  assert.deepEqual(parseVolumesFrom('c:z,ro'), { container: 'c', mode: 'z,ro', readOnly: true });
+  assert.deepEqual(parseVolumesFrom('c:cached'), { container: 'c', mode: 'cached', readOnly: false });
+  for (const mode of ['some', 'ro,rw', 'rshared', 'nocopy', 'ro:z']) {
+    assert.throws(() => parseVolumesFrom(`c:${mode}`), { message: `invalid mode: ${mode}` });
+  }
 });

@@ -22,19 +22,24 @@ export type BindSpec =
     };
 
 const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
-/** Each group may appear once in a mode. */
-const modeGroups: readonly (readonly string[])[] = [['ro', 'rw'], ['z', 'Z'], ['nocopy'], propagations];
+type ModeGroups = readonly (readonly string[])[];
+/** Each group may appear once in a mode. The last one is for hosts whose containers run in a virtual machine. */
+const fromGroups: ModeGroups = [
+  ['ro', 'rw'],
+  ['z', 'Z'],
+  ['consistent', 'cached', 'delegated'],
+];
+const bindGroups: ModeGroups = [...fromGroups, ['nocopy'], propagations];
 
 /** `/host:/container:ro,z`, `name:/container`, `/container`. Throws `invalidArgument` with Docker's texts. */
 export function parseBind(text: string): BindSpec {
   const parts = text.split(':');
   if (parts.length > 3 || parts.includes('')) throw invalid(text);
   const [first = '', second, third] = parts;
-  if (second !== undefined && third === undefined && isMode(second)) throw invalid(text);
+  if (second !== undefined && third === undefined && isMode(second, bindGroups)) throw invalid(text);
   const target = second ?? first;
   const mode = third ?? '';
-  if (third !== undefined && !isMode(third))
-    throw new EngineError('invalidArgument', `invalid mode: ${third}`);
+  if (third !== undefined) assertMode(third, bindGroups);
   const destination = posix.normalize(target).replace(/(.)\/$/, '$1');
   if (!posix.isAbsolute(target)) {
     throw invalid(text, `invalid mount path: '${target}' mount path must be absolute`);
@@ -54,8 +59,30 @@ export function parseBind(text: string): BindSpec {
   return { type: 'volume', ...named, destination, readOnly, mode, noCopy };
 }
 
-function isMode(text: string): boolean {
-  const seen = text.split(',').map((word) => modeGroups.findIndex((group) => group.includes(word)));
+/** One `--volumes-from`. */
+export interface VolumesFrom {
+  readonly container: string;
+  readonly mode: string;
+  readonly readOnly: boolean;
+}
+
+/** `container`, `container:ro,z`. Throws `invalidArgument` with Docker's texts. */
+export function parseVolumesFrom(text: string): VolumesFrom {
+  const [container = '', ...rest] = text.split(':');
+  if (container === '') {
+    throw new EngineError('invalidArgument', `malformed volumes-from specification: ${text}`);
+  }
+  const mode = rest.join(':') || 'rw';
+  assertMode(mode, fromGroups);
+  return { container, mode, readOnly: mode.split(',').includes('ro') };
+}
+
+function assertMode(text: string, groups: ModeGroups): void {
+  if (!isMode(text, groups)) throw new EngineError('invalidArgument', `invalid mode: ${text}`);
+}
+
+function isMode(text: string, groups: ModeGroups): boolean {
+  const seen = text.split(',').map((word) => groups.findIndex((group) => group.includes(word)));
   return !seen.includes(-1) && new Set(seen).size === seen.length;
 }
 
