@@ -3,7 +3,7 @@ import test from 'node:test';
 import { RawClient, serve } from '../../test/support/http-server.ts';
 import type { ContainerInspect } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
-import { withIdAmongAliases } from './old-clients.ts';
+import { withIdAmongAliases, withSharedIpc } from './old-clients.ts';
 
 /** The answer to a request without a body, or with JSON. */
 async function ask(path: string, line: string, body?: object): Promise<string> {
@@ -125,4 +125,12 @@ test('withIdAmongAliases() adds short id and host name, on user-defined networks
       ['b', ['db', 'box', '0123456789ab']],
     ],
   );
+});
+
+test('withSharedIpc() gives a mode to a container without one', () => {
+  const shared = { HostConfig: { IpcMode: 'shareable' } };
+  for (const request of [{}, { HostConfig: { IpcMode: '' } }])
+    assert.deepEqual(withSharedIpc(request), shared);
+  const own = { Image: 'x', HostConfig: { IpcMode: 'private' } };
+  assert.equal(withSharedIpc(own), own);
 });

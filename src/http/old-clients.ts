@@ -42,3 +42,9 @@ export function withIdAmongAliases(container: ContainerInspect): ContainerInspec
   );
   return { ...container, NetworkSettings: { ...NetworkSettings, Networks: Object.fromEntries(networks) } };
 }
+
+/** Before API 1.40 a container shared its IPC namespace unless told otherwise: Compose 1's `ipc: "service:x"` joins it. */
+export function withSharedIpc(request: ContainerCreateRequest): ContainerCreateRequest {
+  const { HostConfig } = request;
+  return HostConfig?.IpcMode ? request : { ...request, HostConfig: { ...HostConfig, IpcMode: 'shareable' } };
+}
