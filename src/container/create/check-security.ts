@@ -3,7 +3,7 @@ import { isCode, messageOf } from '../../errors/index.ts';
 import type { HostFacts } from '../host-facts.ts';
 import { defaultCapabilities, normalizeCapabilities } from '../spec/capabilities.ts';
 import { parseDeviceRule } from '../spec/devices.ts';
-import { parseProfile } from '../spec/seccomp.ts';
+import { assertSeccomp, parseProfile } from '../spec/seccomp.ts';
 import { securityOptions } from '../spec/security-options.ts';
 import { invalid } from './invalid.ts';
 
@@ -23,7 +23,10 @@ export function assertSecurity(hostConfig: HostConfig, host: HostFacts): void {
   if (apparmor !== undefined && !['', 'unconfined'].includes(apparmor) && !host.apparmor.enabled) {
     throw invalid(`apparmor=${apparmor}: AppArmor is not enabled on this host`);
   }
-  if (seccomp !== undefined && seccomp !== 'unconfined' && seccomp !== 'builtin') parseProfile(seccomp);
+  if (seccomp !== undefined && seccomp !== 'unconfined' && seccomp !== 'builtin') {
+    assertSeccomp(host);
+    parseProfile(seccomp);
+  }
   for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule);
   for (const { CgroupPermissions: access } of hostConfig.Devices ?? []) {
     if (!/^[rwm]{0,3}$/.test(access ?? '')) throw invalid(`invalid device mode: ${access}`);

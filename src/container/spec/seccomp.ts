@@ -105,6 +105,13 @@ function withoutUnused(spec: SeccompSpec, { x32 }: SeccompTarget): SeccompSpec {
   return { ...spec, architectures: spec.architectures.filter((one) => one !== 'SCMP_ARCH_X32') };
 }
 
+/** Throws `invalidArgument` with Docker's text where the kernel applies no profiles. */
+export function assertSeccomp({ seccomp }: { readonly seccomp: boolean }): void {
+  if (seccomp) return;
+  const text = 'seccomp is not enabled in your kernel, cannot run a custom seccomp profile';
+  throw new EngineError('invalidArgument', text);
+}
+
 /** Throws `invalidArgument` for text that is no seccomp profile. */
 export function parseProfile(json: string): Profile {
   let profile: unknown;

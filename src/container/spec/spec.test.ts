@@ -297,6 +297,16 @@ test('createSpec() runs the command below an init, in a process namespace of its
   );
 });
 
+test('a profile of the user is refused where the kernel has no seccomp, at create and at start', () => {
+  const bare = { ...host, seccomp: false };
+  const profile = { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":null}'] };
+  const refused = { code: 'invalidArgument', message: /^seccomp is not enabled in your kernel/ };
+  assert.throws(() => input(profile, {}, { host: bare }), refused);
+  assert.throws(() => createSpec({ ...input(profile), host: bare }), refused);
+  for (const SecurityOpt of [[], ['seccomp=builtin'], ['seccomp=unconfined']])
+    assert.equal(createSpec(input({ SecurityOpt }, {}, { host: bare })).linux.seccomp, undefined);
+});
+
 test('createSpec() obeys security options', () => {
   const of = (...SecurityOpt: string[]) => createSpec(input({ SecurityOpt }));
   assert.equal(of('seccomp=unconfined').linux.seccomp, undefined);

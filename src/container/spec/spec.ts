@@ -9,7 +9,7 @@ import { type ContainerFiles, createMounts, rootPropagation } from './mounts.ts'
 import { createNamespaces, isPrivateNetwork, type NamespacePaths } from './namespaces.ts';
 import { createProcess } from './process.ts';
 import { createResources, type DeviceBlockIo } from './resources.ts';
-import type { SeccompProfiles, SeccompSpec } from './seccomp.ts';
+import { assertSeccomp, type SeccompProfiles, type SeccompSpec } from './seccomp.ts';
 import { securityOptions } from './security-options.ts';
 
 /** Everything a container's config.json is made of; nothing else is read. */
@@ -127,10 +127,13 @@ export function cgroupPath(input: Pick<SpecInput, 'id' | 'hostConfig' | 'cgroupP
 function seccompOf(input: SpecInput, capabilities: readonly string[]): SeccompSpec | undefined {
   const { hostConfig, host, seccomp: profiles } = input;
   const wanted = securityOptions(hostConfig.SecurityOpt ?? []).seccomp;
-  if (!host.seccomp || wanted === 'unconfined') return undefined;
-  if (wanted === undefined && hostConfig.Privileged) return undefined;
-  if (wanted === undefined || wanted === 'builtin') return profiles.builtin(capabilities);
-  return profiles.custom(wanted, capabilities);
+  if (wanted === 'unconfined') return undefined;
+  if (wanted !== undefined && wanted !== 'builtin') {
+    assertSeccomp(host);
+    return profiles.custom(wanted, capabilities);
+  }
+  if (!host.seccomp || (wanted === undefined && hostConfig.Privileged)) return undefined;
+  return profiles.builtin(capabilities);
 }
 
 function sysctlsOf({ config, hostConfig, host }: SpecInput): Record<string, string> {
