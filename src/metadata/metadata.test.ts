@@ -106,3 +106,11 @@ test('prune() drops the oldest journal rows and reuses no cursor', async (t) => 
   record('e');
   assert.equal([...metadata.journal.read({})][0]?.cursor, 5);
 });
+
+test('a journal row has the time of the clock, also once that was set', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
+  await using metadata = openMetadata(':memory:');
+  metadata.transact((change) => change.record(entry));
+  const [row] = [...metadata.journal.read({})];
+  assert.equal(row?.timeNano, BigInt(Date.now()) * 1_000_000n);
+});
