@@ -40,6 +40,18 @@ test('eventStream() ends after the stored rows when until has passed', async (t)
   assert.deepEqual(await stored(metadata), ['c1 create', 'c1 start']);
 });
 
+test('eventStream() gives all stored rows, more than it holds at once', async (t) => {
+  const metadata = await open(t);
+  const ids = Array.from({ length: 2_500 }, (_, n) => String(n));
+  metadata.transact((transaction) => {
+    for (const id of ids) transaction.record({ type: 'container', action: 'create', id, attributes: {} });
+  });
+  assert.deepEqual(
+    await stored(metadata),
+    ids.map((id) => `${id} create`),
+  );
+});
+
 test('eventStream() gives live rows only without a time, each once', async (t) => {
   const metadata = await open(t);
   record(metadata, 'container', 'create', 'old');

@@ -2,10 +2,10 @@ import type { EventMessage, Filters } from '../api/index.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
 import { hasLabel, passesAny } from '../lib/object-filters.ts';
 import { Timeout } from '../lib/timeout.ts';
-import type { Journal, JournalRow } from '../metadata/index.ts';
+import type { Journal, JournalQuery, JournalRow } from '../metadata/index.ts';
 import type { EventQuery } from './engine.ts';
 
-/** Rows kept for a slow reader; past this they are read from the journal again. */
+/** Rows held in memory, read from the journal or kept for a slow reader; what is past them is read later. */
 const pendingLimit = 1_000;
 
 /** The journal as `/events` shows it: stored rows if a time is given, then live ones, none twice and none lost. */
@@ -16,15 +16,20 @@ export async function* eventStream(
 ): AsyncGenerator<EventMessage> {
   const { sinceNano, untilNano, filters } = query;
   let pending: JournalRow[] = [];
-  let overflowed = false;
+  /** The journal has rows that are not among these. */
+  let behind = false;
   let wake = Promise.withResolvers<void>();
   using _subscription = journal.subscribe((row) => {
     if (pending.length < pendingLimit) pending.push(row);
-    else overflowed = true;
+    else behind = true;
     wake.resolve();
   });
+  const read = (rows: JournalQuery) => {
+    pending = [...journal.read({ ...rows, limit: pendingLimit })];
+    behind = pending.length === pendingLimit;
+  };
   let cursor = 0;
-  if (sinceNano !== undefined || untilNano !== undefined) pending = [...journal.read(boundsOf(query))];
+  if (sinceNano !== undefined || untilNano !== undefined) read(boundsOf(query));
 
   using timeout = untilNano === undefined ? undefined : new Timeout(msUntil(untilNano));
   for (;;) {
@@ -36,10 +41,7 @@ export async function* eventStream(
       cursor = row.cursor;
       if (matches(filters, row)) yield toEventMessage(row);
     }
-    if (overflowed) {
-      overflowed = false;
-      pending = [...journal.read({ afterCursor: cursor })];
-    }
+    if (behind) read({ afterCursor: cursor });
     if (pending.length > 0) continue;
     if (timeout?.signal.aborted === true || signal.aborted) return;
     await raceAbort(

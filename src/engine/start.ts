@@ -23,9 +23,6 @@ import { lockRoot } from './root-lock.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { createSystem } from './system.ts';
 
-/** Rows of the journal kept over a start. */
-const journalRows = 100_000;
-
 /**
  * Starts an engine on `config.root`: checks what it needs of the host, opens its stores, finds the containers of an
  * earlier engine again. Rejects with `unavailable` naming a missing package, `conflict` when the root is in use.
@@ -51,7 +48,6 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
   const metadata = stack.use(openMetadata(join(config.root, 'gantry.db')));
   // The lock says that nobody else works on this root: a lease left over guards nothing.
   metadata.leases.endAll();
-  metadata.journal.prune(journalRows);
   const content = await openContentStore({ directory: join(config.root, 'content') });
   const { snapshots, layers } = stack.use(await openSnapshots({ root: config.root, metadata }));
   const store = openContainerStore(metadata);

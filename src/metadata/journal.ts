@@ -17,14 +17,28 @@ interface StoredRow {
   readonly attributes: string;
 }
 
-export function openJournal(db: DatabaseSync): JournalWriter {
+/** Rows that are dropped at once: few, for a full disk must have room for it. */
+const dropped = 100;
+
+/** Keeps the newest `keep` rows, and up to a hundred more. */
+export function openJournal(db: DatabaseSync, keep: number): JournalWriter {
   const insert = db.prepare(
     'INSERT INTO journal (time_nano, type, action, id, attributes) VALUES (?, ?, ?, ?, ?)',
   );
+  // The plus signs have it read in the order of cursors: by time, each call would sort all that is left.
   const select = db.prepare(
-    'SELECT * FROM journal WHERE cursor > ? AND time_nano >= ? AND time_nano <= ? ORDER BY cursor',
+    'SELECT * FROM journal WHERE cursor > ? AND +time_nano >= ? AND +time_nano <= ? ORDER BY cursor LIMIT ?',
   );
   select.setReadBigInts(true);
+  const selectFirst = db.prepare('SELECT min(cursor) AS cursor FROM journal WHERE time_nano >= ?');
+  /** The cursor before the first row of a time or later: in the index, which is small beside the table. */
+  const cursorBefore = (timeNano: bigint) => {
+    const { cursor } = selectFirst.get(timeNano) as { readonly cursor: number | null };
+    return cursor === null ? Number.MAX_SAFE_INTEGER : cursor - 1;
+  };
+  // The last cursor is kept in sqlite_sequence, so that none is used again.
+  const drop = db.prepare('DELETE FROM journal WHERE cursor <= ?');
+  const selectOldest = db.prepare('SELECT min(cursor) AS first FROM journal');
   const listeners = new Set<(row: JournalRow) => void>();
 
   return {
@@ -37,14 +51,17 @@ export function openJournal(db: DatabaseSync): JournalWriter {
         entry.id,
         JSON.stringify(entry.attributes),
       );
-      return { ...entry, cursor: Number(lastInsertRowid), timeNano };
+      const cursor = Number(lastInsertRowid);
+      if (cursor % dropped === 0) drop.run(cursor - keep);
+      return { ...entry, cursor, timeNano };
     },
     publish(rows) {
       for (const row of rows) for (const listener of listeners) listener(row);
     },
     *read(query: JournalQuery) {
-      const end = query.untilNano ?? 0x7fff_ffff_ffff_ffffn;
-      for (const row of select.iterate(query.afterCursor ?? 0, query.sinceNano ?? 0n, end)) {
+      const { afterCursor = 0, sinceNano, untilNano = 0x7fff_ffff_ffff_ffffn, limit = -1 } = query;
+      const start = sinceNano === undefined ? afterCursor : Math.max(afterCursor, cursorBefore(sinceNano));
+      for (const row of select.iterate(start, sinceNano ?? 0n, untilNano, limit)) {
         yield toJournalRow(row as unknown as StoredRow);
       }
     },
@@ -52,9 +69,9 @@ export function openJournal(db: DatabaseSync): JournalWriter {
       const row = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").get();
       return Number(row?.['seq'] ?? 0);
     },
-    prune(keep) {
-      // The last cursor is kept in sqlite_sequence, so that none is used again even when all rows go.
-      db.prepare('DELETE FROM journal WHERE cursor <= (SELECT max(cursor) FROM journal) - ?').run(keep);
+    reachesBackTo(cursor) {
+      const { first } = selectOldest.get() as { readonly first: number | null };
+      return first === null || cursor >= first - 1;
     },
     subscribe(listener) {
       listeners.add(listener);

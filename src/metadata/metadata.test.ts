@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { digestOf } from '../oci/index.ts';
-import { type JournalRow, openMetadata } from './index.ts';
+import { type JournalQuery, type JournalRow, openMetadata } from './index.ts';
 
 function databasePath(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-metadata-'));
@@ -94,17 +94,37 @@ test('endAll() ends the leases that a killed engine left', async (t) => {
   assert.deepEqual(metadata.leases.held(), []);
 });
 
-test('prune() drops the oldest journal rows and reuses no cursor', async (t) => {
-  await using metadata = openMetadata(databasePath(t));
-  const record = (action: string) => metadata.transact((change) => change.record({ ...entry, action }));
-  for (const action of ['a', 'b', 'c', 'd']) record(action);
-  metadata.journal.prune(2);
-  const actions = () => [...metadata.journal.read({})].map((row) => row.action);
-  assert.deepEqual(actions(), ['c', 'd']);
-  metadata.journal.prune(0);
-  assert.deepEqual(actions(), []);
-  record('e');
-  assert.equal([...metadata.journal.read({})][0]?.cursor, 5);
+test('the journal drops its oldest rows as it grows', async () => {
+  await using metadata = openMetadata(':memory:', { journalRows: 300 });
+  const { journal } = metadata;
+  for (let round = 0; round < 13; round += 1) {
+    metadata.transact((change) => {
+      for (let n = 0; n < 100; n += 1) change.record(entry);
+    });
+    assert.ok([...journal.read({})].length <= 400);
+  }
+  const cursors = [...journal.read({})].map(({ cursor }) => cursor);
+  assert.deepEqual([cursors[0], cursors.at(-1), journal.last()], [1001, 1300, 1300]);
+  assert.deepEqual(
+    [999, 1000, 1300].map((cursor) => journal.reachesBackTo(cursor)),
+    [false, true, true],
+  );
+});
+
+test('journal rows are read from a cursor and a time on, as many as are asked for', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1000 });
+  await using metadata = openMetadata(':memory:');
+  for (let n = 0; n < 6; n += 1) {
+    metadata.transact((change) => change.record(entry));
+    t.mock.timers.tick(1000);
+  }
+  const read = (query: JournalQuery) => [...metadata.journal.read(query)].map(({ cursor }) => cursor);
+  const nano = (seconds: number) => BigInt(seconds) * 1_000_000_000n;
+  assert.deepEqual(read({ afterCursor: 3 }), [4, 5, 6]);
+  assert.deepEqual(read({ afterCursor: 1, limit: 2 }), [2, 3]);
+  assert.deepEqual(read({ sinceNano: nano(3), untilNano: nano(5) }), [3, 4, 5]);
+  assert.deepEqual(read({ sinceNano: nano(3), afterCursor: 4 }), [5, 6]);
+  assert.deepEqual(read({ sinceNano: nano(7) }), []);
 });
 
 test('a journal row has the time of the clock, also once that was set', async (t) => {

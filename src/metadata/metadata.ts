@@ -49,8 +49,11 @@ export interface JournalQuery {
   readonly afterCursor?: number;
   readonly sinceNano?: bigint;
   readonly untilNano?: bigint;
+  /** No more rows than this. */
+  readonly limit?: number;
 }
 
+/** What happened, as far back as the newest 100,000 rows or so go. */
 export interface Journal {
   /** Stored rows, oldest first. */
   read(query: JournalQuery): Iterable<JournalRow>;
@@ -58,8 +61,8 @@ export interface Journal {
   subscribe(listener: (row: JournalRow) => void): Disposable;
   /** Cursor of the newest row that was ever written, 0 before the first. */
   last(): number;
-  /** Drops all but the newest `keep` rows. */
-  prune(keep: number): void;
+  /** Whether every row after this cursor is still there. */
+  reachesBackTo(cursor: number): boolean;
 }
 
 /** What a lease, a row or a container can keep alive. */

@@ -6,15 +6,21 @@ import type { JournalEntry, JournalRow, Metadata, Transaction, TransactOptions }
 import { isFull, Reserve } from './reserve.ts';
 import { migrations } from './schema.ts';
 
+/** Rows of the journal that are kept. */
+const defaultJournalRows = 100_000;
+
 /** Opens (and makes or migrates) the database at `path`. Rejects with `internal` if a newer Gantry wrote it. */
-export function openMetadata(path: string): Metadata {
+export function openMetadata(
+  path: string,
+  { journalRows = defaultJournalRows }: { readonly journalRows?: number } = {},
+): Metadata {
   const reserve = path === ':memory:' ? undefined : new Reserve(path);
   reserve?.release();
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: true });
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
   migrate(db, path);
   reserve?.take(db);
-  const journal = openJournal(db);
+  const journal = openJournal(db, journalRows);
   let depth = 0;
 
   const transact = <T>(change: (transaction: Transaction) => T, options: TransactOptions = {}): T => {

@@ -1,10 +1,19 @@
 import type { PruneItem } from '../../api/index.ts';
-import { isCode } from '../../errors/index.ts';
+import { EngineError, isCode } from '../../errors/index.ts';
 import type { Journal } from '../../metadata/index.ts';
 import { familiarString, parseReference, withDefaultTag } from '../../oci/index.ts';
 
-/** Whether the journal tells of an object being used after a place in it, even if it is not any more; and how. */
+/**
+ * Whether the journal tells of an object being used after a place in it, even if it is not any more; and how. Throws
+ * `conflict` if it does not reach back to that place.
+ */
 export function useSince(journal: Journal, cursor: number): (item: PruneItem) => string | undefined {
+  if (!journal.reachesBackTo(cursor)) {
+    throw new EngineError(
+      'conflict',
+      'the prune plan is too old: too much has happened since, make a new one',
+    );
+  }
   const uses = new Map<string, string>();
   for (const { type, action, id, attributes } of journal.read({ afterCursor: cursor })) {
     if (type === 'volume' && action === 'mount') uses.set(`volume ${id}`, 'a container mounted it since');
