@@ -99,7 +99,8 @@ export class Lifecycle {
     using _held = await this.locks.acquire(id, options.signal);
     const container = this.#deps.store.current(id);
     if (options.byPolicy === true) {
-      if (!container.state.restarting) return;
+      // Whoever changes its settings starts it.
+      if (!container.state.restarting || isReconfigured(container)) return;
     } else {
       assertCan('start', container);
       assertSettled(container);

@@ -66,6 +66,16 @@ export class SmallDisk {
     rmSync(this.#ballast, { force: true });
   }
 
+  /** Whoever changes anything on it waits, until disposed. */
+  freeze(): Disposable {
+    ok('fsfreeze', '--freeze', this.mountPoint);
+    return {
+      [Symbol.dispose]: () => {
+        ok('fsfreeze', '--unfreeze', this.mountPoint);
+      },
+    };
+  }
+
   get #ballast(): string {
     return join(this.mountPoint, 'ballast');
   }

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import test, { after, afterEach } from 'node:test';
+import { startDaemon } from '../support/daemon.ts';
+import { callEngine } from '../support/engine-call.ts';
+import { temporaryDirectory } from '../support/files.ts';
+import { SmallDisk } from '../support/small-disk.ts';
+import { until } from '../support/until.ts';
+
+// What is asked of a container while something else is under way. An update that makes a directory on a frozen disk
+// holds its container for as long as a test likes.
+
+const disk = new SmallDisk(temporaryDirectory({ after: (cleanUp) => process.once('exit', cleanUp) }), 16);
+const engine = await startDaemon({ after });
+
+afterEach(() => {
+  for (const id of docker('ps', '-aq').split('\n')) if (id !== '') docker('rm', '-f', id);
+});
+
+const docker = (...args: string[]) => engine.ok(args);
+const show = (name: string, format: string) => docker('inspect', '-f', format, name);
+
+/** A program that fails at once, unless A is 2. */
+const program = ['base:1', 'sh', '-c', '[ "$A" = 2 ] && exec sleep 1000; exit 1'];
+
+/** Waits until a container's policy lets it wait longest of what a test has the time for, 3.2 s from now. */
+const waits = (name: string) =>
+  until(() => show(name, '{{.RestartCount}} {{.State.Status}}') === '6 restarting', 'it does not wait');
+
+const post = async (path: string, body: object = {}) =>
+  callEngine(engine.host, { method: 'POST', path, body });
+
+/** Begins to change a container, and comes no further while the disk is frozen. */
+const update = async (name: string) =>
+  post(`/gantry/containers/${name}/reconfigure`, {
+    Env: ['A=2'],
+    Binds: [`${join(disk.mountPoint, name)}:/more`],
+  });
+
+test('a restart that falls due while an update begins is left to the update', async () => {
+  docker('run', '-d', '--name', 'app', '--restart', 'always', ...program);
+  await waits('app');
+  const due = Date.parse(show('app', '{{.State.FinishedAt}}')) + 3200;
+  let updating: ReturnType<typeof update>;
+  {
+    using _frozen = disk.freeze();
+    updating = update('app');
+    await until(() => Date.now() > due + 500, 'time goes on');
+    assert.equal(show('app', '{{.RestartCount}} {{.State.Status}}'), '6 restarting');
+  }
+  assert.equal((await updating).status, 200);
+  assert.match(show('app', '{{.State.Status}} {{.Config.Env}}'), /^running .*\bA=2\b/);
+});
