@@ -86,10 +86,8 @@ export class Stopper {
   ): Promise<void> {
     const { store, lifecycle, remover, restarts } = this.#deps;
     const { id } = container.record;
-    if (!options.force) assertCan('remove', container);
-    else if (container.state.removing) assertCan('remove', container);
+    if (!options.force || container.state.removing) assertCan('remove', container);
     for (;;) {
-      restarts.cancel(id);
       const before = store.get(id);
       if (options.force && before !== undefined && isUp(before)) {
         await lifecycle.end(id, { action: 'remove', signalNumber: sigkill, timeoutMs: 10_000 });
@@ -98,13 +96,16 @@ export class Stopper {
       const current = store.get(id);
       // A container of `--rm` went by itself when it ended.
       if (current === undefined) return;
-      if (!options.force) assertSettled(current);
-      if (!isUp(current)) {
-        await remover.remove(id, { volumes: options.volumes });
-        return;
+      if (!options.force) {
+        assertSettled(current);
+        assertCan('remove', current);
       }
       // Its policy, or a client, was starting it at this very moment.
-      if (!options.force) assertCan('remove', current);
+      if (isUp(current)) continue;
+      lifecycle.cancelRestart(current, { stops: true });
+      restarts.cancel(id);
+      await remover.remove(id, { volumes: options.volumes });
+      return;
     }
   }
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, afterEach } from 'node:test';
-import { startDaemon } from '../support/daemon.ts';
+import { engineConfig } from '../../src/config/index.ts';
+import { runCommand, startDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
 import { temporaryDirectory } from '../support/files.ts';
-import { SmallDisk } from '../support/small-disk.ts';
+import { ok, SmallDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 
 // What is asked of a container while something else is under way. An update that makes a directory on a frozen disk
@@ -50,4 +52,35 @@ test('a restart that falls due while an update begins is left to the update', as
   }
   assert.equal((await updating).status, 200);
   assert.match(show('app', '{{.State.Status}} {{.Config.Env}}'), /^running .*\bA=2\b/);
+});
+
+test('a prune leaves what has come to wait for its restart since it began', async () => {
+  docker('create', '--name', 'first', ...program);
+  docker('create', '--name', 'app', '--restart', 'always', ...program);
+  let pruning: ReturnType<typeof post>;
+  let updating: ReturnType<typeof update>;
+  {
+    using _frozen = disk.freeze();
+    updating = update('first');
+    pruning = post('/containers/prune');
+    assert.equal((await post('/containers/prune')).status, 409);
+    docker('start', 'app');
+    await waits('app');
+  }
+  assert.equal((await updating).status, 200);
+  const { ContainersDeleted: deleted } = JSON.parse((await pruning).body) as { ContainersDeleted: string[] };
+  assert.equal(deleted.length, 1);
+  await until(() => show('app', '{{.RestartCount}}') === '7', 'it is not started again');
+});
+
+test('one that waits for its restart and cannot be removed is dead', async (t) => {
+  const id = docker('run', '-d', '--name', 'app', '--restart', 'always', ...program);
+  await waits('app');
+  const blocked = join(engineConfig({ root: engine.root }).run, 'x', id, 'blocked');
+  mkdirSync(blocked, { recursive: true });
+  ok('mount', '-t', 'tmpfs', 'blocked', blocked);
+  t.after(() => runCommand('umount', [blocked]));
+  assert.notEqual(engine.docker(['rm', '-f', 'app']).code, 0);
+  assert.equal(show('app', '{{.State.Status}} {{.State.Running}}'), 'dead false');
+  ok('umount', blocked);
 });
