@@ -43,10 +43,13 @@ export class Creator {
     const { hostConfig, warnings } = normal;
     const config = { ...normal.config, ...this.#joinedHostname(hostConfig.NetworkMode) };
     if (chosen !== undefined) store.assertNameFree(chosen);
-    for (const link of hostConfig.Links ?? []) {
-      const { container } = splitLink(link);
-      store.resolveNamed(container, `could not get container for ${container}: `);
-    }
+    const links = Object.fromEntries(
+      (hostConfig.Links ?? []).map((link) => {
+        const { container } = splitLink(link);
+        const linked = store.resolveNamed(container, `could not get container for ${container}: `);
+        return [container, linked.record.id];
+      }),
+    );
 
     let made = false;
     try {
@@ -69,6 +72,7 @@ export class Creator {
         hostConfig,
         endpoints: endpointsOf(request, hostConfig),
         mounts,
+        links,
       };
       // Read again in the same transaction: the image may have been removed meanwhile.
       store.insert({ record, state: newState }, () => images.resolve(image.id));

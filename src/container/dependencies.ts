@@ -5,13 +5,13 @@ import { joinedContainer } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 import { isRestarting } from './transitions.ts';
 
-type Lookup = Pick<ContainerStore, 'resolve'>;
+type Lookup = Pick<ContainerStore, 'get' | 'resolve'>;
 
 /** The ids of the containers that must run when this one starts; it is the start that tells of one that is not there. */
 export function neededContainers(record: ContainerRecord, store: Lookup): string[] {
   const { NetworkMode, PidMode, IpcMode } = record.hostConfig;
   const joined = [NetworkMode, PidMode, IpcMode].flatMap((mode) => joinedContainer(mode) ?? []);
-  const linked = legacyLinks(record).map(({ container }) => container);
+  const linked = legacyLinks(record, store).map(({ container }) => container);
   return [...joined, ...linked].flatMap((name) => {
     try {
       return store.resolve(name).record.id;

@@ -14,14 +14,30 @@ function hasLegacyLinks({ hostConfig }: ContainerRecord): boolean {
   return ['default', 'bridge', ''].includes(hostConfig.NetworkMode) && (hostConfig.Links ?? []).length > 0;
 }
 
-/** The links of which a container gets the addresses when it starts, as it names them. */
-export function legacyLinks(record: ContainerRecord): ReturnType<typeof splitLink>[] {
-  return hasLegacyLinks(record) ? (record.hostConfig.Links ?? []).map(splitLink) : [];
+/**
+ * The links of which a container gets the addresses when it starts, each to the container that it was made with,
+ * whatever that is called now; once that is gone, to the one that has its name.
+ */
+export function legacyLinks(
+  record: ContainerRecord,
+  store: Pick<ContainerStore, 'get'>,
+): ReturnType<typeof splitLink>[] {
+  if (!hasLegacyLinks(record)) return [];
+  return (record.hostConfig.Links ?? []).map((link) => {
+    const { container: name, alias } = splitLink(link);
+    return { container: store.get(record.links?.[name] ?? '')?.record.id ?? name, alias };
+  });
 }
 
 /** The containers behind them. */
-export function linkedContainers(record: ContainerRecord, store: Pick<ContainerStore, 'resolve'>): Linked[] {
-  return legacyLinks(record).map(({ container, alias }) => ({ alias, container: store.resolve(container) }));
+export function linkedContainers(
+  record: ContainerRecord,
+  store: Pick<ContainerStore, 'get' | 'resolve'>,
+): Linked[] {
+  return legacyLinks(record, store).map(({ container, alias }) => ({
+    alias,
+    container: store.resolve(container),
+  }));
 }
 
 /** Throws Docker's text where a linked container does not run. */
@@ -72,12 +88,15 @@ export function linkEnvironment({ name }: ContainerRecord, links: readonly Linke
 }
 
 /** Links as `inspect` shows them: `/NAME:/OWN/ALIAS`. */
-export function linksView(record: ContainerRecord): ContainerRecord['hostConfig'] {
+export function linksView(
+  record: ContainerRecord,
+  store: Pick<ContainerStore, 'get'>,
+): ContainerRecord['hostConfig'] {
   const { hostConfig } = record;
   if (!hasLegacyLinks(record)) return hostConfig;
-  const Links = (hostConfig.Links ?? []).map((link) => {
-    const { container, alias } = splitLink(link);
-    return `/${container.replace(/^\//, '')}:${record.name}/${alias}`;
+  const Links = legacyLinks(record, store).map(({ container, alias }) => {
+    const name = store.get(container)?.record.name ?? container;
+    return `/${name.replace(/^\//, '')}:${record.name}/${alias}`;
   });
   return { ...hostConfig, Links };
 }

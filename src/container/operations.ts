@@ -245,6 +245,7 @@ export class Operations implements Containers {
       execIds: this.#deps.execs.of(id),
       apparmorProfile: apparmorProfileOf(container.record.hostConfig, this.#deps.host),
       networkIds: networkIdsOf(this.#deps.services.networks),
+      store: this.#deps.store,
       ...(sizes === undefined ? {} : { sizes }),
     });
   }

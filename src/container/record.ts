@@ -43,6 +43,8 @@ export interface ContainerRecord {
   /** It was taken off its last network: none stands for none. */
   readonly unconnected?: boolean;
   readonly mounts: readonly ContainerMount[];
+  /** Ids of the containers that its links named when it was made, by those names. */
+  readonly links?: Readonly<Record<string, string>>;
 }
 
 /** What a container does; one row write per transition. */

@@ -22,7 +22,7 @@ import type { ResolvedUser } from './user.ts';
 import { userIn } from './user-in.ts';
 
 export interface SpecsDeps {
-  readonly store: Pick<ContainerStore, 'resolve'>;
+  readonly store: Pick<ContainerStore, 'get' | 'resolve'>;
   readonly host: HostFacts;
   readonly seccomp: SeccompProfiles;
   readonly cgroupParent: string;

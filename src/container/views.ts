@@ -23,6 +23,7 @@ import {
   zeroTime,
 } from './record.ts';
 import { statusText } from './status-text.ts';
+import type { ContainerStore } from './store.ts';
 
 /** Sizes as `docker ps -s` shows them, bytes. */
 export interface ContainerSizes {
@@ -67,6 +68,7 @@ export function inspectView(
     /** `undefined` where the host has no AppArmor. */
     readonly apparmorProfile: string | undefined;
     readonly networkIds: NetworkIds;
+    readonly store: Pick<ContainerStore, 'get'>;
   },
 ): ContainerInspect {
   const { record, state } = container;
@@ -91,7 +93,7 @@ export function inspectView(
     ProcessLabel: '',
     AppArmorProfile: context.apparmorProfile ?? '',
     ExecIDs: context.execIds.length === 0 ? null : context.execIds,
-    HostConfig: linksView(record),
+    HostConfig: linksView(record, context.store),
     GraphDriver: { Name: 'overlay2', Data: { ...context.paths.snapshot } },
     ...context.sizes,
     Mounts: record.mounts.map(mountView),

@@ -29,3 +29,30 @@ test('a probe that dies with its container says nothing of its health', async (t
   docker('wait', 'checked');
   assert.equal(show('{{.State.ExitCode}} {{json .State.Health.Log}}'), '137 []');
 });
+
+test('a container that was linked is renamed, and the other goes on with it', async () => {
+  docker('run', '-d', '--name', 'db', '--stop-signal', 'KILL', 'base:1', 'sleep', '1000');
+  const options = [
+    '--link',
+    'db',
+    '--health-cmd',
+    'true',
+    '--health-interval',
+    '100ms',
+    '--stop-signal',
+    'KILL',
+  ];
+  docker('run', '-d', '--name', 'app', ...options, 'base:1', 'sleep', '1000');
+  docker('rename', 'db', 'old');
+  assert.match(docker('exec', 'app', 'env'), /^DB_NAME=\/app\/db$/m);
+  docker('restart', 'app');
+  const format = '{{.HostConfig.Links}} {{.State.Health.Status}}';
+  await until(() => docker('inspect', '-f', format, 'app') === '[/old:/app/db] healthy', 'it is not healthy');
+  // Whoever has the name is linked once the first is gone.
+  docker('rm', '-f', 'old');
+  docker('run', '-d', '--name', 'db', 'base:1', 'sleep', '1000');
+  docker('restart', 'app');
+  assert.equal(docker('inspect', '-f', '{{.HostConfig.Links}}', 'app'), '[/db:/app/db]');
+  assert.match(docker('exec', 'app', 'cat', '/etc/hosts'), /\tdb /);
+  docker('rm', '-f', 'app', 'db');
+});
