@@ -253,7 +253,8 @@ export class Lifecycle {
 
   /**
    * Ends a run and waits for it: the signal, patience, SIGKILL. A run that has ended by itself meanwhile is no error;
-   * a start that the restart policy was about to make is cancelled. Returns whether there was a run to end.
+   * a start that the restart policy was about to make is cancelled. Returns whether there was a run to end. Rejects when
+   * this object is closed first.
    */
   async end(id: string, options: EndOptions): Promise<boolean> {
     const told = await this.#tellToEnd(id, options);
@@ -265,9 +266,9 @@ export class Lifecycle {
         'the container has no handler for its stop signal',
       );
     const waitsMs = ending.deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
-    if (await settles(ended, waitsMs)) return true;
+    if (await settles(ended, waitsMs, this.#closing.signal)) return true;
     await this.#force(id, told);
-    if (await settles(ended, 10_000)) return true;
+    if (await settles(ended, 10_000, this.#closing.signal)) return true;
     throw new EngineError('internal', `container ${id} did not end 10 s after SIGKILL`);
   }
 
@@ -349,15 +350,15 @@ function isReconfigured({ state }: Container): boolean {
   return state.reconfiguration !== undefined;
 }
 
-/** Whether `promise` settles in time; a negative time waits for ever. */
-async function settles(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+/** Whether `promise` settles in time; a negative time waits for ever. Rejects with the signal's reason when it aborts. */
+async function settles(promise: Promise<unknown>, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
   if (timeoutMs < 0) {
-    await promise;
+    await raceAbort(promise, signal);
     return true;
   }
   using timeout = new Timeout(timeoutMs);
   try {
-    await raceAbort(promise, timeout.signal);
+    await raceAbort(promise, AbortSignal.any([timeout.signal, signal]));
     return true;
   } catch (error) {
     if (error === timeout.signal.reason) return false;

@@ -56,6 +56,7 @@ export class Restarts {
   }
 
   schedule(id: string, delayMs: number): void {
+    if (this.#closed) return;
     this.#plan(id);
     if (this.#begun) this.#arm(id, delayMs);
     else this.#early.set(id, delayMs);

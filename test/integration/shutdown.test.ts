@@ -8,6 +8,7 @@ import test, { type TestContext } from 'node:test';
 import { engineConfig } from '../../src/config/index.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { readDisk, readKernel } from '../support/engine-state.ts';
+import { untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
 const shutdownLimitMs = 5_000;
@@ -54,9 +55,13 @@ test('SIGTERM ends builds, execs and attached clients at once and leaves contain
     begin(t, daemon, ['logs', '-f', 'stays']),
     begin(t, daemon, ['events']),
     begin(t, daemon, ['wait', 'stays']),
+    // It has no handler for SIGTERM.
+    begin(t, daemon, ['stop', '-t', '100', 'stays']),
   ];
   const left = clients.map(async (client) => once(client, 'exit'));
   await until(() => pidsOf('sleep', seconds).length === 1, 'the build does not reach its second step');
+  const told = ['events', '--since', '0', '--until', untilNow(), '--filter', 'event=kill'];
+  await until(() => daemon.ok(told) !== '', 'the stop does not begin');
   const begun = performance.now();
   assert.equal(await daemon.end('SIGTERM'), 0, daemon.log());
   const tookMs = performance.now() - begun;

@@ -190,6 +190,8 @@ export class Reconfigurer {
     } catch (error) {
       // It ended by itself just now.
       if (isCode(error, 'notModified')) return;
+      // The next start of the engine goes on with it.
+      if (isCode(error, 'cancelled')) throw error;
       const still = store.get(id);
       if (still?.state.reconfiguration?.step === 'stop') {
         const { next } = still.state.reconfiguration;
