@@ -166,6 +166,36 @@ test('HealthLoop probes, times out, tells results and stops', async () => {
   assert.equal(probes, count);
 });
 
+test('HealthLoop makes no probe beside one that does not die of its timeout', async () => {
+  const died = Promise.withResolvers<{ exitCode: number; output: string }>();
+  const [timedOut, again] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const results: (number | undefined)[] = [];
+  let probes = 0;
+  await using _loop = loopOf(
+    { Interval: 5e6, Timeout: 20e6 },
+    {
+      probe(signal) {
+        probes += 1;
+        if (probes === 1) return died.promise;
+        again.resolve();
+        return once(signal, 'abort').then(() => ({ exitCode: 0, output: '' }));
+      },
+      onResult({ Log }) {
+        results.push(Log.at(-1)?.ExitCode);
+        timedOut.resolve();
+      },
+    },
+  );
+  try {
+    await timedOut.promise;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual([probes, results], [1, [-1]]);
+  } finally {
+    died.resolve({ exitCode: 0, output: '' });
+  }
+  await again.promise;
+});
+
 test('HealthLoop does not probe while paused', async () => {
   let probes = 0;
   const loop = loopOf(

@@ -105,6 +105,8 @@ export class HealthLoop implements AsyncDisposable {
   #health: Health;
   #paused = false;
   #probing: AbortController | undefined;
+  /** Settles once nothing is left of the last probe. */
+  #over: Promise<unknown> = Promise.resolve();
 
   constructor(options: HealthLoopOptions) {
     this.#options = options;
@@ -136,6 +138,8 @@ export class HealthLoop implements AsyncDisposable {
       } catch (error) {
         this.#options.onError(error);
       }
+      // A probe that ran out of time may take long to die, and no other is to run beside it.
+      await this.#over;
     }
   }
 
@@ -165,7 +169,9 @@ export class HealthLoop implements AsyncDisposable {
     using timeout = new Timeout(settings.timeoutMs);
     const signal = AbortSignal.any([stopped, timeout.signal]);
     try {
-      const { exitCode, output } = await raceAbort(probe(signal), signal);
+      const running = probe(signal);
+      this.#over = Promise.allSettled([running]);
+      const { exitCode, output } = await raceAbort(running, signal);
       return { start, end: new Date(), exitCode, output };
     } catch (error) {
       const output = timeout.signal.aborted
