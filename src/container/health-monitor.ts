@@ -37,7 +37,7 @@ export class HealthMonitor implements RunObserver {
     const settings = healthSettings(config.Healthcheck, config.Shell);
     if (settings === undefined) return;
     const health = state.health ?? initialHealth;
-    if (state.health === undefined) store.transition(id, (before) => ({ ...before, health }));
+    if (state.health === undefined) store.noteHealth(id, health);
     const loop = new HealthLoop({
       settings,
       startedAt: new Date(state.startedAt),
@@ -48,11 +48,7 @@ export class HealthMonitor implements RunObserver {
         if (store.get(id)?.state.running !== true) return;
         const changed = after.Status !== before.Status;
         if (changed) logger.debug({ container: id, health: after.Status }, 'health changed');
-        store.transition(
-          id,
-          (current) => ({ ...current, health: after }),
-          ...(changed ? [{ action: `health_status: ${after.Status}` }] : []),
-        );
+        store.noteHealth(id, after, ...(changed ? [{ action: `health_status: ${after.Status}` }] : []));
       },
       onError: (error) => {
         logger.warn({ container: id, err: error }, 'cannot check the health of the container');

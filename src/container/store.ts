@@ -1,3 +1,4 @@
+import type { Health } from '../api/index.ts';
 import { EngineError, isCode, messageOf } from '../errors/index.ts';
 import { type Metadata, pruneEvent, type Transaction, type TransactOptions } from '../metadata/index.ts';
 import type { Container, ContainerRecord, RunState } from './record.ts';
@@ -8,6 +9,10 @@ import { RunRows } from './runs/run-rows.ts';
 export interface Happening {
   readonly action: string;
   readonly attributes?: Readonly<Record<string, string>>;
+}
+
+interface SaveOptions extends TransactOptions {
+  readonly also?: (transaction: Transaction) => void;
 }
 
 const unsynced = { durable: false };
@@ -123,18 +128,21 @@ export class ContainerStore {
   #save(
     container: Container,
     happenings: readonly Happening[],
-    also?: (transaction: Transaction) => void,
+    { also, durable = true }: SaveOptions = {},
   ): Container {
     const { record, state } = container;
     const before = this.current(record.id);
     if (before.record.name !== record.name) this.assertNameFree(record.name);
-    this.#metadata.transact((transaction) => {
-      transaction.db
-        .prepare('UPDATE containers SET name = ?, record = ?, state = ? WHERE id = ?')
-        .run(record.name, JSON.stringify(record), JSON.stringify(state), record.id);
-      also?.(transaction);
-      for (const happening of happenings) this.#record(transaction, container, happening);
-    }, durabilityOf(container));
+    this.#metadata.transact(
+      (transaction) => {
+        transaction.db
+          .prepare('UPDATE containers SET name = ?, record = ?, state = ? WHERE id = ?')
+          .run(record.name, JSON.stringify(record), JSON.stringify(state), record.id);
+        also?.(transaction);
+        for (const happening of happenings) this.#record(transaction, container, happening);
+      },
+      durable ? durabilityOf(container) : unsynced,
+    );
     this.#idByName.delete(before.record.name);
     this.#remember(container);
     return container;
@@ -150,6 +158,12 @@ export class ContainerStore {
     return this.save({ record, state: next(state) }, ...happenings);
   }
 
+  /** What a health check found: no next start of the engine needs it, so it waits for no disk. */
+  noteHealth(id: string, health: Health, ...happenings: readonly Happening[]): void {
+    const { record, state } = this.current(id);
+    this.#save({ record, state: { ...state, health } }, happenings, { durable: false });
+  }
+
   /** A change of state that ends a run, with the record of that run. */
   finish(
     id: string,
@@ -158,9 +172,11 @@ export class ContainerStore {
   ): Container {
     const { record, state: before } = this.current(id);
     const { state, run } = next(before);
-    return this.#save({ record, state }, happenings, (transaction) => {
-      // A container of --rm is about to go, and its runs with it.
-      if (!record.hostConfig.AutoRemove) this.runs.insert(transaction, id, run);
+    return this.#save({ record, state }, happenings, {
+      also: (transaction) => {
+        // A container of --rm is about to go, and its runs with it.
+        if (!record.hostConfig.AutoRemove) this.runs.insert(transaction, id, run);
+      },
     });
   }
 
