@@ -29,6 +29,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     ended.abort();
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
+  process.on('SIGHUP', () => {
+    logger.warn('the configuration is read when the daemon starts: SIGHUP changes nothing');
+  });
   await using engine = await startEngine(config, logger);
   await using server = createHttpServer({ engine, logger });
   for (const host of options.hosts) await server.listen(host, options.tls);

@@ -5,6 +5,7 @@ import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand, startDaemon } from '../support/daemon.ts';
 import { untilNow } from '../support/event-times.ts';
+import { until } from '../support/until.ts';
 
 test('two daemons with different roots do not touch each other', async (t) => {
   const one = await startDaemon(t);
@@ -58,6 +59,13 @@ test('the configuration file sets what flags set, and is checked with --validate
   const refused = validate(wrong);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /^invalid mirror: "nowhere" is no URL of a registry$/m);
+});
+
+test('SIGHUP leaves the daemon as it is, and it says so', async (t) => {
+  const engine = await startDaemon(t, { base: false });
+  process.kill(engine.pid, 'SIGHUP');
+  await until(() => engine.log().includes('SIGHUP changes nothing'), 'it says nothing');
+  assert.equal(engine.ok(['ps', '-q']), '');
 });
 
 test('the socket is 0660', async (t) => {
