@@ -131,10 +131,10 @@ export class Lifecycle {
   }
 
   async #undoStart(container: Container, error: unknown): Promise<void> {
-    const { store, launcher, pending, remover, waiters, logger } = this.#deps;
+    const { store, pending, remover, waiters, logger } = this.#deps;
     const { id, hostConfig } = container.record;
     logger.debug({ container: id, err: error }, 'start failed');
-    await launcher.tearDown(store.current(id));
+    await this.#tearDown(store.current(id));
     pending.abandon(id);
     const exitCode = startExitCode(error);
     store.finish(id, (before) => {
@@ -186,19 +186,14 @@ export class Lifecycle {
 
   /** What follows the end of a run; the caller holds the container's lock. */
   async ended(id: string, exit: Exit): Promise<void> {
-    const { store, launcher, waiters, pending, remover, logger } = this.#deps;
+    const { store, waiters, pending, remover } = this.#deps;
     const container = store.get(id);
     if (container === undefined) return;
     const { hostConfig } = container.record;
     const held = this.#held.has(id) || isReconfigured(container);
     const remove = hostConfig.AutoRemove && !held;
-    try {
-      // Should the engine be killed before the row says it, its next start asks the runtime for the exit.
-      await launcher.tearDown(container, exit);
-    } catch (error) {
-      // It has ended all the same. Its next start or its removal takes the rest away.
-      logger.error({ container: id, err: error }, 'cannot take down all of an ended container');
-    }
+    // Should the engine be killed before the row says it, its next start asks the runtime for the exit.
+    await this.#tearDown(container, exit);
     const stopped = answersKill(container, exit);
     const delayMs = held || stopped ? undefined : this.#restarts?.delayAfter(container, exit);
     if (stopped) this.#restarts?.cancel(id);
@@ -220,6 +215,19 @@ export class Lifecycle {
     }
     await this.#forgetExit(id);
     if (delayMs !== undefined) this.#restarts?.schedule(id, delayMs);
+  }
+
+  async #tearDown(container: Container, keep?: Exit): Promise<void> {
+    const { launcher, logger } = this.#deps;
+    try {
+      await launcher.tearDown(container, keep);
+    } catch (error) {
+      // It has ended all the same. Its next start or its removal takes the rest away.
+      logger.error(
+        { container: container.record.id, err: error },
+        'cannot take down all of an ended container',
+      );
+    }
   }
 
   async #forgetExit(id: string): Promise<void> {

@@ -259,6 +259,18 @@ test('a container whose files cannot be taken away has ended all the same', asyn
   assert.equal(existsSync(blocked), false);
 });
 
+test('a start that fails and cannot be taken back has failed all the same', async (t) => {
+  const id = docker('create', '--name', 'stuck', 'base:1', '/nowhere');
+  const blocked = join(engineConfig({ root: engine.root }).run, 'x', id, 'blocked');
+  mkdirSync(blocked, { recursive: true });
+  ok('mount', '-t', 'tmpfs', 'blocked', blocked);
+  t.after(() => runCommand('umount', [blocked]));
+  assert.notEqual(engine.docker(['start', '-a', 'stuck']).code, 0);
+  assert.notEqual(show('stuck', '{{.State.Error}}'), '');
+  ok('umount', blocked);
+  docker('rm', 'stuck');
+});
+
 test('a container that a commit had frozen goes on', async () => {
   const id = run('frozen');
   docker('exec', 'frozen', 'sh', '-c', 'head -c 300000000 /dev/zero >/large');
