@@ -1,4 +1,4 @@
-import { raceAbort } from '../lib/keyed-lock.ts';
+import { KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
 import type { StopOptions } from './containers.ts';
 import type { Lifecycle, Told } from './lifecycle.ts';
 import type { Container } from './record.ts';
@@ -26,6 +26,7 @@ export interface StopperDeps {
 /** Everything that ends a run on a client's word. */
 export class Stopper {
   readonly #deps: StopperDeps;
+  readonly #restarting = new KeyedLock();
 
   constructor(deps: StopperDeps) {
     this.#deps = deps;
@@ -47,10 +48,12 @@ export class Stopper {
     if (ended && after !== undefined) store.note(after, { action: 'stop' });
   }
 
-  async restart(container: Container, options: StopOptions): Promise<void> {
+  async restart({ record: { id } }: Container, options: StopOptions): Promise<void> {
     const { store, lifecycle } = this.#deps;
-    const { id } = container.record;
+    // The first of two that ends would no longer hold it for the other.
+    using _turn = await this.#restarting.acquire(id);
     await lifecycle.holding(id, async () => {
+      const container = store.current(id);
       if (container.state.running) await this.stop(container, options, 'restart');
       await lifecycle.start(id);
     });

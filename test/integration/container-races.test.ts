@@ -25,7 +25,7 @@ const show = (name: string, format: string) => docker('inspect', '-f', format, n
 /** A program that fails at once, unless A is 2. */
 const program = ['base:1', 'sh', '-c', '[ "$A" = 2 ] && exec sleep 1000; exit 1'];
 
-/** Waits until a container's policy lets it wait longest of what a test has the time for, 3.2 s from now. */
+/** Waits until a container has 3.2 s to wait for its next restart. */
 const waits = (name: string) =>
   until(() => show(name, '{{.RestartCount}} {{.State.Status}}') === '6 restarting', 'it does not wait');
 
@@ -83,4 +83,14 @@ test('one that waits for its restart and cannot be removed is dead', async (t) =
   assert.notEqual(engine.docker(['rm', '-f', 'app']).code, 0);
   assert.equal(show('app', '{{.State.Status}} {{.State.Running}}'), 'dead false');
   ok('umount', blocked);
+});
+
+test('each of several restarts at once is made', async () => {
+  docker('run', '-d', '--name', 'app', '--stop-signal', 'KILL', 'base:1', 'sleep', '1000');
+  const restarts = [1, 2, 3].map(async () => post('/containers/app/restart'));
+  assert.deepEqual(
+    (await Promise.all(restarts)).map(({ status }) => status),
+    [204, 204, 204],
+  );
+  assert.equal(show('app', '{{.State.Status}}'), 'running');
 });
