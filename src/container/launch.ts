@@ -93,7 +93,7 @@ export class Launcher {
   async tearDown({ record, state }: Container, keep?: Exit): Promise<void> {
     const { storage, networks, runtime } = this.#deps;
     const { id } = record;
-    const connection = this.#connections.get(id) ?? state.connection;
+    const connection = state.connection ?? this.#connections.get(id);
     this.#connections.delete(id);
     const [deleted] = await Promise.allSettled([
       runtime.delete(id, { force: true, ...(keep === undefined ? {} : { keep }) }),

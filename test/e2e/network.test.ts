@@ -397,6 +397,23 @@ test('a container that runs can change its networks', async () => {
   docker('network', 'rm', 'joined');
 });
 
+test('a container that ends leaves the networks that it joined while it ran, though another keeps its namespace', () => {
+  const run = ['run', '-d'];
+  docker('network', 'create', 'late');
+  docker(...run, '--name', 'owner', 'base:1', 'sleep', '1000');
+  docker(...run, '--network', 'container:owner', '--name', 'sidecar', 'base:1', 'sleep', '1000');
+  docker('network', 'connect', 'late', 'owner');
+  const id = docker('network', 'inspect', '-f', '{{.Id}}', 'late');
+  const [device] = inside('ip', '-br', 'link').match(new RegExp(`^gty\\w{8}${id.slice(0, 4)}`, 'm')) ?? [];
+  assert.ok(device);
+  const plugged = () => inside('ip', '-o', 'link', 'show', 'master', device).split('\n').filter(Boolean);
+  assert.equal(plugged().length, 1);
+  docker('restart', '-t', '0', 'owner');
+  assert.equal(plugged().length, 1);
+  docker('rm', '-f', 'owner', 'sidecar');
+  docker('network', 'rm', 'late');
+});
+
 test('a container that runs and is renamed is known by its new name at once', async () => {
   docker('network', 'create', 'renamed');
   const run = ['run', '-d', '--network', 'renamed'];
