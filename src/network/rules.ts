@@ -101,15 +101,17 @@ function bridgeRuleLines(table: string, bridges: readonly BridgeRules[]): string
   const rule = (chain: string, text: string) => {
     lines.push(`add rule ip ${table} ${chain} ${text}`);
   };
+  // Before any other bridge's rules can accept.
+  for (const { bridge } of bridges.filter(({ internal }) => internal)) {
+    rule('forward', `iifname "${bridge}" oifname != "${bridge}" drop`);
+    rule('forward', `iifname != "${bridge}" oifname "${bridge}" drop`);
+  }
   for (const { bridge, subnet, internal, masquerade, icc } of bridges) {
     const inside = `iifname "${bridge}" oifname "${bridge}"`;
     rule('forward', `oifname "${bridge}" ct state established,related accept`);
     rule('forward', `${inside} ct status dnat accept`);
     rule('forward', `${inside} ${icc ? 'accept' : 'drop'}`);
-    if (internal) {
-      rule('forward', `iifname "${bridge}" drop`);
-      rule('forward', `oifname "${bridge}" drop`);
-    } else {
+    if (!internal) {
       rule('forward', `oifname "${bridge}" ct status dnat accept`);
       rule('forward', `oifname "${bridge}" drop`);
       if (masquerade) rule('postrouting', `ip saddr ${subnet} oifname != "${bridge}" masquerade`);

@@ -340,6 +340,11 @@ test('an internal network has no way out, and its containers reach each other', 
   await serve(t, outside.namespace, 7002);
   assert.equal(ask(basename(b.namespacePath), '10.98.0.77', 80), b.endpoints['inner']?.IPAddress);
   assert.equal(ask(basename(b.namespacePath), outside.address, 7002), '');
+  // Nor one to what another network publishes on the host.
+  const c = await networks.connect(connectRequest('c', publish('', '8080')));
+  await serveIn(t, c, 80);
+  assert.notEqual(ask(undefined, '10.98.0.1', 8080), '');
+  assert.equal(ask(basename(b.namespacePath), '10.98.0.1', 8080), '');
 });
 
 test('a container on two networks has an interface on each', async (t) => {
