@@ -8,6 +8,7 @@ import {
   hostsFile,
   type Networks,
   readHostResolvConf,
+  readPlainResolvConf,
   resolvConf,
   resolverAddress,
   withOwnAddress,
@@ -161,8 +162,7 @@ export class Launcher {
     };
     if (owner.id !== record.id) return files;
     const addresses = connection === undefined ? [] : addressesOf(connection);
-    const usesHostNetwork = hostConfig.NetworkMode === 'host';
-    const hosts = usesHostNetwork
+    const hosts = isOnHostNetwork(record)
       ? `${await readFile('/etc/hosts', 'utf8')}${extraHostLines(hostConfig.ExtraHosts, networks.gateway)}`
       : hostsFile({
           hostname: config.Hostname,
@@ -215,11 +215,15 @@ function addressesOf({ endpoints }: Connection): string[] {
   return Object.values(endpoints).flatMap(({ IPAddress }) => IPAddress || []);
 }
 
-async function resolvConfOf(
-  { hostConfig }: ContainerRecord,
-  connection: Connection | undefined,
-): Promise<string> {
-  return resolvConf(await readHostResolvConf(), {
+function isOnHostNetwork({ hostConfig }: ContainerRecord): boolean {
+  return hostConfig.NetworkMode === 'host';
+}
+
+async function resolvConfOf(record: ContainerRecord, connection: Connection | undefined): Promise<string> {
+  const { hostConfig } = record;
+  const onHostNetwork = isOnHostNetwork(record);
+  return resolvConf(onHostNetwork ? await readPlainResolvConf() : await readHostResolvConf(), {
+    onHostNetwork,
     dns: hostConfig.Dns ?? [],
     search: hostConfig.DnsSearch ?? [],
     options: hostConfig.DnsOptions ?? [],

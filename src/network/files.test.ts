@@ -23,6 +23,13 @@ test("resolvConf() takes Google's servers where none is left", () => {
   assert.equal(resolvConf(''), 'nameserver 8.8.8.8\nnameserver 8.8.4.4\n');
 });
 
+test("resolvConf() leaves the host's servers as they are on the host's network", () => {
+  const host = 'nameserver 127.0.0.1\nnameserver 10.0.0.2\n';
+  assert.equal(resolvConf(host, { onHostNetwork: true }), host);
+  assert.equal(resolvConf('', { onHostNetwork: true }), '');
+  assert.equal(resolvConf(host, { onHostNetwork: true, dns: ['1.1.1.1'] }), 'nameserver 1.1.1.1\n');
+});
+
 test('resolvConf() prefers what the user gave; a search of . means none', () => {
   const host = 'nameserver 10.0.0.2\nsearch a.example\noptions edns0\n';
   assert.equal(

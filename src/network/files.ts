@@ -13,6 +13,8 @@ export interface ResolvOptions {
   readonly options?: readonly string[];
   /** The engine's own resolver, which asks the others: it stands alone in the file. */
   readonly resolver?: string;
+  /** Where the host's own loopback is the container's too. */
+  readonly onHostNetwork?: boolean;
 }
 
 /** True when the host's file names only systemd-resolved's stub, so that the `resolved` file is the one to copy. */
@@ -21,17 +23,10 @@ export function isResolvedStub(hostText: string): boolean {
   return servers.length > 0 && servers.every((server) => server === '127.0.0.53');
 }
 
-/**
- * A container's /etc/resolv.conf from the host's: servers on the host's loopback are of no use in a container,
- * and with none left Google's are taken, as Docker does.
- */
-export function resolvConf(
-  hostText: string,
-  { dns = [], search = [], options = [], resolver }: ResolvOptions = {},
-): string {
-  const reachable = nameserversOf(hostText).filter((server) => !isLoopback(server));
-  const others = dns.length > 0 ? dns : reachable.length > 0 ? reachable : ['8.8.8.8', '8.8.4.4'];
-  const servers = resolver === undefined ? others : [resolver];
+/** A container's /etc/resolv.conf from the host's. */
+export function resolvConf(hostText: string, asked: ResolvOptions = {}): string {
+  const { search = [], options = [], resolver } = asked;
+  const servers = serversOf(hostText, asked);
   const domains = search.length > 0 ? search.filter((domain) => domain !== '.') : searchOf(hostText);
   const given = options.length > 0 ? options : valuesOf(hostText, 'options').flatMap(words);
   const hasDots = given.some((option) => option.startsWith('ndots:'));
@@ -42,6 +37,22 @@ export function resolvConf(
     ...(domains.length > 0 ? [`search ${domains.join(' ')}`] : []),
     ...(settings.length > 0 ? [`options ${settings.join(' ')}`] : []),
   ]);
+}
+
+/**
+ * Servers on the host's loopback are of no use in a network of the container's own, and with none left Google's are
+ * taken, as Docker does.
+ */
+function serversOf(
+  hostText: string,
+  { dns = [], resolver, onHostNetwork = false }: ResolvOptions,
+): readonly string[] {
+  if (resolver !== undefined) return [resolver];
+  if (dns.length > 0) return dns;
+  const servers = nameserversOf(hostText);
+  if (onHostNetwork) return servers;
+  const reachable = servers.filter((server) => !isLoopback(server));
+  return reachable.length > 0 ? reachable : ['8.8.8.8', '8.8.4.4'];
 }
 
 export interface HostsOptions {

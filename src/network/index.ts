@@ -3,5 +3,5 @@ export { createNetworks } from './create-networks.ts';
 export { splitLink } from './dns/names.ts';
 export { resolverAddress } from './dns/redirect.ts';
 export * from './files.ts';
-export { readHostResolvConf } from './host-resolv-conf.ts';
+export { readHostResolvConf, readPlainResolvConf } from './host-resolv-conf.ts';
 export type * from './networks.ts';

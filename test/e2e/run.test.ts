@@ -136,8 +136,11 @@ describe('settings', () => {
     assert.ok(Number(run('--privileged', 'base:1', 'sh', '-c', 'ls /dev | wc -l')) > 20);
   });
 
-  test('--network host shares the host name and interfaces', () => {
+  test('--network host shares the host name, interfaces and name servers', () => {
     assert.match(sh(['--network', 'host'], 'ls /sys/class/net'), /lo/);
+    const servers = (text: string) => text.match(/^nameserver .*/gm);
+    const host = readFileSync('/etc/resolv.conf', 'utf8');
+    assert.deepEqual(servers(sh(['--network', 'host'], 'cat /etc/resolv.conf')), servers(host));
   });
 
   test('masked and read-only paths are as Docker has them', () => {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hostResolvConf, nameserversOf } from '../files.ts';
+import { nameserversOf } from '../files.ts';
+import { readPlainResolvConf } from '../host-resolv-conf.ts';
 
 // As ES imports they would load far more.
 const { createSocket } = process.getBuiltinModule('node:dgram');
@@ -73,7 +73,7 @@ function isFailure(reply: Buffer): boolean {
 }
 
 async function hostServers(): Promise<string[]> {
-  return nameserversOf(await readFile(hostResolvConf.plain, 'utf8').catch(() => ''));
+  return nameserversOf(await readPlainResolvConf());
 }
 
 async function askByUdp(query: Buffer, server: string, signal: AbortSignal): Promise<Buffer> {
