@@ -124,6 +124,23 @@ test('other names are asked of the servers outside, of which one may be dead and
   assert.equal(await lookUp(c, 'example.com'), 'ESERVFAIL');
 });
 
+test('a container that asks more than its servers answer leaves other containers their names', async (t) => {
+  const { networks } = await recovered(t);
+  await networks.create({ Name: 'web' });
+  await serveNames(t, outside);
+  const a = await networks.connect(connectRequest('a', { networkMode: 'web', dns: ['203.0.113.99'] }));
+  const b = await networks.connect(connectRequest('b', { networkMode: 'web', dns: [outside.address] }));
+  const flood = `const s = require('dgram').createSocket('udp4');
+    const query = Buffer.from('000101000001000000000000016101620000010001', 'hex');
+    let left = 600;
+    const next = () => (left-- > 0 ? s.send(query, 53, '127.0.0.11', next) : s.close());
+    next()`;
+  await promisify(execFile)('ip', [
+    ...['netns', 'exec', basename(a.namespacePath), process.execPath, '-e', flood],
+  ]);
+  assert.equal(await lookUp(b, 'example.com'), '203.0.113.7');
+});
+
 test('a published port answers on localhost, the host, from outside, from others and itself', async (t) => {
   const { networks } = await recovered(t);
   const a = await networks.connect(connectRequest('a', publish('', '8080')));

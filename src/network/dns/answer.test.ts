@@ -111,6 +111,16 @@ test('answer() ignores what is no query', () => {
   assert.equal(ask('web', 'A', { type: 'response' }), 'ignore');
 });
 
+test('answer() ignores what no query has and could take long to read', () => {
+  const record = { type: 'A', name: 'web', data: '10.0.0.9' } as const;
+  assert.equal(ask('web', 'A', { answers: [record] }), 'ignore');
+  assert.equal(ask('web', 'A', { authorities: [record] }), 'ignore');
+  assert.equal(ask('web', 'A', { additionals: [record, record, record] }), 'ignore');
+  const long = { type: 'TXT' as const, name: 'web', data: Array<string>(5).fill('x'.repeat(250)) };
+  assert.equal(ask('web', 'A', { additionals: [long] }), 'ignore');
+  assert.deepEqual(ask('web', 'A', { additionals: [record] }), found('10.0.0.2'));
+});
+
 test('failureTo() is SERVFAIL with the question', () => {
   const query = dnsPacket.encode({ type: 'query', id: 9, questions: [{ name: 'x.y', type: 'A' }] });
   const packet = failureTo(query) ?? Buffer.alloc(0);

@@ -4,6 +4,8 @@ import { addressesOf, type NamedNetwork, nameOf } from './names.ts';
 const ttlSeconds = 600;
 const code = { serverFailure: 2 } as const;
 const reverse = '.in-addr.arpa';
+/** What goes in one datagram everywhere, as resolvers have agreed on. */
+export const longestQuery = 1232;
 
 /** What to do with a query: send an answer, ask the host's resolvers, or nothing (it is no query). */
 export type Verdict =
@@ -71,6 +73,7 @@ function encode(query: DecodedPacket, answers: Answer[], moreFlags: number): Buf
 }
 
 function decode(packet: Buffer): DecodedPacket | undefined {
+  if (!isQuestion(packet)) return undefined;
   try {
     return dnsPacket.decode(packet);
   } catch (error) {
@@ -78,6 +81,16 @@ function decode(packet: Buffer): DecodedPacket | undefined {
     if (error instanceof Error) return undefined;
     throw error;
   }
+}
+
+/**
+ * One question and the few options that go with it. In other records names can point at names at such length that
+ * decoding a single datagram takes a second.
+ */
+function isQuestion(packet: Buffer): boolean {
+  if (packet.length < 12 || packet.length > longestQuery) return false;
+  const count = (at: number) => packet.readUInt16BE(at);
+  return count(4) === 1 && count(6) === 0 && count(8) === 0 && count(10) <= 2;
 }
 
 /** Those who take the first address spread over all of them. */

@@ -14,7 +14,7 @@ const deadlineMs = 4_500;
 const busyLimit = 256;
 
 /**
- * Asks other resolvers on behalf of containers, from the host's network. The next server is asked when one fails or
+ * Asks other resolvers on behalf of one container, from the host's network. The next server is asked when one fails or
  * takes its time, so that a dead one costs nobody a name; the one that answered last comes first.
  */
 export class Forwarder {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { bindInNamespace } from '../../lib/namespace-socket.ts';
 import { run } from '../../lib/run.ts';
-import { answer, failureTo } from './answer.ts';
-import { type Forwarder, withLength } from './forward.ts';
+import { answer, failureTo, longestQuery } from './answer.ts';
+import { Forwarder, withLength } from './forward.ts';
 import type { NamedNetwork } from './names.ts';
 import { redirectScript, resolverAddress } from './redirect.ts';
 
@@ -10,11 +10,9 @@ const { createSocket } = process.getBuiltinModule('node:dgram');
 const { createServer } = process.getBuiltinModule('node:net');
 
 const idleMs = 10_000;
-const longestMessage = 4096;
 
 export interface ResolverOptions {
   readonly namespacePath: string;
-  readonly forwarder: Forwarder;
   /** Asked anew for each query: who is on the container's networks changes all the time. */
   readonly view: () => ResolverView;
 }
@@ -30,6 +28,7 @@ export interface ResolverView {
  * namespace's own rules redirect 127.0.0.11:53: the container's port 53 stays free.
  */
 export async function openResolver(options: ResolverOptions): Promise<Disposable> {
+  const reply = replying(options);
   using stack = new DisposableStack();
   let isOpen = true;
   const udp = bindInNamespace(options.namespacePath, 'udp', resolverAddress);
@@ -39,9 +38,9 @@ export async function openResolver(options: ResolverOptions): Promise<Disposable
   });
   datagrams.on('error', () => undefined);
   datagrams.on('message', (query, peer) => {
-    void replyTo(query, 'udp', options).then((reply) => {
+    void reply(query, 'udp').then((packet) => {
       // The socket may be closed, or the client gone, by then.
-      if (reply !== undefined && isOpen) datagrams.send(reply, peer.port, peer.address, () => undefined);
+      if (packet !== undefined && isOpen) datagrams.send(packet, peer.port, peer.address, () => undefined);
     });
   });
   datagrams.bind({ fd: udp.fd });
@@ -53,7 +52,7 @@ export async function openResolver(options: ResolverOptions): Promise<Disposable
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     socket.on('error', () => undefined).setTimeout(idleMs, () => socket.destroy());
-    void serve(socket, options);
+    void serve(socket, reply);
   });
   server.listen({ fd: tcp.fd });
   server.unref();
@@ -69,18 +68,19 @@ export async function openResolver(options: ResolverOptions): Promise<Disposable
   return stack.move();
 }
 
-async function serve(socket: Socket, options: ResolverOptions): Promise<void> {
+async function serve(socket: Socket, reply: Reply): Promise<void> {
   let received = Buffer.alloc(0);
   try {
     for await (const chunk of socket) {
       received = Buffer.concat([received, chunk as Buffer]);
       while (received.length >= 2) {
-        const end = 2 + received.readUInt16BE(0);
-        if (end > longestMessage) return;
+        const length = received.readUInt16BE(0);
+        if (length > longestQuery) return;
+        const end = 2 + length;
         if (received.length < end) break;
-        const reply = await replyTo(received.subarray(2, end), 'tcp', options);
-        if (reply === undefined) return;
-        socket.write(withLength(reply));
+        const packet = await reply(received.subarray(2, end), 'tcp');
+        if (packet === undefined) return;
+        socket.write(withLength(packet));
         received = received.subarray(end);
       }
     }
@@ -91,15 +91,16 @@ async function serve(socket: Socket, options: ResolverOptions): Promise<void> {
   }
 }
 
-async function replyTo(
-  query: Buffer,
-  transport: 'udp' | 'tcp',
-  { view, forwarder }: ResolverOptions,
-): Promise<Buffer | undefined> {
-  const { networks, servers } = view();
-  const verdict = answer(query, networks, transport);
-  if (verdict.kind === 'ignore') return undefined;
-  if (verdict.kind === 'answer') return verdict.packet;
-  const reply = servers === undefined ? undefined : await forwarder.ask(query, transport, servers);
-  return reply ?? failureTo(query);
+type Reply = (query: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
+
+function replying({ view }: ResolverOptions): Reply {
+  const forwarder = new Forwarder();
+  return async (query, transport) => {
+    const { networks, servers } = view();
+    const verdict = answer(query, networks, transport);
+    if (verdict.kind === 'ignore') return undefined;
+    if (verdict.kind === 'answer') return verdict.packet;
+    const packet = servers === undefined ? undefined : await forwarder.ask(query, transport, servers);
+    return packet ?? failureTo(query);
+  };
 }

@@ -31,11 +31,10 @@ export class Resolvers implements Disposable {
   /** Resolves when names can be asked for. */
   async open({ containerId, namespacePath, servers }: ResolverTarget): Promise<void> {
     this.#code ??= load();
-    const { openResolver, forwarder } = await this.#code;
+    const { openResolver } = await this.#code;
     const reachable = servers.filter((server) => !server.startsWith('127.'));
     const opened = await openResolver({
       namespacePath,
-      forwarder,
       view: () => this.#view(containerId, reachable),
     });
     this.close(containerId);
@@ -67,9 +66,5 @@ export class Resolvers implements Disposable {
 }
 
 async function load() {
-  const [{ openResolver }, { Forwarder }] = await Promise.all([
-    import('./resolver.ts'),
-    import('./forward.ts'),
-  ]);
-  return { openResolver, forwarder: new Forwarder() };
+  return import('./resolver.ts');
 }
