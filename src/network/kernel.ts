@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { EngineError, errnoOf, hasErrno, messageOf } from '../errors/index.ts';
 import { inNetworkNamespace } from '../lib/network-namespace.ts';
@@ -8,6 +8,7 @@ import type { HostLink, HostNetwork, HostRoute } from './addresses.ts';
 import type { InterfaceSysctl } from './endpoint-options.ts';
 import { nameserversOf } from './files.ts';
 import { readHostResolvConf } from './host-resolv-conf.ts';
+import { forwardingGuard } from './rules.ts';
 
 /** Where iproute2 keeps named network namespaces. */
 export const namespaceDirectory = '/var/run/netns';
@@ -96,7 +97,11 @@ export async function listNamespaces(): Promise<string[]> {
 
 /** Forwarding on, and the host's 127.0.0.1 allowed as a source on the bridge (for ports published there). */
 export async function allowForwarding(bridge: string): Promise<void> {
-  await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
+  const forwarding = '/proc/sys/net/ipv4/ip_forward';
+  if ((await readFile(forwarding, 'utf8')).trim() === '0') {
+    await nft(forwardingGuard);
+    await writeFile(forwarding, '1');
+  }
   await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
 }
 

@@ -20,6 +20,23 @@ export interface PortRule {
   readonly port: number;
 }
 
+const guard = 'gantry-forwarding';
+
+/**
+ * For a host that did not forward before, and would be a router for its neighbours from now on: only what comes from a
+ * bridge or goes to one, whosever it is, is forwarded. It outlives the engine, as forwarding does.
+ */
+export const forwardingGuard = `table ip ${guard} {}
+delete table ip ${guard}
+table ip ${guard} {
+  comment "Gantry turned forwarding on, for bridges alone"
+  chain forward { type filter hook forward priority filter; policy drop;
+    meta iifkind "bridge" accept
+    meta oifkind "bridge" accept
+  }
+}
+`;
+
 export function tableOf(instance: string): string {
   return `gantry-${instance}`;
 }

@@ -68,6 +68,8 @@ const dropping = `
 `;
 assert.deepEqual(within('engine', ['nft', '-f', '-'], dropping), { code: 0, stdout: '', stderr: '' });
 
+// It is a router, whatever the machine is.
+inside('sysctl', '-qw', 'net.ipv4.ip_forward=1');
 const rulesBefore = inside('nft', 'list', 'ruleset');
 const linksBefore = inside('ip', '-o', 'link');
 const engine = await startDaemon({ after }, { wrapper: ['nsenter', `--net=/run/netns/${names.engine}`] });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { basename } from 'node:path';
 import test from 'node:test';
 import { makeBridge } from '../../src/network/bridges.ts';
 import { kernelNames } from '../../src/network/kernel.ts';
 import { connectRequest } from '../conformance/networks.ts';
-import { ask, askRelay, outside, publish, recovered, serveIn, sh } from '../support/networks-host.ts';
+import { ask, askRelay, outside, publish, recovered, serve, serveIn, sh } from '../support/networks-host.ts';
 
 // What others do to an engine's networks: neighbours on the wire, and the host's own administrator. Runs in a network
 // namespace of its own: see src/network/create-networks.test.ts.
@@ -28,6 +29,29 @@ test("a neighbour that routes the host's 127.0.0.1 to it reaches nothing that is
   t.after(() => sh('sysctl -qw net.ipv4.conf.up0.route_localnet=0'));
   assert.equal(await askRelay(outside.namespace, '127.0.0.1', 8081), '');
   assert.equal(ask(undefined, '127.0.0.1', 8081), networks.gateway);
+});
+
+test('a host that did not forward before becomes no router between its neighbours', async (t) => {
+  sh(`ip netns add second
+    ip link add up1 type veth peer name eth0 netns second
+    ip addr add 192.0.2.1/24 dev up1
+    ip link set up1 up
+    ip -n second addr add 192.0.2.2/24 dev eth0
+    ip -n second link set eth0 up
+    ip -n second route add default via 192.0.2.1
+    ip -n outside route add 192.0.2.0/24 via ${outside.host}`);
+  t.after(() => sh('ip -n outside route del 192.0.2.0/24; ip link del up1; ip netns del second'));
+  sh('sysctl -qw net.ipv4.ip_forward=0');
+  const { networks } = await recovered(t);
+  await serve(t, 'second', 7004);
+  const a = await networks.connect(connectRequest('a'));
+  const reached = () => ask(outside.namespace, '192.0.2.2', 7004);
+  assert.equal(reached(), '');
+  assert.equal(ask(basename(a.namespacePath), '192.0.2.2', 7004), '192.0.2.1');
+  await networks.shutdown({ keep: false });
+  assert.equal(reached(), '');
+  sh('nft delete table ip gantry-forwarding');
+  assert.equal(reached(), outside.address);
 });
 
 test("makeBridge() leaves another's link of that name alone, and nothing of its own when it fails", async (t) => {
