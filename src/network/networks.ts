@@ -19,7 +19,7 @@ export interface ConnectRequest {
   readonly portBindings: PortMap;
   /** A name that others on a user-defined network can use, too. */
   readonly hostname?: string;
-  /** `--dns`: servers the resolver of a user-defined network asks instead of the host's. */
+  /** `--dns`: servers the resolver of a user-defined network asks instead of the host's, from the container's network. */
   readonly dns?: readonly string[];
 }
 

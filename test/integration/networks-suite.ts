@@ -124,6 +124,18 @@ test('other names are asked of the servers outside, of which one may be dead and
   assert.equal(await lookUp(c, 'example.com'), 'ESERVFAIL');
 });
 
+test("servers of --dns are asked from the container's own network, also where no way leads out", async (t) => {
+  const { networks } = await recovered(t);
+  await networks.create({ Name: 'inside', Internal: true });
+  const a = await networks.connect(connectRequest('a', { networkMode: 'inside' }));
+  const address = a.endpoints['inside']?.IPAddress ?? '';
+  const b = await networks.connect(connectRequest('b', { networkMode: 'inside', dns: [address] }));
+  const c = await networks.connect(connectRequest('c', { networkMode: 'inside', dns: ['127.0.0.1'] }));
+  await serveNames(t, { namespace: basename(a.namespacePath), address });
+  await serveNames(t, { namespace: basename(c.namespacePath), address: '127.0.0.1' });
+  for (const asking of [b, c]) assert.equal(await lookUp(asking, 'example.com'), '203.0.113.7');
+});
+
 test('a container that asks more than its servers answer leaves other containers their names', async (t) => {
   const { networks } = await recovered(t);
   await networks.create({ Name: 'web' });

@@ -1,5 +1,6 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { inNetworkNamespace } from '../../lib/network-namespace.ts';
 import { nameserversOf } from '../files.ts';
 import { readPlainResolvConf } from '../host-resolv-conf.ts';
 
@@ -13,15 +14,28 @@ const staggerMs = 700;
 const deadlineMs = 4_500;
 const busyLimit = 256;
 
+interface Question {
+  readonly query: Buffer;
+  readonly transport: 'udp' | 'tcp';
+  /** That of the network to ask from; `undefined` is the host's. */
+  readonly namespacePath: string | undefined;
+}
+
 /**
- * Asks other resolvers on behalf of one container, from the host's network. The next server is asked when one fails or
- * takes its time, so that a dead one costs nobody a name; the one that answered last comes first.
+ * Asks other resolvers on behalf of one container: servers of its own from its own network, as it would by itself, the
+ * host's from the host's. The next server is asked when one fails or takes its time, so that a dead one costs nobody a
+ * name; the one that answered last comes first.
  */
 export class Forwarder {
+  readonly #namespacePath: string;
   #preferred: string | undefined;
   #busy = 0;
 
-  /** `servers` instead of the host's own, if there are any. `undefined` when nobody answers in time. */
+  constructor(namespacePath: string) {
+    this.#namespacePath = namespacePath;
+  }
+
+  /** The container's own `servers`, or the host's where it has none. `undefined` when nobody answers in time. */
   async ask(
     query: Buffer,
     transport: 'udp' | 'tcp',
@@ -30,25 +44,24 @@ export class Forwarder {
     if (this.#busy >= busyLimit) return undefined;
     this.#busy += 1;
     try {
-      return await this.#askAll(query, transport, servers.length > 0 ? servers : await hostServers());
+      if (servers.length === 0) {
+        return await this.#askAll({ query, transport, namespacePath: undefined }, await hostServers());
+      }
+      return await this.#askAll({ query, transport, namespacePath: this.#namespacePath }, servers);
     } finally {
       this.#busy -= 1;
     }
   }
 
-  async #askAll(
-    query: Buffer,
-    transport: 'udp' | 'tcp',
-    servers: readonly string[],
-  ): Promise<Buffer | undefined> {
+  async #askAll(question: Question, servers: readonly string[]): Promise<Buffer | undefined> {
     using stop = aborting(deadlineMs);
-    const ask = transport === 'udp' ? askByUdp : askByTcp;
+    const ask = question.transport === 'udp' ? askByUdp : askByTcp;
     const order = [...servers].sort((a, b) => Number(b === this.#preferred) - Number(a === this.#preferred));
     const asked: Promise<Buffer | undefined>[] = [];
     let refusal: Buffer | undefined;
     const first = Promise.withResolvers<Buffer | undefined>();
     for (const server of order) {
-      const one = ask(query, server, stop.signal).then(
+      const one = ask(question, server, stop.signal).then(
         (reply) => {
           if (!isFailure(reply)) {
             this.#preferred = server;
@@ -76,8 +89,26 @@ async function hostServers(): Promise<string[]> {
   return nameserversOf(await readPlainResolvConf());
 }
 
-async function askByUdp(query: Buffer, server: string, signal: AbortSignal): Promise<Buffer> {
-  const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
+/** Makes a socket where it is to stay: in the network namespace it is made in. */
+function within<T>(namespacePath: string | undefined, make: () => T): T {
+  return namespacePath === undefined ? make() : inNetworkNamespace(namespacePath, make);
+}
+
+/** Instead of the usual lookup, after which a socket is made only when this thread is back in its own namespace. */
+function atOnce(
+  address: string,
+  _options: unknown,
+  done: (error: null, address: string, family: number) => void,
+): void {
+  done(null, address, isIP(address));
+}
+
+async function askByUdp(
+  { query, namespacePath }: Question,
+  server: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const socket = createSocket({ type: isIPv6(server) ? 'udp6' : 'udp4', lookup: atOnce });
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const onAbort = () => {
     reject(signal.reason as Error);
@@ -87,12 +118,15 @@ async function askByUdp(query: Buffer, server: string, signal: AbortSignal): Pro
   socket.on('message', (reply) => {
     if (reply.length >= 12 && reply.readUInt16BE(0) === query.readUInt16BE(0)) resolve(reply);
   });
-  // Without a route, say, the callback gets the error; a socket that is not connected throws at `send`.
-  socket.connect(dnsPort, server, (error?: Error) => {
+  // Without a route, say, it gets the error; a socket that is not connected throws at `send`.
+  const onConnect = (error?: Error) => {
     if (error instanceof Error) reject(error);
     else if (!signal.aborted) socket.send(query);
-  });
+  };
   try {
+    within(namespacePath, () => {
+      socket.connect(dnsPort, server, onConnect);
+    });
     return await promise;
   } finally {
     signal.removeEventListener('abort', onAbort);
@@ -100,8 +134,23 @@ async function askByUdp(query: Buffer, server: string, signal: AbortSignal): Pro
   }
 }
 
-async function askByTcp(query: Buffer, server: string, signal: AbortSignal): Promise<Buffer> {
-  const socket = connect({ host: server, port: dnsPort, signal });
+async function askByTcp(
+  { query, namespacePath }: Question,
+  server: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const socket = within(namespacePath, () =>
+    connect({
+      // Not the address itself, which is never looked up.
+      host: 'server',
+      lookup: (_host, options, done) => {
+        atOnce(server, options, done);
+      },
+      family: isIP(server),
+      port: dnsPort,
+      signal,
+    }),
+  );
   socket.write(withLength(query));
   let received = Buffer.alloc(0);
   try {

@@ -19,7 +19,10 @@ export interface ResolverOptions {
 
 export interface ResolverView {
   readonly networks: readonly NamedNetwork[];
-  /** Other servers to ask; none are the host's. `undefined`: the container sees no one outside. */
+  /**
+   * Other servers to ask, from the container's network; with none the host's are, from the host's. `undefined`: the
+   * container sees no one outside.
+   */
   readonly servers: readonly string[] | undefined;
 }
 
@@ -93,8 +96,8 @@ async function serve(socket: Socket, reply: Reply): Promise<void> {
 
 type Reply = (query: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
 
-function replying({ view }: ResolverOptions): Reply {
-  const forwarder = new Forwarder();
+function replying({ namespacePath, view }: ResolverOptions): Reply {
+  const forwarder = new Forwarder(namespacePath);
   return async (query, transport) => {
     const { networks, servers } = view();
     const verdict = answer(query, networks, transport);

@@ -1,5 +1,6 @@
 import type { Endpoints } from '../endpoints.ts';
 import { builtinNames, type NetworkRecords } from '../records.ts';
+import { resolverAddress } from './redirect.ts';
 import type { ResolverView } from './resolver.ts';
 
 export interface ResolversOptions {
@@ -10,7 +11,7 @@ export interface ResolversOptions {
 export interface ResolverTarget {
   readonly containerId: string;
   readonly namespacePath: string;
-  /** Servers of `--dns`; none are the host's. */
+  /** Servers of `--dns`; with none the host's are asked. */
   readonly servers: readonly string[];
 }
 
@@ -32,10 +33,10 @@ export class Resolvers implements Disposable {
   async open({ containerId, namespacePath, servers }: ResolverTarget): Promise<void> {
     this.#code ??= load();
     const { openResolver } = await this.#code;
-    const reachable = servers.filter((server) => !server.startsWith('127.'));
+    const others = servers.filter((server) => server !== resolverAddress);
     const opened = await openResolver({
       namespacePath,
-      view: () => this.#view(containerId, reachable),
+      view: () => this.#view(containerId, others),
     });
     this.close(containerId);
     this.#open.set(containerId, opened);
@@ -60,7 +61,8 @@ export class Resolvers implements Disposable {
       networks: own
         .filter(({ record }) => !builtinNames.includes(record.name))
         .map(({ record, links }) => ({ name: record.name, endpoints: endpoints.on(record.id), links })),
-      servers: own.every(({ record }) => record.internal) ? undefined : servers,
+      // Those of an internal network's containers may be on it.
+      servers: servers.length === 0 && own.every(({ record }) => record.internal) ? undefined : servers,
     };
   }
 }
