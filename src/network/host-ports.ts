@@ -6,6 +6,7 @@ import type { PortBinding, PortMap } from '../api/index.ts';
 import { EngineError, errnoOf, hasErrno } from '../errors/index.ts';
 import { isIpv6, type PortRange, type PortRequest } from './ports.ts';
 import type { PortRule } from './rules.ts';
+import { relayDatagrams } from './udp-relay.ts';
 
 export interface PublishRequest {
   readonly containerId: string;
@@ -28,8 +29,8 @@ interface Holding {
 
 /**
  * The host ports of one engine. Each is held by a bound socket, so that a port any process uses is found taken,
- * and no process takes it later. The sockets see little: the firewall sends IPv4 on before. Over IPv6 the TCP
- * ones relay to the container.
+ * and no process takes it later. The sockets see little: the firewall sends IPv4 on before. Over IPv6 they
+ * relay to the container.
  */
 export class HostPorts implements Disposable {
   #holdings: Holding[] = [];
@@ -125,7 +126,7 @@ export class HostPorts implements Disposable {
     request: PortRequest & { readonly hostPort: number },
   ): Promise<PortRule[]> {
     const { protocol, port, hostIp, hostPort } = request;
-    const both = hostIp === '' && protocol === 'tcp' && existsSync('/proc/net/if_inet6');
+    const both = hostIp === '' && existsSync('/proc/net/if_inet6');
     const hostIps = hostIp === '' ? ['0.0.0.0', ...(both ? ['::'] : [])] : [hostIp];
     const taken: Holding[] = [];
     try {
@@ -253,14 +254,20 @@ function relay(client: Socket, target: Socket): void {
   pipeline(target, client, end);
 }
 
-async function bindUdp({ hostIp, hostPort }: PortRule): Promise<Disposable> {
+async function bindUdp({ hostIp, hostPort, address, port }: PortRule): Promise<Disposable> {
   const socket = isIpv6(hostIp) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4');
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once('error', reject);
   socket.bind({ address: hostIp, port: hostPort, exclusive: true }, resolve);
   await promise;
   socket.unref();
-  return { [Symbol.dispose]: () => void socket.close() };
+  const relaying = isIpv6(hostIp) ? relayDatagrams(socket, { address, port }) : undefined;
+  return {
+    [Symbol.dispose]: () => {
+      relaying?.[Symbol.dispose]();
+      socket.close();
+    },
+  };
 }
 
 function bracketed(address: string): string {

@@ -192,8 +192,12 @@ test('a published UDP port answers', async (t) => {
   const { networks } = await recovered(t);
   const a = await networks.connect(connectRequest('a', publish('', '5353', '53/udp')));
   await serveIn(t, a, 53, 'udp');
-  for (const address of ['127.0.0.1', outside.host]) {
-    const socket = createSocket('udp4');
+  assert.deepEqual(a.ports['53/udp'], [
+    { HostIp: '0.0.0.0', HostPort: '5353' },
+    { HostIp: '::', HostPort: '5353' },
+  ]);
+  for (const address of ['127.0.0.1', outside.host, '::1']) {
+    const socket = createSocket(address === '::1' ? 'udp6' : 'udp4');
     socket.send('x', 5353, address);
     const [answer] = (await once(socket, 'message', { signal: AbortSignal.timeout(20_000) })) as [Buffer];
     assert.match(answer.toString(), /^\d+\.\d+\.\d+\.\d+$/);
