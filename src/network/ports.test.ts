@@ -33,3 +33,17 @@ test('portRequests() leaves the choice open for an empty or zero host port', () 
     ],
   );
 });
+
+test('portRequests() puts what must have one host port before what could take it', () => {
+  const binding = (HostPort: string) => ({ HostIp: '', HostPort });
+  const requests = portRequests({
+    '443/tcp': [binding('8080-8090')],
+    '81/udp': [binding('')],
+    '81/tcp': [binding('9001'), binding('9000')],
+    '80/tcp': [binding('8080')],
+  });
+  assert.deepEqual(
+    requests.map(({ port, protocol, hostPorts }) => `${hostPorts?.first ?? 'any'} ${port}/${protocol}`),
+    ['8080 80/tcp', '9000 81/tcp', '9001 81/tcp', 'any 81/udp', '8080 443/tcp'],
+  );
+});

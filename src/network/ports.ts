@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import type { PortMap } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 
-export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+const protocols = ['tcp', 'udp', 'sctp'] as const;
+export type PortProtocol = (typeof protocols)[number];
 
 /** `80/tcp`: one container port. */
 export interface Port {
@@ -38,19 +39,20 @@ export function parsePort(text: string): Port {
 /** `80`, `8000-8010/tcp`. Throws `invalidArgument` with Docker's text. */
 export function parsePortRange(text: string): { readonly range: PortRange; readonly protocol: PortProtocol } {
   const [ports = '', protocol = 'tcp', ...rest] = text.split('/');
-  const name = protocol.toLowerCase();
-  if (rest.length > 0 || (name !== 'tcp' && name !== 'udp' && name !== 'sctp')) {
+  const known = protocols.find((name) => name === protocol.toLowerCase());
+  if (rest.length > 0 || known === undefined) {
     throw new EngineError('invalidArgument', `invalid proto: ${protocol}`);
   }
-  return { range: parseNumbers(ports, `invalid containerPort: ${ports}`), protocol: name };
+  return { range: parseNumbers(ports, `invalid containerPort: ${ports}`), protocol: known };
 }
 
 /**
- * What a container's port bindings ask for, in the order Docker programs them.
+ * What a container's port bindings ask for, in Docker's order: what must have one host port before what has a choice,
+ * which could take it.
  * A key without bindings is exposed only. Throws `invalidArgument` for a bad port or address.
  */
 export function portRequests(bindings: PortMap): PortRequest[] {
-  return Object.entries(bindings).flatMap(([key, list]) => {
+  const requests = Object.entries(bindings).flatMap(([key, list]): PortRequest[] => {
     const port = parsePort(key);
     return (list ?? []).map(({ HostIp, HostPort }) => {
       const hostIp = HostIp ?? '';
@@ -62,6 +64,17 @@ export function portRequests(bindings: PortMap): PortRequest[] {
       return { ...port, hostIp, hostPorts: parseNumbers(wanted, `invalid hostPort: ${wanted}`) };
     });
   });
+  return requests.sort(
+    (a, b) =>
+      Number(hasChoice(a)) - Number(hasChoice(b)) ||
+      a.port - b.port ||
+      protocols.indexOf(a.protocol) - protocols.indexOf(b.protocol) ||
+      (a.hostPorts?.first ?? 0) - (b.hostPorts?.first ?? 0),
+  );
+}
+
+function hasChoice({ hostPorts }: PortRequest): boolean {
+  return hostPorts === undefined || hostPorts.first !== hostPorts.last;
 }
 
 function parseNumbers(text: string, message: string): PortRange {
