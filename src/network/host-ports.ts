@@ -113,7 +113,7 @@ export class HostPorts implements Disposable {
         return await this.#hold(containerId, address, { ...request, hostPort });
       } catch (error) {
         failure = error;
-        if (!(error instanceof EngineError)) throw error;
+        if (!(error instanceof EngineError) || lacksAddress(error.cause)) throw error;
       }
     }
     throw failure;
@@ -198,12 +198,17 @@ const bindFailures: Readonly<Record<string, string>> = {
   EAFNOSUPPORT: 'address family not supported by protocol',
 };
 
+/** Whether no port of the address can be bound: the host does not have it. */
+function lacksAddress(error: unknown): boolean {
+  return hasErrno(error, 'EADDRNOTAVAIL') || hasErrno(error, 'EAFNOSUPPORT');
+}
+
 /** Undefined where the family is optional and the host lacks it. */
 async function bindOrExplain(rule: PortRule, optional: boolean): Promise<Disposable | undefined> {
   try {
     return await bind(rule);
   } catch (error) {
-    if (optional && (hasErrno(error, 'EADDRNOTAVAIL') || hasErrno(error, 'EAFNOSUPPORT'))) return undefined;
+    if (optional && lacksAddress(error)) return undefined;
     const reason = bindFailures[errnoOf(error) ?? ''];
     if (reason === undefined) throw error;
     const host = `${bracketed(rule.hostIp)}:${rule.hostPort}`;
