@@ -41,7 +41,7 @@ export class Creator {
     const id = newContainerId();
     const normal = normalizeCreate({ request, image: image.config.config ?? {}, id }, context);
     const { hostConfig, warnings } = normal;
-    const config = { ...normal.config, ...this.#joinedHostname(hostConfig.NetworkMode) };
+    const config = { ...normal.config, ...this.#joinedName(hostConfig.NetworkMode) };
     if (chosen !== undefined) store.assertNameFree(chosen);
     const links = Object.fromEntries(
       (hostConfig.Links ?? []).map((link) => {
@@ -84,14 +84,12 @@ export class Creator {
   }
 
   /** A container in another's network has its name too; the other must exist already now. */
-  #joinedHostname(networkMode: string): { Hostname?: string } {
+  #joinedName(networkMode: string): Partial<Pick<ContainerRecord['config'], 'Hostname' | 'Domainname'>> {
     const joined = joinedContainer(networkMode);
-    return joined === undefined
-      ? {}
-      : {
-          Hostname: this.#deps.store.resolveNamed(joined, 'joining network namespace of container: ').record
-            .config.Hostname,
-        };
+    if (joined === undefined) return {};
+    const { record } = this.#deps.store.resolveNamed(joined, 'joining network namespace of container: ');
+    const { Hostname, Domainname } = record.config;
+    return { Hostname, Domainname };
   }
 
   async #undo(id: string): Promise<void> {

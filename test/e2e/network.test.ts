@@ -399,6 +399,13 @@ test('a container that runs can change its networks', async () => {
   docker('network', 'rm', 'joined');
 });
 
+test("a container in another's network has its host name and domain name", () => {
+  docker('run', '-d', '--name', 'box', '-h', 'box', '--domainname', 'example.org', 'base:1', 'sleep', '1000');
+  const names = ['sh', '-c', 'cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname'];
+  assert.equal(docker('run', '--rm', '--network', 'container:box', 'base:1', ...names), 'box\nexample.org');
+  docker('rm', '-f', 'box');
+});
+
 test('a container that ends leaves the networks that it joined while it ran, though another keeps its namespace', () => {
   const run = ['run', '-d'];
   docker('network', 'create', 'late');
