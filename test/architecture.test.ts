@@ -104,6 +104,11 @@ test('no product file imports a test', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('no file has O_TMPFILE as the number that it is on one processor alone', () => {
+  const wrong = files.filter((file) => /0o20(?:200|040)000/.test(readFileSync(join(source, file), 'utf8')));
+  assert.deepEqual(wrong, []);
+});
+
 test('node:http is imported for its types alone, as an import of its values loads undici too', () => {
   const wrong = files.filter((file) => {
     const text = readFileSync(join(source, file), 'utf8');

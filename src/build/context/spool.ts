@@ -1,10 +1,12 @@
 import { createHash, type Hash, hash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { EngineError } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
 import { gather } from '../../lib/gather.ts';
+import { openNameless } from '../../lib/nameless-file.ts';
 import { type ByteString, cleanPath, type TarEntry, TarParser, textOf } from '../../lib/tar/index.ts';
+import { writeAll } from '../../lib/write-all.ts';
 import type { TreeEntry } from './source-tree.ts';
 
 /** An entry of a spooled archive; its content stands in the spool file. */
@@ -33,9 +35,7 @@ export async function spoolArchive(
   directory: string,
   signal?: AbortSignal,
 ): Promise<Spool> {
-  // O_TMPFILE: the file has no name, so even a killed daemon leaves nothing of it.
-  const temporaryFile = 0o20200000;
-  const file = await open(directory, temporaryFile | 2, 0o600);
+  const file = await openNameless(directory);
   let written = Promise.resolve();
   let plain: Readable | undefined;
   try {
@@ -65,13 +65,6 @@ export async function spoolArchive(
     if (plain !== source) plain?.destroy();
     await file.close();
     throw error;
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
-    at += bytesWritten;
   }
 }
 

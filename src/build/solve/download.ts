@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { HttpGet } from '../../lib/http-get.ts';
+import { openNameless } from '../../lib/nameless-file.ts';
 import { type ByteString, byteString } from '../../lib/tar/index.ts';
+import { writeAll } from '../../lib/write-all.ts';
 import type { Content, SourceTree, TreeEntry } from '../context/source-tree.ts';
 import { downloadName } from './download-name.ts';
 
@@ -34,15 +35,14 @@ export async function download(
   }: { readonly httpGet: HttpGet; readonly temporary: string; readonly signal: AbortSignal },
 ): Promise<Download> {
   const response = await httpGet(url, signal);
-  const temporaryFile = 0o20200000;
-  const file = await open(temporary, temporaryFile | 2, 0o600);
+  const file = await openNameless(temporary);
   try {
     const hash = createHash('sha256');
     let size = 0;
     const body: AsyncIterable<Uint8Array> = response.body ?? Readable.from([]);
     for await (const chunk of body) {
       hash.update(chunk);
-      await file.write(chunk, 0, chunk.length, size);
+      await writeAll(file, chunk, size);
       size += chunk.length;
     }
     const digest = hash.digest('hex');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
+import { writeAll } from '../../lib/write-all.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { type Digest, hexOf, isDigest } from '../../oci/index.ts';
 import type { BlobInfo, PartialBlob } from '../content-store.ts';
@@ -213,13 +214,6 @@ class LocalPartialBlob implements PartialBlob {
 
   #wake(): void {
     for (const next of [...this.#waiting]) next();
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at);
-    at += bytesWritten;
   }
 }
 
