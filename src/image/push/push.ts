@@ -185,11 +185,7 @@ class ImagePush {
       work: async (tell, signal) => {
         if (uploads.full) tell({ status: 'Waiting' });
         const pushing = moving('Pushing', tell);
-        const source = {
-          digest,
-          size,
-          open: (start: number, end: number) => content.open(digest, { start, end }),
-        };
+        const source = { digest, size, open: async () => content.open(digest) };
         return uploads.run(
           () =>
             this.#repository.pushBlob(source, {

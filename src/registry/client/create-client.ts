@@ -26,12 +26,9 @@ export interface RegistryClientOptions extends RegistrySettings {
   readonly certificateDirectories: readonly string[];
   /** A connection that brings no byte for so long is broken; default a minute. */
   readonly stallMs?: number;
-  /** A larger blob is uploaded in pieces of this size; default 64 MiB. */
-  readonly pieceBytes?: number;
 }
 
 const usualStallMs = 60_000;
-const usualPieceBytes = 64 << 20;
 
 /** Costs nothing until it is first used. */
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
@@ -81,7 +78,6 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       const mirrors = mirrorsOf(name.domain, action, options);
       return createRemoteRepository({
         path: name.path,
-        pieceBytes: options.pieceBytes ?? usualPieceBytes,
         scopes: [`repository:${name.path}:${action === 'push' ? 'pull,push' : 'pull'}`],
         // Docker Hub's credentials are no business of a mirror's.
         sessions: [

@@ -13,8 +13,6 @@ export interface Target {
   readonly session: Session;
   readonly path: string;
   readonly scopes: readonly string[];
-  /** Up to this a blob goes in one request; what is larger in pieces, so that a broken one costs no more than itself. */
-  readonly pieceBytes: number;
 }
 
 /** Other repositories asked for a mount. */
@@ -32,23 +30,17 @@ export async function pushBlob(
     const mounted = await mount(target, { digest: source.digest, from, signal });
     if (mounted) return { kind: 'mounted', from };
   }
-  let sent = 0;
-  const onProgress = (bytes: number) => {
-    sent = bytes;
-    options.onProgress?.(bytes);
-  };
-  const upload = new Upload(target, source, { onProgress, signal });
+  const onProgress = (bytes: number) => options.onProgress?.(bytes);
   let tried = false;
-  const run = async () => {
+  await retrying(signal, async () => {
     // What broke may have been the answer to an upload that was complete.
     if (tried && (await hasBlob(target, source.digest, signal))) {
       onProgress(source.size);
       return;
     }
     tried = true;
-    await upload.run();
-  };
-  await retrying(signal, run, { made: () => sent });
+    await upload(target, source, { onProgress, signal });
+  });
   return { kind: 'uploaded' };
 }
 
@@ -122,118 +114,35 @@ interface UploadOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** One blob on its way up; `run` again goes on where the registry says it stands. */
-class Upload {
-  readonly #target: Target;
-  readonly #source: BlobSource;
-  readonly #options: UploadOptions;
-  #location: URL | undefined;
-  #offset = 0;
-
-  constructor(target: Target, source: BlobSource, options: UploadOptions) {
-    this.#target = target;
-    this.#source = source;
-    this.#options = options;
-  }
-
-  async run(): Promise<void> {
-    const resumed = await this.#resume();
-    if (!resumed) await this.#begin();
-    const { size } = this.#source;
-    const { pieceBytes } = this.#target;
-    if (this.#offset === 0 && size <= pieceBytes) return this.#finish(0);
-    while (this.#offset < size)
-      await this.#piece(this.#offset, Math.min(this.#offset + pieceBytes, size) - 1);
-    await this.#finish(size);
-  }
-
-  async #begin(): Promise<void> {
-    this.#offset = 0;
-    const response = await this.#send('POST', `/v2/${this.#target.path}/blobs/uploads/`, {
-      headers: { 'content-length': '0' },
-      expect: [202],
-    });
-    this.#follow(response);
-  }
-
-  /** Asks where an upload in pieces stands. False when there is none to go on with. */
-  async #resume(): Promise<boolean> {
-    const location = this.#location;
-    if (location === undefined) return false;
-    if (this.#source.size <= this.#target.pieceBytes) return false;
-    try {
-      const response = await this.#send('GET', location, { expect: [204, 200, 202] });
-      const end = /^(?:bytes=)?0-(\d+)$/.exec(response.headers['range'] ?? '')?.[1];
-      this.#follow(response);
-      // `0-0` is what registries say of nothing as well as of one byte.
-      this.#offset = end === undefined || end === '0' ? 0 : Number(end) + 1;
-      if (this.#offset > this.#source.size) return false;
-      this.#options.onProgress(this.#offset);
-      return true;
-    } catch (error) {
-      if (failureOf(error) === undefined) throw error;
-      return false;
-    }
-  }
-
-  async #piece(start: number, end: number): Promise<void> {
-    const response = await this.#send('PATCH', this.#where(), {
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-length': String(end - start + 1),
-        'content-range': `${start}-${end}`,
-      },
-      body: () => this.#bytes(start, end),
-      expect: [202],
-    });
-    this.#follow(response);
-    this.#offset = end + 1;
-  }
-
-  /** Ends the upload; the bytes from `from` on go along. */
-  async #finish(from: number): Promise<void> {
-    const { digest, size } = this.#source;
-    const url = new URL(this.#where());
-    url.searchParams.append('digest', digest);
-    const empty = from >= size;
-    await this.#send('PUT', url, {
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-length': String(size - from),
-      },
-      ...(empty ? {} : { body: () => this.#bytes(from, size - 1) }),
-      expect: [201, 202, 204],
-    });
-    this.#options.onProgress(size);
-  }
-
-  async #bytes(start: number, end: number) {
-    const stream = await this.#source.open(start, end);
-    return counted(stream, (count) => {
-      this.#options.onProgress(start + count);
-    });
-  }
-
-  #where(): URL {
-    if (this.#location === undefined)
-      throw new EngineError('unavailable', 'the registry gave no place to upload to');
-    return this.#location;
-  }
-
-  /** The last `Location` counts; it may be relative. */
-  #follow(response: HttpResponse): void {
-    const location = response.headers['location'];
-    if (location !== undefined) this.#location = this.#target.session.urlOf(location, response.url);
-  }
-
-  async #send(
-    method: 'GET' | 'POST' | 'PATCH' | 'PUT',
-    at: string | URL,
-    request: Pick<Parameters<Session['send']>[0], 'headers' | 'body' | 'expect'>,
-  ): Promise<HttpResponse> {
-    const { session, scopes } = this.#target;
-    const response = await session.send({ ...request, method, at, scopes, signal: this.#options.signal });
-    await discard(response);
-    return response;
-  }
+/** One request with all bytes: some registries take no uploads in pieces, or only of a few megabytes. */
+async function upload(
+  { session, path, scopes }: Target,
+  source: BlobSource,
+  { onProgress, signal }: UploadOptions,
+): Promise<void> {
+  const begun = await session.send({
+    method: 'POST',
+    at: `/v2/${path}/blobs/uploads/`,
+    scopes,
+    headers: { 'content-length': '0' },
+    expect: [202],
+    signal,
+  });
+  await discard(begun);
+  const location = begun.headers['location'];
+  if (location === undefined) throw new EngineError('unavailable', 'the registry gave no place to upload to');
+  // It may be relative.
+  const at = session.urlOf(location, begun.url);
+  at.searchParams.append('digest', source.digest);
+  const done = await session.send({
+    method: 'PUT',
+    at,
+    scopes,
+    headers: { 'content-type': 'application/octet-stream', 'content-length': String(source.size) },
+    ...(source.size === 0 ? {} : { body: async () => counted(await source.open(), onProgress) }),
+    expect: [201, 202, 204],
+    signal,
+  });
+  await discard(done);
+  onProgress(source.size);
 }

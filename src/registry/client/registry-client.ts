@@ -34,8 +34,8 @@ export interface RemoteBlob {
 export interface BlobSource {
   readonly digest: Digest;
   readonly size: number;
-  /** Bytes from `start` to `end` inclusive; may be called again when a piece has to be sent once more. */
-  open(start: number, end: number): Promise<Readable>;
+  /** All its bytes; may be called again when they have to be sent once more. */
+  open(): Promise<Readable>;
 }
 
 export interface PushBlobOptions {

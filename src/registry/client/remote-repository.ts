@@ -18,7 +18,6 @@ import type { Session } from './session.ts';
 export interface RepositoryOptions {
   readonly path: string;
   readonly scopes: readonly string[];
-  readonly pieceBytes: number;
   /** One for each way to the registry, best first; opened when they are needed. */
   readonly sessions: readonly ((signal?: AbortSignal) => Promise<Session>)[];
 }
@@ -127,8 +126,8 @@ class Repository implements RemoteRepository {
   }
 
   async #target(signal?: AbortSignal): Promise<Target> {
-    const { path, scopes, pieceBytes } = this.#options;
-    return { session: await this.#anyway(signal, async (one) => one), path, scopes, pieceBytes };
+    const { path, scopes } = this.#options;
+    return { session: await this.#anyway(signal, async (one) => one), path, scopes };
   }
 
   /** Tries the ways from the one that worked last on; the last one's error counts. */
