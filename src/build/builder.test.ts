@@ -205,6 +205,40 @@ RUN echo $GLOBAL $PLAIN $GIVEN $HTTP_PROXY > /out
   assert.equal(proxy.id, built.id);
 });
 
+test('ARG without a value keeps the one that the stage before or the lines before gave', async (t) => {
+  const bench = await openBench(t);
+  const Dockerfile = `FROM busybox AS parent
+ARG MODE=fast
+FROM parent
+ARG MODE
+ARG LEVEL=1
+ARG LEVEL
+RUN echo "$MODE $LEVEL" > /out
+`;
+  for (const [buildArgs, expected] of [
+    [{}, 'fast 1\n'],
+    [{ MODE: 'slow', LEVEL: '2' }, 'slow 2\n'],
+  ] as const) {
+    const { id } = await build(bench, { Dockerfile }, { buildArgs });
+    await inImage(bench, id, (root) => {
+      assert.equal(readFileSync(join(root, 'out'), 'utf8'), expected);
+    });
+  }
+});
+
+test('an ARG of a trigger consumes what the command line gives', async (t) => {
+  const bench = await openBench(t);
+  const onbuild = 'FROM busybox\nONBUILD ARG VERSION\nONBUILD RUN echo "version $VERSION"\n';
+  await build(bench, { Dockerfile: onbuild }, { tags: ['base'] });
+  const { text } = await build(
+    bench,
+    { Dockerfile: 'FROM base\n' },
+    { buildArgs: { VERSION: '1', NOPE: '' } },
+  );
+  assert.match(text, /^version 1$/m);
+  assert.match(text, /\[Warning\] One or more build-args \[NOPE\] were not consumed\n/);
+});
+
 test('ONBUILD triggers run in the next build and are gone from its image', async (t) => {
   const bench = await openBench(t);
   const base = 'FROM busybox\nONBUILD COPY x /x\nONBUILD RUN cat /x > /y\n';

@@ -119,6 +119,7 @@ async function build(parts: Parts, { request, tags, listener, signal }: Job): Pr
         globalValues: plan.globalValues,
         predefined: predefinedArgs(request.buildArgs),
       },
+      declaredArgs: new Set(plan.declaredArgs),
       tree,
       images,
       stores: parts.stores,
@@ -142,7 +143,7 @@ async function build(parts: Parts, { request, tags, listener, signal }: Job): Pr
       throw new EngineError('invalidArgument', 'No image was generated. Is your Dockerfile empty?');
     }
     parts.cache.markResult(image.id);
-    const unused = unusedArgs(request.buildArgs, plan.declaredArgs);
+    const unused = unusedArgs(request.buildArgs, context.declaredArgs);
     if (unused.length > 0) {
       listener.tell({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
     }

@@ -164,7 +164,7 @@ function applyArg(state: StageState, { args }: ArgInstruction, scope: Scope): Ap
   for (const { key, value } of args) {
     const own =
       value === undefined ? undefined : new Expander({ ...state, args: values }, scope.escape).word(value);
-    values.set(key, scope.buildArgs[key] ?? own ?? scope.globalValues.get(key));
+    values.set(key, scope.buildArgs[key] ?? own ?? scope.globalValues.get(key) ?? values.get(key));
     told.push(own === undefined ? key : `${key}=${own}`);
   }
   return { state: { ...state, args: values }, effect: { kind: 'config', comment: `ARG ${told.join(' ')}` } };

@@ -35,6 +35,8 @@ export interface BuildContext {
   readonly request: BuildRequest;
   readonly plan: BuildPlan;
   readonly scope: Scope;
+  /** ARG names of the file, and of the triggers met so far. */
+  readonly declaredArgs: Set<string>;
   /** The files the client sent. */
   readonly tree: SourceTree;
   readonly images: Images;

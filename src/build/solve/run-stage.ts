@@ -109,6 +109,9 @@ class StageRun {
         if (instruction.kind === 'from') {
           throw new EngineError('invalidArgument', "FROM isn't allowed as an ONBUILD trigger");
         }
+        if (instruction.kind === 'arg') {
+          for (const { key } of instruction.args) this.#context.declaredArgs.add(key);
+        }
         await this.#step(instruction);
       }
     }
