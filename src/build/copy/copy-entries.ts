@@ -21,23 +21,12 @@ export interface CopyTarget {
   readonly mtimeNs: bigint;
 }
 
-/**
- * The layer that copying gives. Rejects with `invalidArgument` in Docker's words, without "COPY failed".
- * `instruction` is COPY or ADD.
- */
+/** The layer that copying gives. Rejects with `invalidArgument` in Docker's words, without "COPY failed". */
 export async function* copyEntries(
   sources: readonly CopySource[],
   target: CopyTarget,
-  instruction: string,
 ): AsyncGenerator<LayerEntry, void, undefined> {
   const { destination, path } = target;
-  if (sources.length === 0) throw new EngineError('invalidArgument', 'no source files were specified');
-  if (sources.length > 1 && !path.endsWith('/')) {
-    throw new EngineError(
-      'invalidArgument',
-      `When using ${instruction} with more than one source file, the destination must be a directory and end with a /`,
-    );
-  }
   const real = await destination.resolve(byteString(path));
   const intoDirectory = path.endsWith('/') || (await destination.isDirectory(real));
   // Later sources win, and a layer names each path once.

@@ -40,6 +40,7 @@ export async function openCopy(
   await using open = new AsyncDisposableStack();
   try {
     const sources = await sourcesOf(context, effect, { open, stage });
+    checkCount(sources.length, name, effect.destination);
     const { inputs, label } = await inputsOf(sources, effect);
     const kept = open.move();
     return {
@@ -60,6 +61,15 @@ export async function openCopy(
   } catch (error) {
     throw failed(name, error);
   }
+}
+
+function checkCount(sources: number, name: string, destination: string): void {
+  if (sources === 0) throw new EngineError('invalidArgument', 'no source files were specified');
+  if (sources === 1 || destination.endsWith('/')) return;
+  throw new EngineError(
+    'invalidArgument',
+    `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
+  );
 }
 
 function failed(name: string, error: unknown): unknown {
@@ -242,11 +252,8 @@ async function makeLayer(
   if (instruction.kind === 'add') {
     for (const source of sources) if (await isUnpacked(source, instruction)) archives.add(source);
   }
-  const name = instruction.kind.toUpperCase();
   const tar = () =>
-    layerTar(
-      layerEntries(sources, { archives, target: { ...target, destination: new Destination(image) }, name }),
-    );
+    layerTar(layerEntries(sources, { archives, target: { ...target, destination: new Destination(image) } }));
   const place = { parent, lease, signal };
   const stored = before === undefined ? undefined : await storedLayer(stores, tar(), { ...place, before });
   return stored ?? (await storeLayer(stores, tar(), place));
@@ -262,11 +269,11 @@ async function isUnpacked(
 
 async function* layerEntries(
   sources: readonly CopySource[],
-  options: { readonly archives: ReadonlySet<CopySource>; readonly target: CopyTarget; readonly name: string },
+  options: { readonly archives: ReadonlySet<CopySource>; readonly target: CopyTarget },
 ): AsyncGenerator<LayerEntry, void, undefined> {
-  const { archives, target, name } = options;
+  const { archives, target } = options;
   const plain = sources.filter((source) => !archives.has(source));
-  if (plain.length > 0 || archives.size === 0) yield* copyEntries(plain, target, name);
+  if (plain.length > 0) yield* copyEntries(plain, target);
   for (const { tree, entry } of archives) yield* archiveEntries(tree.read(entry), target);
 }
 
