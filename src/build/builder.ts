@@ -5,7 +5,7 @@ import type { Credentials } from '../registry/index.ts';
 
 /** `POST /build`, parsed. */
 export interface BuildRequest {
-  /** The context: a tar, plain or compressed. What is wrong with it leaves it paused: its end is its owner's. */
+  /** The context: a tar, plain or compressed. Read to its end or destroyed. */
   readonly context: Readable;
   /** Path in the context; default `Dockerfile`. */
   readonly dockerfile: string;

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { EngineError } from '../errors/index.ts';
+import { detached } from '../lib/detached.ts';
 import { upgradeOf } from './upgrade.ts';
 
 /** Most bytes of a JSON body. */
@@ -28,6 +30,19 @@ export async function readObject(request: FastifyRequest): Promise<Record<string
     throw invalid(`cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into an object`);
   }
   return value as Record<string, unknown>;
+}
+
+/** Gives `read` the body of a request. What it leaves of it runs out unread: some clients take no answer before. */
+export async function readingBody(
+  request: FastifyRequest,
+  read: (body: Readable) => Promise<void>,
+): Promise<void> {
+  const body = detached(request.raw);
+  try {
+    await read(body);
+  } finally {
+    body.destroy();
+  }
 }
 
 /** Whether the headers announce a body. */

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProgressMessage } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { HttpGet } from '../lib/http-get.ts';
+import { readingBody } from './body.ts';
 import type { RouteContext } from './context.ts';
 import { queryOf, referenceOf } from './query.ts';
 import { sendProgress } from './streams.ts';
@@ -22,19 +23,19 @@ export async function importImage(
   const platform = query.platform();
   const message = query.optional('message') ?? `Imported from ${source}`;
   const signal = calls.signalOf(request, reply);
+  const options = {
+    changes: query.list('changes'),
+    message,
+    ...(reference === undefined ? {} : { reference }),
+    ...(platform === undefined ? {} : { platform }),
+  };
   await sendProgress(reply, async (onProgress) => {
-    const tar =
-      source === '-'
-        ? request.raw
-        : await download(urlOf(source), { httpGet: engine.httpGet, onProgress, signal });
-    const options = {
-      changes: query.list('changes'),
-      message,
-      ...(reference === undefined ? {} : { reference }),
-      ...(platform === undefined ? {} : { platform }),
+    const importTar = async (tar: Readable) => {
+      const image = await engine.images.importRootfs(tar, options, signal);
+      onProgress({ status: image.id });
     };
-    const image = await engine.images.importRootfs(tar, options, signal);
-    onProgress({ status: image.id });
+    if (source === '-') await readingBody(request, importTar);
+    else await importTar(await download(urlOf(source), { httpGet: engine.httpGet, onProgress, signal }));
   });
 }
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { startDaemon } from '../support/daemon.ts';
 import { dockerBuilds, dockerfile } from '../support/docker-build.ts';
 import { memoryOf } from '../support/engine-usage.ts';
@@ -173,17 +173,29 @@ describe('the context', () => {
   });
 });
 
-test('a client that sends all of a context before it reads is told what is wrong with it', async () => {
-  const socket = connect(engine.host.slice('unix://'.length));
-  const body = Buffer.alloc(30_000_000, 'x');
-  socket.write(
-    `POST /build HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: ${body.length}\r\n\r\n`,
-  );
-  await new Promise<unknown>((sent) => socket.write(body, sent));
-  const [answer] = (await once(socket, 'data')) as [Buffer];
-  assert.match(answer.toString(), /^HTTP\/1.1 400 [^]*invalid tar header/);
-  socket.destroy();
-});
+const noTar = Buffer.alloc(30_000_000, 'x');
+const noGzip = Buffer.concat([Buffer.from([0x1f, 0x8b]), noTar]);
+
+for (const [what, path, body, answer] of [
+  ['a context', '/build', noTar, /^HTTP\/1.1 400 [^]*invalid tar header/],
+  ['a compressed context', '/build', gzipSync(noTar, { level: 0 }), /^HTTP\/1.1 400 [^]*invalid tar header/],
+  ['an archive of images', '/images/load', noTar, /^HTTP\/1.1 200 [^]*invalid tar header/],
+  ['a file system', '/images/create?fromSrc=-', noGzip, /^HTTP\/1.1 400 [^]*damaged gzip data/],
+] as const) {
+  test(`a client that sends all of ${what} before it reads is told what is wrong with it`, async () => {
+    const socket = connect(engine.host.slice('unix://'.length));
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    await new Promise<unknown>((sent) => socket.write(body, sent));
+    let told = '';
+    for await (const chunk of socket) {
+      told += String(chunk);
+      if (told.includes('message')) break;
+    }
+    assert.match(told, answer);
+  });
+}
 
 test('a client that does not read what RUN prints does not make the daemon grow, and loses nothing', async () => {
   const printed = 100_000_000;

@@ -61,8 +61,7 @@ export async function spoolArchive(
     };
   } catch (error) {
     await Promise.allSettled([written]);
-    // The source itself stays: on its connection goes the answer.
-    if (plain !== source) plain?.destroy();
+    plain?.destroy();
     await file.close();
     throw error;
   }

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { PathStat } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
+import { readingBody } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { type Query, queryOf } from '../query.ts';
 import { sendBytes } from '../streams.ts';
-import { withUpload } from '../upload.ts';
 
 /** Files into and out of containers. */
 export function archiveRoutes(app: FastifyInstance, { engine }: RouteContext): void {
@@ -30,9 +30,7 @@ export function archiveRoutes(app: FastifyInstance, { engine }: RouteContext): v
       noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
       copyUidGid: query.flag('copyUIDGID'),
     };
-    await withUpload(request.raw, async (tar) =>
-      containers.putArchive(request.params.id, path, tar, options),
-    );
+    await readingBody(request, (tar) => containers.putArchive(request.params.id, path, tar, options));
     return '';
   });
 

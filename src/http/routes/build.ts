@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Ulimit } from '../../api/index.ts';
 import type { BuildRequest } from '../../build/index.ts';
 import { EngineError } from '../../errors/index.ts';
+import { readingBody } from '../body.ts';
 import type { RouteContext } from '../context.ts';
 import { type Query, queryOf } from '../query.ts';
 import { credentialsByHost } from '../registry-auth.ts';
@@ -25,19 +25,14 @@ const pruneFilters = [
 /** Building images. */
 export function buildRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {
   app.post('/build', async (request, reply) => {
-    const build = {
-      ...toBuildRequest(queryOf(request), request.raw),
-      credentials: credentialsByHost(request),
-    };
+    const asked = toBuildRequest(queryOf(request));
+    const credentials = credentialsByHost(request);
     const signal = calls.signalOf(request, reply);
-    await sendProgress(reply, async (tell, ready) => {
-      try {
-        await engine.builder.build(build, { tell, ready }, signal);
-      } finally {
-        // Some clients read no answer before they have sent all.
-        request.raw.resume();
-      }
-    });
+    await sendProgress(reply, (tell, ready) =>
+      readingBody(request, async (context) => {
+        await engine.builder.build({ ...asked, credentials, context }, { tell, ready }, signal);
+      }),
+    );
   });
 
   app.post('/build/prune', async (request) => {
@@ -61,7 +56,7 @@ function keepBytesOf(query: Query, api: number): number {
   return Math.max(reserved, query.integer('max-used-space') ?? 0);
 }
 
-function toBuildRequest(query: Query, context: IncomingMessage): Omit<BuildRequest, 'credentials'> {
+function toBuildRequest(query: Query): Omit<BuildRequest, 'credentials' | 'context'> {
   if (query.text('version') === '2') {
     throw new EngineError(
       'notImplemented',
@@ -83,7 +78,6 @@ function toBuildRequest(query: Query, context: IncomingMessage): Omit<BuildReque
   }
   const platform = query.platform();
   return {
-    context,
     dockerfile: query.optional('dockerfile') ?? 'Dockerfile',
     tags: query.list('t').filter((tag) => tag !== ''),
     buildArgs: stringMap(query, 'buildargs', true),

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ImageInspect, ProgressMessage } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { canonicalName, type Platform, parseReference } from '../../oci/index.ts';
-import { readObject } from '../body.ts';
+import { readingBody, readObject } from '../body.ts';
 import type { RestParams, RouteContext } from '../context.ts';
 import { toCreateRequest } from '../create-body.ts';
 import { summaryFor } from '../image-summary.ts';
@@ -66,7 +66,7 @@ export function imageRoutes(app: FastifyInstance, { engine, calls }: RouteContex
     // Docker tells even that the archive is none in the stream, and its client libraries look for it there.
     const load = async (onProgress: (message: ProgressMessage) => void) => {
       const report = quiet ? onlyResults(onProgress) : onProgress;
-      await images.load(request.raw, report, { platforms, signal });
+      await readingBody(request, (archive) => images.load(archive, report, { platforms, signal }));
     };
     await sendProgress(reply, load, { alwaysOk: true });
   });
