@@ -148,13 +148,15 @@ test('build() sends each host to add as a parameter of its own', async (t) => {
 test('build() sends what is to be refused, too', async (t) => {
   const { host } = await daemon(t, (request, response) => {
     const { searchParams } = new URL(request.url ?? '', 'http://x');
-    response.writeHead(400).end(JSON.stringify({ message: searchParams.getAll('securityopt').join(' ') }));
+    const refused = [...searchParams.getAll('securityopt'), ...searchParams.getAll('isolation')];
+    response.writeHead(400).end(JSON.stringify({ message: refused.join(' ') }));
   });
   using client = createClient({ host });
   const messages = client.images.build(Readable.from([]), {
     securityOpt: ['seccomp=unconfined', 'label=x'],
+    isolation: 'hyperv',
   });
-  await assert.rejects(messages.next(), { message: 'seccomp=unconfined label=x' });
+  await assert.rejects(messages.next(), { message: 'seccomp=unconfined label=x hyperv' });
 });
 
 test('load() tells the refusal of a daemon that does not read on', async (t) => {

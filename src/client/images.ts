@@ -30,6 +30,7 @@ export interface BuildQuery {
   readonly forceRm?: boolean;
   readonly squash?: boolean;
   readonly securityOpt?: readonly string[];
+  readonly isolation?: string;
   readonly networkMode?: string;
   readonly extraHosts?: readonly string[];
   readonly cacheFrom?: readonly string[];
@@ -215,6 +216,7 @@ function buildQuery(
     forcerm: options.forceRm,
     squash: options.squash,
     securityopt: options.securityOpt,
+    isolation: options.isolation,
     networkmode: options.networkMode,
     extrahosts: options.extraHosts,
     cachefrom: json(options.cacheFrom),

@@ -144,6 +144,7 @@ test('what a build says waits for a client that does not read', async (t) => {
 for (const [query, message] of [
   ['securityopt=label%3Ddisable', 'security options are not supported on linux'],
   ['cachefrom=%7B%7D', 'invalid value for cachefrom: a list of strings is expected'],
+  ['isolation=hyperv', 'unsupported isolation: "hyperv"'],
   ['squash=1', 'squash is only supported with experimental mode'],
 ]) {
   test(`build refuses ${query}`, async (t) => {

@@ -90,6 +90,7 @@ export const buildCommand = defineCommand({
       ...(values.platform === '' ? {} : { platform: values.platform }),
       ...(values.squash ? { squash: true } : {}),
       securityOpt: values['security-opt'],
+      ...(values.isolation === '' ? {} : { isolation: values.isolation }),
       ...(Object.keys(auths).length === 0 ? {} : { registryConfig: encodeAll(auths) }),
     });
     let imageId = '';

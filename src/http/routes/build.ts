@@ -73,6 +73,10 @@ function toBuildRequest(query: Query): Omit<BuildRequest, 'credentials' | 'conte
   if (query.has('securityopt')) {
     throw new EngineError('invalidArgument', 'security options are not supported on linux');
   }
+  const isolation = query.text('isolation');
+  if (!['', 'default'].includes(isolation.toLowerCase())) {
+    throw new EngineError('invalidArgument', `unsupported isolation: ${JSON.stringify(isolation)}`);
+  }
   if (query.flag('squash')) {
     throw new EngineError('invalidArgument', 'squash is only supported with experimental mode');
   }
