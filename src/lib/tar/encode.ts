@@ -22,6 +22,7 @@ const derived = new Set([
   'SCHILY.devmajor',
   'SCHILY.devminor',
 ]);
+const sparseMap = 'GNU.sparse.map';
 const largestId = 0o7777777;
 const largestSize = 0o77777777777;
 const none = '' as ByteString;
@@ -31,8 +32,11 @@ const none = '' as ByteString;
  * bytes. The caller writes exactly `size` bytes of content after it and `paddingOf(size)` zeros.
  */
 export function encodeTarEntry(entry: NewTarEntry): Buffer {
-  if (entry.sparse === true && !entry.pax?.has('GNU.sparse.major')) {
-    throw new EngineError('notImplemented', `Cannot rewrite the sparse entry ${JSON.stringify(entry.path)}`);
+  if (entry.sparse === true && !entry.pax?.has('GNU.sparse.major') && !entry.pax?.has(sparseMap)) {
+    throw new EngineError(
+      'notImplemented',
+      `Cannot rewrite the sparse entry ${JSON.stringify(entry.path)}: pack it without --sparse`,
+    );
   }
   const { path, type, uid = 0, gid = 0, linkPath = none, mtimeNs = 0n } = entry;
   const { userName = none, groupName = none, deviceMajor = 0, deviceMinor = 0 } = entry;
@@ -65,7 +69,15 @@ export function encodeTarEntry(entry: NewTarEntry): Buffer {
     deviceMinor: decimal('SCHILY.devminor', deviceMinor, largestId),
   };
   const extra = [...(entry.pax ?? [])].filter(([key]) => !derived.has(key));
-  for (const [key, value] of extra.sort(([a], [b]) => (a < b ? -1 : 1))) records.set(key, value);
+  for (const [key, value] of extra.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    records.set(key, key === 'GNU.sparse.name' ? path : value);
+  }
+  const map = records.get(sparseMap);
+  if (map !== undefined) {
+    // GNU tar has to know before it how many blocks it tells.
+    records.delete(sparseMap);
+    records.set(sparseMap, map);
+  }
   if (records.size === 0) return encodeHeader(header);
 
   const body = encodePax(records);

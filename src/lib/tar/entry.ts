@@ -22,7 +22,8 @@ export interface TarEntry {
   readonly deviceMajor: number;
   readonly deviceMinor: number;
   /**
-   * Every PAX record in force, global ones included. Extended attributes are `SCHILY.xattr.NAME`.
+   * Every PAX record in force, global ones included. Extended attributes are `SCHILY.xattr.NAME`. Of GNU's old sparse
+   * format they tell the map, as PAX has it.
    * `encodeTarEntry` ignores those that restate a field above (path, size, mtime, ...).
    */
   readonly pax: ReadonlyMap<string, ByteString>;

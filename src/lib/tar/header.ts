@@ -105,7 +105,8 @@ function text(buffer: Buffer, at: number, width: number): ByteString {
   return buffer.toString('latin1', at, end < 0 || end > at + width ? at + width : end) as ByteString;
 }
 
-function number(buffer: Buffer, at: number, width: number): number {
+/** The number in a field: octal, or binary where that is too short. */
+export function number(buffer: Buffer, at: number, width: number): number {
   const first = buffer[at] ?? 0;
   if ((first & 0x80) !== 0) return base256(buffer, at, width);
   let value = 0;

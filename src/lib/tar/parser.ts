@@ -3,6 +3,7 @@ import type { ByteString } from './byte-string.ts';
 import { blockSize, paddingOf, type TarEntry } from './entry.ts';
 import { decodeHeader, type HeaderBlock, isZeroBlock, typeOf } from './header.ts';
 import { parsePax, parsePaxTime } from './pax.ts';
+import { sparseRecords } from './sparse.ts';
 
 /**
  * A piece of an archive. Joined in order, the bytes of all parts are the archive; wherever possible they are views
@@ -152,6 +153,7 @@ export class TarParser {
         more = bytes[end + 504] !== 0;
         end += blockSize;
       }
+      for (const [key, value] of sparseRecords(bytes.subarray(next, end))) extensions.records.set(key, value);
     }
     const entry = entryOf(header, extensions);
     this.#lastPath = entry.path;
@@ -226,11 +228,7 @@ function entryOf(header: HeaderBlock, extensions: Extensions): TarEntry {
     deviceMajor: decimal(pax, 'SCHILY.devmajor') ?? header.deviceMajor,
     deviceMinor: decimal(pax, 'SCHILY.devminor') ?? header.deviceMinor,
     pax,
-    sparse:
-      header.flag === 'S' ||
-      pax.has('GNU.sparse.major') ||
-      pax.has('GNU.sparse.map') ||
-      pax.has('GNU.sparse.size'),
+    sparse: pax.has('GNU.sparse.major') || pax.has('GNU.sparse.map') || pax.has('GNU.sparse.size'),
   };
 }
 

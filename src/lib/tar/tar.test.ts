@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -152,6 +160,39 @@ test('TarParser reads sparse files in every GNU form', (t) => {
     assert.equal(entry?.sparse, true, version);
     assert.ok(entry.size < 10_000, version);
   }
+});
+
+test('encodeTarEntry() gives a sparse file another name, in every GNU form but the first', (t) => {
+  const root = directory(t);
+  const content = Buffer.alloc(30 << 20);
+  for (let region = 0; region < 30; region += 1) content.write(`region ${region}`, region << 20);
+  writeFileSync(join(root, 'sparse'), content);
+  execFileSync('fallocate', ['--dig-holes', join(root, 'sparse')]);
+  const path = byteString('renamed');
+  const rewritten = (version: string) => {
+    const form = version === 'gnu' ? ['--format=gnu'] : ['--format=posix', `--sparse-version=${version}`];
+    const archive = execFileSync('tar', ['-C', root, '--sparse', ...form, '-cf', '-', 'sparse']);
+    assert.ok(archive.length < 1 << 20);
+    const parts = parse(archive).map((part) =>
+      part.kind === 'entry' ? { ...part, raw: encodeTarEntry({ ...part.entry, path }) } : part,
+    );
+    return joined(parts);
+  };
+  const script = 'import sys,tarfile; tarfile.open(sys.argv[1]).extract("renamed", sys.argv[2])';
+  for (const version of ['gnu', '0.1', '1.0']) {
+    const archive = join(root, 'a.tar');
+    writeFileSync(archive, rewritten(version));
+    for (const unpack of [
+      ['tar', '-C', root, '-xf', archive],
+      ['python3', '-c', script, archive, root],
+    ] as const) {
+      const [program, ...args] = unpack;
+      execFileSync(program, args);
+      assert.ok(readFileSync(join(root, 'renamed')).equals(content), `${version} ${program}`);
+      rmSync(join(root, 'renamed'));
+    }
+  }
+  assert.throws(() => rewritten('0.0'), { code: 'notImplemented', message: /sparse/ });
 });
 
 test('TarParser applies global PAX headers to the entries that follow', () => {
