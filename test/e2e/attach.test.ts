@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ignoreClosed } from '../../src/lib/ignore-closed.ts';
-import { startDaemon } from '../support/daemon.ts';
+import { gantryPath, startDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
 import { untilNow } from '../support/event-times.ts';
 import { RawClient } from '../support/http-server.ts';
@@ -20,14 +20,17 @@ const gate = 'until [ -e /go ]; do sleep 0.1; done';
 const waitMs = 60_000;
 const isRunning = (name: string) => docker('inspect', '-f', '{{.State.Running}}', name) === 'true';
 
-/** A docker client that goes on, with its own terminal if asked for, and what it has written so far. */
+/** The programs that a client may be: docker's and ours. */
+const clis = ['docker', gantryPath];
+
+/** A client that goes on, with its own terminal if asked for, and what it has written so far. */
 class Client {
   readonly child: ChildProcess;
   #output = '';
   #hasEnded = false;
 
-  constructor(args: readonly string[], { terminal = false } = {}) {
-    const words = ['docker', '-H', engine.host, ...args];
+  constructor(args: readonly string[], { terminal = false, cli = 'docker' } = {}) {
+    const words = [cli, '-H', engine.host, ...args];
     const [program = '', ...rest] = terminal
       ? ['script', '-qefc', `stty rows 40 cols 100; exec ${words.map(quoted).join(' ')}`, '/dev/null']
       : words;
@@ -169,6 +172,21 @@ test('signals reach the container, unless with --sig-proxy=false', async () => {
   assert.equal((await proxy.ended()).code, 7);
   assert.equal(docker('wait', 'signalled'), '7');
   docker('rm', 'signalled');
+});
+
+test('signals reach the container of run -t', async () => {
+  const script = 'trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done';
+  const args = ['run', '-t', '--rm', '--name', 'signalled', 'base:1', 'sh', '-c', script];
+  for (const cli of clis) {
+    const client = new Client(args, { cli });
+    await client.until('ready');
+    await until(
+      () => isRunning('signalled'),
+      () => 'it does not start',
+    );
+    client.child.kill('SIGTERM');
+    assert.equal((await client.ended()).code, 7);
+  }
 });
 
 test('detach keys leave run, attach and exec, and what runs goes on', async () => {

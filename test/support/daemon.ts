@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dockerVersion } from './docker-version.ts';
 import { busyboxTar } from './rootfs.ts';
 
-const gantryPath = join(import.meta.dirname, '../../bin/gantry');
+export const gantryPath = join(import.meta.dirname, '../../bin/gantry');
 
 export interface CommandResult {
   readonly code: number;

@@ -92,7 +92,7 @@ async function runAttached(
     ...(detachKeys === '' ? {} : { detachKeys }),
   });
   const waiting = await containers.wait(id, flags.rm ? 'removed' : 'next-exit');
-  using signals = flags['sig-proxy'] && !flags.tty ? await forward(client, id) : undefined;
+  using signals = flags['sig-proxy'] ? await forward(client, id) : undefined;
   const joined = joinStdio(context, connection, {
     tty: flags.tty,
     stdin: streams.stdin,
