@@ -36,9 +36,9 @@ export function renderListing(listing: Listing, format: string, options: { quiet
   if (chosen === 'json') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   if (chosen === '' || chosen === 'table' || chosen.startsWith('table ')) {
     const source = chosen.startsWith('table ') ? chosen.slice('table '.length) : listing.table;
-    return renderTable({ ...listing, rows }, unescapeTabs(source));
+    return renderTable({ ...listing, rows }, unescapeWhitespace(source));
   }
-  const render = compile(unescapeTabs(chosen));
+  const render = compile(unescapeWhitespace(chosen));
   return rows.map((row) => `${render(new Struct(row))}\n`).join('');
 }
 
@@ -72,8 +72,8 @@ function labelHeading(name: unknown): string {
   return String(name).split('.').at(-1)?.replaceAll(/[-_]/g, ' ') ?? '';
 }
 
-/** The shell hands `\t` over as two characters; Docker takes them for a tab. */
-function unescapeTabs(source: string): string {
+/** The shell hands `\t` over as two characters; in lists Docker takes them for a tab. */
+function unescapeWhitespace(source: string): string {
   return source.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
 }
 
@@ -92,7 +92,7 @@ function compile(source: string, options: Partial<TemplateOptions> = {}): Templa
 
 /** Throws `invalidArgument` for a `--format` of one value that is no template. */
 export function checkFormat(format: string): void {
-  compileTemplate(unescapeTabs(format));
+  compileTemplate(format);
 }
 
 /**
@@ -101,11 +101,10 @@ export function checkFormat(format: string): void {
  */
 export function renderValue(value: unknown, format: string, shape?: Shape): string {
   if (format.trim() === 'json') return `${JSON.stringify(value)}\n`;
-  const source = unescapeTabs(format);
-  const onJson = compileTemplate(source, { strictKeys: true });
+  const onJson = compileTemplate(format, { strictKeys: true });
   if (shape === undefined) return `${onJson(value)}\n`;
   try {
-    return `${compileTemplate(source)(typed(value, shape))}\n`;
+    return `${compileTemplate(format)(typed(value, shape))}\n`;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     return `${onJson(value)}\n`;
