@@ -52,6 +52,14 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
     1,
     /^Cannot connect to the Gantry daemon at unix:\/\/\/nonexistent\.sock\. Is the gantry daemon running\?/,
   ],
+  [
+    ['-H', 'tcp://127.0.0.1:1', '--tlsverify', '--tlscacert', '/nonexistent', 'run', 'x'],
+    125,
+    /^gantry: ENOENT: [^\n]*\n\nRun 'gantry run --help' for more information\n$/,
+  ],
+  [['constructor'], 1, /'constructor' is not a gantry command/],
+  [['help', 'constructor'], 1, /'constructor' is not a gantry command/],
+  [['__complete', 'constructor', ''], 0, /^$/],
   [['version', '--format', '{{.Client.APIVersion}} {{.Client.ApiVersion}}'], 1, /^1\.\d+ 1\.\d+$/m],
   [['completion', 'bash'], 0, /complete -F _gantry gantry/],
   [['__complete', 'container', 'pr'], 0, /^prune$/m],
@@ -65,6 +73,11 @@ for (const [words, exitCode, text] of lines) {
     assert.match(result.stdout + result.stderr, text);
   });
 }
+
+test('gantry says that its output could not be written', async () => {
+  const { stderr } = await run('sh', ['-c', '"$0" ps --help >/dev/full', gantry], { accept: [1] });
+  assert.match(stderr, /^ENOSPC: [^\n]*\n$/);
+});
 
 test('bash completes names, and runs none of what they say', async (t) => {
   const ran = join(scratch(t), 'ran');

@@ -4,14 +4,12 @@ import { type FlagTable, type ParsedFlags, parseFlags } from './flags.ts';
 import type { DockerConfig } from './remote/docker-config.ts';
 
 /** What a running command is given. */
-export interface Context {
+export interface Context extends AsyncDisposable {
   readonly config: CliConfig;
   /** The user's choices in Docker's `config.json`, read on first use. */
   readonly settings: () => Promise<DockerConfig>;
   /** Connects on first use, starting a daemon where the default one is missing. */
   readonly client: () => Promise<Client>;
-  /** Whether `client` was called. */
-  readonly connected: boolean;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;

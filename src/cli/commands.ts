@@ -190,6 +190,11 @@ export const commands: Readonly<Record<string, CommandLoader>> = {
   'volume rm': volumeRm,
 };
 
+/** What a table has under a word of the user's, who may say `constructor`. */
+export function lookUp<T>(table: Readonly<Record<string, T>>, word: string): T | undefined {
+  return Object.hasOwn(table, word) ? table[word] : undefined;
+}
+
 /** Second names, left out where commands are listed. */
 export const secondNames: ReadonlySet<string> = new Set([
   'container list',

@@ -29,12 +29,14 @@ export function createContext(options: GlobalOptions): Context {
     config,
     client: () => (connected ??= connect(config, options, settings)),
     settings,
-    get connected() {
-      return connected !== undefined;
-    },
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
+    async [Symbol.asyncDispose]() {
+      // Whoever wanted a client that could not be had has told of it.
+      const client = await connected?.catch(() => undefined);
+      client?.[Symbol.dispose]();
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { commands, groups, secondNames } from './commands.ts';
+import { commands, groups, lookUp, secondNames } from './commands.ts';
 import type { FlagTable } from './flags.ts';
 import { commandHelp, flagLines } from './help.ts';
 
@@ -46,12 +46,12 @@ export async function showHelpOf(words: readonly string[], flags: FlagTable): Pr
   const [first] = words;
   if (first === undefined) return showGeneralHelp(flags);
   const path = words.join(' ');
-  const load = Object.hasOwn(commands, path) ? commands[path] : undefined;
+  const load = lookUp(commands, path);
   if (load !== undefined) {
     process.stdout.write(commandHelp(path, await load(), process.stdout.columns || 80));
     return 0;
   }
-  const summary = groups[first];
+  const summary = lookUp(groups, first);
   if (words.length > 1 || summary === undefined) return showUnknown(words, summary !== undefined);
   const members = Object.keys(commands)
     .filter((name) => name.startsWith(`${first} `) && !secondNames.has(name))

@@ -1,6 +1,6 @@
 import { EngineError, isAbortError, messageOf } from '../errors/index.ts';
 import { parseInvocation } from './command.ts';
-import { type CommandLoader, commands, groups } from './commands.ts';
+import { type CommandLoader, commands, groups, lookUp } from './commands.ts';
 import { createContext, type GlobalOptions } from './context.ts';
 import { bool, list, parseFlags, text } from './flags.ts';
 
@@ -31,7 +31,7 @@ interface Found {
 
 /** Runs one command line; sets the exit code of the process. */
 export async function runCli(argv: readonly string[]): Promise<void> {
-  endQuietlyOnClosedPipe();
+  endWithOutput();
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {
@@ -65,7 +65,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   }
   const found = find(globals.args);
   if (found === undefined) {
-    const group = groups[first];
+    const group = lookUp(groups, first);
     if (group !== undefined && (rest[0] === undefined || rest[0] === '--help' || rest[0] === '-h')) {
       return (await help()).showHelpOf([first], globalFlags);
     }
@@ -95,13 +95,10 @@ function globalOptions(values: ReturnType<typeof parseGlobals>['values']): Globa
 
 function find(words: readonly string[]): Found | undefined {
   const [first = '', second] = words;
-  if (second !== undefined && Object.hasOwn(groups, first)) {
-    const path = `${first} ${second}`;
-    const load = Object.hasOwn(commands, path) ? commands[path] : undefined;
-    return load === undefined ? undefined : { path, load, argv: words.slice(2) };
-  }
-  const load = Object.hasOwn(commands, first) ? commands[first] : undefined;
-  return load === undefined ? undefined : { path: first, load, argv: words.slice(1) };
+  const length = second !== undefined && lookUp(groups, first) !== undefined ? 2 : 1;
+  const path = words.slice(0, length).join(' ');
+  const load = lookUp(commands, path);
+  return load === undefined ? undefined : { path, load, argv: words.slice(length) };
 }
 
 async function invoke({ path, load, argv }: Found, options: GlobalOptions): Promise<number> {
@@ -130,24 +127,23 @@ async function invoke({ path, load, argv }: Found, options: GlobalOptions): Prom
     process.stdout.write(commandHelp(path, command, process.stdout.columns || 80));
     return 0;
   }
-  const context = createContext(options);
+  await using context = createContext(options);
   try {
     return (await command.run({ ...invocation, context })) ?? 0;
   } catch (error) {
     if (isAbortError(error)) return 130;
     const { tellError } = await import('./tell-error.ts');
     return tellError(error, command, path);
-  } finally {
-    if (context.connected) (await context.client())[Symbol.dispose]();
   }
 }
 
-/** `gantry ps | head -1`: a reader that went away is no failure. */
-function endQuietlyOnClosedPipe(): void {
+/** `gantry ps | head -1`: a reader that went away is no failure, a full disk is. */
+function endWithOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(process.exitCode ?? 0);
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+      process.stderr.write(`${messageOf(error)}\n`);
+      process.exit(1);
     });
   }
 }

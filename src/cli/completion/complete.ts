@@ -1,7 +1,7 @@
 import type { Client } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import type { Command, Context } from '../command.ts';
-import { commands, groups } from '../commands.ts';
+import { commands, groups, lookUp } from '../commands.ts';
 
 /** Tells the shell to complete file names. */
 const files = ':files';
@@ -18,15 +18,16 @@ async function candidates(words: readonly string[], context: Context): Promise<r
   const before = words.slice(0, -1);
   const [first, second] = before;
   if (first === undefined) return starting([...topLevel()], current);
-  if (Object.hasOwn(groups, first) && second === undefined) {
+  const inGroup = lookUp(groups, first) !== undefined;
+  if (inGroup && second === undefined) {
     const members = Object.keys(commands).filter((name) => name.startsWith(`${first} `));
     return starting(
       members.map((name) => name.slice(first.length + 1)),
       current,
     );
   }
-  const path = Object.hasOwn(groups, first) ? `${first} ${second ?? ''}` : first;
-  const command = await commands[path]?.();
+  const path = inGroup ? `${first} ${second}` : first;
+  const command = await lookUp(commands, path)?.();
   if (command === undefined) return [];
   if (current.startsWith('-'))
     return starting(
