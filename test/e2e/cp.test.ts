@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { get, type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -120,6 +129,26 @@ test('a container that never ran has its working directory', () => {
   docker('cp', config, `${onFile}:/tmp/`);
   docker('rm', onFile);
 });
+
+for (const cli of ['docker', 'gantry'] as const) {
+  test(`${cli} cp gives what it follows a link to the name of the link`, () => {
+    const copy = (...args: string[]) => {
+      const { code, stderr } = engine[cli](['cp', ...args]);
+      assert.equal(code, 0, stderr);
+    };
+    const [from, to] = [fresh(), fresh()];
+    mkdirSync(join(from, 'real'));
+    writeFileSync(join(from, 'real/f'), 'x\n');
+    symlinkSync('real', join(from, 'link'));
+    const id = docker('create', 'base:1', 'ls', '/tmp/link');
+    copy(`${from}/link/`, `${id}:/tmp`);
+    assert.equal(docker('start', '-a', id), 'f');
+    copy(from, `${id}:/linked`);
+    copy('-L', `${id}:/linked/link`, to);
+    assert.deepEqual(readdirSync(join(to, 'link')), ['f']);
+    docker('rm', id);
+  });
+}
 
 describe('a container that does not run, with mounts', () => {
   const create = (...args: string[]) => docker('create', ...args);

@@ -54,11 +54,18 @@ test('extractArguments() renames the top entry and not the targets of symlinks',
     parentIsDirectory: true,
     keepOwner: false,
   } as const;
-  const args = extractArguments({ ...base, rootName: 'a.b', target: '/t/new', targetKind: 'missing' });
+  const args = extractArguments({
+    ...base,
+    rootName: 'a.b',
+    name: 'a.b',
+    target: '/t/new',
+    targetKind: 'missing',
+  });
   assert.equal(args.at(-1), '--transform=flags=rh;s|^\\(\\./\\)\\{0,1\\}a\\.b\\(/\\|$\\)|new\\2|');
   assert.deepEqual(args.slice(-3, -1), ['-C', '/t']);
-  const into = extractArguments({ ...base, rootName: 'a', target: '/t', targetKind: 'directory' });
-  assert.deepEqual(into.slice(-2), ['-C', '/t']);
+  const into = { ...base, rootName: 'a', target: '/t', targetKind: 'directory' } as const;
+  assert.deepEqual(extractArguments({ ...into, name: 'a' }).slice(-2), ['-C', '/t']);
+  assert.match(extractArguments({ ...into, name: 'link' }).at(-1) ?? '', /\}a\\\(.*\|link\\2\|$/);
 });
 
 test('wantsContents() sees a final dot', () => {

@@ -59,6 +59,8 @@ function checkTarget(copy: {
 /** Arguments of GNU tar that put an archive, whose top entry is `rootName`, at `target` by docker cp's rules. */
 export function extractArguments(copy: {
   readonly rootName: string;
+  /** What it is called in a directory: the name of a link that was followed to it, else its own. */
+  readonly name: string;
   readonly contents: boolean;
   readonly sourceIsDirectory: boolean;
   readonly target: string;
@@ -70,7 +72,8 @@ export function extractArguments(copy: {
   const base = ['-x', '-f', '-', '-p', owner, '--delay-directory-restore'];
   const target = resolve(copy.target);
   if (copy.targetKind === 'directory') {
-    const rename = copy.contents && copy.rootName !== '/' ? [renaming(copy.rootName, '.')] : [];
+    const name = copy.contents ? '.' : copy.name;
+    const rename = copy.rootName === '/' || copy.rootName === name ? [] : [renaming(copy.rootName, name)];
     return [...base, '-C', target, ...rename];
   }
   checkTarget(copy);

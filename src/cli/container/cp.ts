@@ -94,7 +94,8 @@ async function copyIn(context: Context, client: Client, copy: Copy): Promise<voi
     await client.containers.putArchive(container, target, context.stdin, options);
     return;
   }
-  const local = localStat(source, flags['follow-link'] || wantsContents(source) || source.endsWith('/'));
+  const follow = flags['follow-link'] || wantsContents(source) || source.endsWith('/');
+  const local = localStat(source, follow);
   const plan = planCopyIn({
     source: resolve(source),
     contents: wantsContents(source),
@@ -102,10 +103,7 @@ async function copyIn(context: Context, client: Client, copy: Copy): Promise<voi
     target,
     targetKind: stat === undefined ? 'missing' : hasBit(stat.mode, goDirectory) ? 'directory' : 'other',
   });
-  const tar = packTree(resolve(source), {
-    name: plan.name,
-    followTop: flags['follow-link'] || wantsContents(source),
-  });
+  const tar = packTree(resolve(source), { name: plan.name, followTop: follow });
   const counted = counter(tar);
   await client.containers.putArchive(container, plan.directory, tar, options);
   tellCopied(context, flags, counted(), `${container}:${copy.target}`);
@@ -125,14 +123,14 @@ async function copyOut(context: Context, client: Client, copy: Copy): Promise<vo
     await pipeline(tar, context.stdout, { end: false });
     return;
   }
-  const isDirectory = hasBit(stat.mode, goDirectory);
   const counted = counter(tar);
   await extract(
     tar,
     extractArguments({
       rootName: stat.name,
+      name: source === copy.source ? stat.name : posix.basename(copy.source),
       contents: contents || stat.name === '/',
-      sourceIsDirectory: isDirectory,
+      sourceIsDirectory: hasBit(stat.mode, goDirectory),
       target,
       targetKind: localKind(target),
       parentIsDirectory: localKind(dirname(resolve(target))) === 'directory',
