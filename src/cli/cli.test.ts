@@ -15,7 +15,6 @@ import { readTar, textOf } from '../lib/tar/index.ts';
 import { commands } from './commands.ts';
 import { commandHelp } from './help.ts';
 import { openBuildContext } from './image/build-context.ts';
-import { createDetachFilter, parseDetachKeys } from './terminal/detach-keys.ts';
 
 const gantry = join(import.meta.dirname, '../../bin/gantry');
 
@@ -190,18 +189,4 @@ test('openBuildContext() downloads an archive, or a Dockerfile alone', async (t)
   });
   const git = await openBuildContext('https://example.org/app.git#main', '', from());
   assert.deepEqual(git, { remote: 'https://example.org/app.git#main', dockerfile: '' });
-});
-
-test('createDetachFilter() detaches at ctrl-p ctrl-q and lets a lone ctrl-p through', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const released: Buffer[] = [];
-  using filter = createDetachFilter(parseDetachKeys(''), (held) => released.push(held));
-  assert.equal(filter.read(Buffer.from('a')).pass.toString(), 'a');
-  assert.deepEqual(filter.read(Buffer.from([16])), { pass: Buffer.alloc(0), detached: false });
-  t.mock.timers.tick(1000);
-  assert.deepEqual(released, [Buffer.from([16])]);
-  filter.read(Buffer.from([16]));
-  assert.deepEqual(filter.read(Buffer.from('x')).pass, Buffer.from([16, 120]));
-  assert.equal(filter.read(Buffer.from([98, 16, 17])).detached, true);
-  assert.throws(() => parseDetachKeys('ctrl-?'), { code: 'invalidArgument' });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,8 +30,8 @@ class Client {
   #output = '';
   #hasEnded = false;
 
-  constructor(args: readonly string[], { terminal = false, cli = 'docker' } = {}) {
-    const words = [cli, '-H', engine.host, ...args];
+  constructor(args: readonly string[], { terminal = false, cli = 'docker', host = engine.host } = {}) {
+    const words = [cli, '-H', host, ...args];
     const [program = '', ...rest] = terminal
       ? ['script', '-qefc', `stty rows 40 cols 100; exec ${words.map(quoted).join(' ')}`, '/dev/null']
       : words;
@@ -190,25 +191,87 @@ test('signals reach the container of run -t', async () => {
 });
 
 test('detach keys leave run, attach and exec, and what runs goes on', async () => {
-  const started = new Client(['run', '-it', '--name', 'left', 'base:1', 'sh', '-c', echoing], {
+  for (const cli of clis) {
+    const started = new Client(['run', '-it', '--name', 'left', 'base:1', 'sh', '-c', echoing], {
+      terminal: true,
+      cli,
+    });
+    await started.until('ready');
+    started.send('\x10\x11');
+    assert.equal((await started.ended()).code, 0);
+    assert.ok(isRunning('left'));
+    const own = new Client(['attach', '--detach-keys', 'ctrl-x,x', 'left'], { terminal: true, cli });
+    own.send('hello\r');
+    await own.until('got hello');
+    own.send('\x18x');
+    const attached = await own.ended();
+    assert.match(attached.output, /read escape sequence/);
+    assert.equal(attached.code, 1);
+    assert.ok(isRunning('left'));
+    const exec = new Client(['exec', '-it', 'left', 'sh', '-c', `${echoing} #inner`], {
+      terminal: true,
+      cli,
+    });
+    await exec.until('ready');
+    exec.send('\x10\x11');
+    assert.equal((await exec.ended()).code, 1);
+    assert.match(docker('top', 'left'), /#inner/);
+    docker('rm', '-f', 'left');
+  }
+});
+
+test('detach keys count that are typed so slowly that the program gets the first', async () => {
+  const key = '[ "$(dd bs=1 count=1 2>/dev/null)" = "$(printf "\\020")" ] && echo got it';
+  const script = `stty raw -echo; echo ready; ${key}; sleep 1000`;
+  const client = new Client(['run', '-it', '--name', 'slow', 'base:1', 'sh', '-c', script], {
     terminal: true,
+    cli: gantryPath,
   });
-  await started.until('ready\r\n');
-  started.send('\x10\x11');
-  await started.ended();
-  assert.ok(isRunning('left'));
-  const own = new Client(['attach', '--detach-keys', 'ctrl-x,x', 'left'], { terminal: true });
-  own.send('hello\r');
-  await own.until('got hello\r\n');
-  own.send('\x18x');
-  assert.match((await own.ended()).output, /read escape sequence/);
-  assert.ok(isRunning('left'));
-  const exec = new Client(['exec', '-it', 'left', 'sh', '-c', `${echoing} #inner`], { terminal: true });
-  await exec.until('ready\r\n');
-  exec.send('\x10\x11');
-  await exec.ended();
-  assert.match(docker('top', 'left'), /#inner/);
-  docker('rm', '-f', 'left');
+  await client.until('ready');
+  client.send('\x10');
+  await client.until('got it');
+  client.send('\x11');
+  assert.equal((await client.ended()).code, 0);
+  assert.ok(isRunning('slow'));
+  docker('rm', '-f', 'slow');
+});
+
+test('a program draws anew for a client that comes back', async () => {
+  const script = 'trap "echo drawn" WINCH; while :; do sleep 1000 & wait; done';
+  for (const cli of clis) {
+    docker('run', '-dit', '--name', 'drawn', 'base:1', 'sh', '-c', script);
+    for (const _time of [1, 2]) {
+      const client = new Client(['attach', 'drawn'], { terminal: true, cli });
+      await client.until('drawn');
+      client.send('\x10\x11');
+      await client.ended();
+    }
+    docker('rm', '-f', 'drawn');
+  }
+});
+
+test('a container that ends before a client has attached to it is refused', async (t) => {
+  const path = join(engine.directory, 'between.sock');
+  const between = createServer((near) => {
+    const far = connect(engine.host.slice('unix://'.length));
+    for (const socket of [near, far]) socket.on('error', ignoreClosed);
+    near.on('data', (data) => {
+      if (/^POST \S*\/attach\?/.test(data.toString())) docker('stop', '-t', '0', 'ended');
+      far.write(data);
+    });
+    near.on('close', () => far.destroy());
+    far.pipe(near);
+  });
+  between.listen(path);
+  t.after(() => between.close());
+  for (const cli of clis) {
+    docker('run', '-d', '--name', 'ended', 'base:1', 'sleep', '1000');
+    const client = new Client(['attach', 'ended'], { cli, host: `unix://${path}` });
+    const { code, output } = await client.ended();
+    assert.equal(code, 1);
+    assert.match(output, /You cannot attach to a stopped container, start it first/);
+    docker('rm', 'ended');
+  }
 });
 
 test('an exec whose client is cut off has its input ended', async () => {

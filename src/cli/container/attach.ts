@@ -1,12 +1,11 @@
-import type { Client } from '../../client/index.ts';
+import type { ContainerInspect } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
-import { type Context, defineCommand } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { forEach } from '../each.ts';
 import { bool, text } from '../flags.ts';
+import { attachTo } from '../terminal/attached.ts';
 import { detachKeysOf } from '../terminal/detach-keys.ts';
-import { followSize } from '../terminal/resize.ts';
-import { forwardSignals } from '../terminal/signals.ts';
-import { joinStdio } from '../terminal/stdio.ts';
+import { forceRedraw } from '../terminal/resize.ts';
 
 export const attachCommand = defineCommand({
   usage: '[OPTIONS] CONTAINER',
@@ -22,67 +21,39 @@ export const attachCommand = defineCommand({
   async run({ context, values, args }) {
     const [name = ''] = args;
     const client = await context.client();
-    const { State, Config, Id } = await client.containers.inspect(name);
-    const refuse = (what: string) => new EngineError('conflict', `You cannot attach to a ${what}`);
-    if (!State.Running) throw refuse('stopped container, start it first');
-    if (State.Paused) throw refuse('paused container, unpause it first');
-    if (State.Restarting) throw refuse('restarting container, wait until it is running');
+    const { containers } = client;
+    const inspectRunning = async () => assertRunning(await containers.inspect(name));
+    const { Config, Id } = await inspectRunning();
     const stdin = !values['no-stdin'] && Config.OpenStdin;
     if (Config.Tty && stdin && !context.stdin.isTTY) {
       throw new EngineError('invalidArgument', 'the input device is not a TTY');
     }
-    return attachTo(context, client, {
+    const code = await attachTo(context, client, {
       id: Id,
       tty: Config.Tty,
-      stdin,
+      streams: { stdin, stdout: true, stderr: true },
       detachKeys: await detachKeysOf(context, values['detach-keys']),
       signals: values['sig-proxy'] && !Config.Tty,
+      until: 'not-running',
+      begin: async () => {
+        // One that has ended meanwhile would be waited for until its next end.
+        await inspectRunning();
+        if (Config.Tty) await forceRedraw(context, (size) => containers.resize(Id, size));
+      },
     });
+    if (code !== undefined) return code;
+    context.stderr.write('read escape sequence\n');
+    return 1;
   },
 });
 
-interface Attaching {
-  readonly id: string;
-  readonly tty: boolean;
-  readonly stdin: boolean;
-  readonly detachKeys: string;
-  readonly signals: boolean;
-  /** Starts it once attached. */
-  readonly start?: () => Promise<void>;
-}
-
-async function attachTo(context: Context, client: Client, options: Attaching): Promise<number> {
-  const { id, tty, stdin, detachKeys } = options;
-  const connection = await client.containers.attach(id, {
-    tty,
-    stdin,
-    stdout: true,
-    stderr: true,
-    ...(detachKeys === '' ? {} : { detachKeys }),
-  });
-  const waiting = await client.containers.wait(id, options.start === undefined ? 'not-running' : 'next-exit');
-  using signals = options.signals
-    ? forwardSignals((signal) => client.containers.kill(id, signal))
-    : undefined;
-  const joined = joinStdio(context, connection, { tty, stdin, detachKeys });
-  try {
-    await options.start?.();
-  } catch (error) {
-    connection[Symbol.dispose]();
-    await joined.catch(() => undefined);
-    throw error;
-  }
-  using size = tty ? followSize(context, (one) => client.containers.resize(id, one)) : undefined;
-  const how = await joined;
-  void signals;
-  void size;
-  if (how === 'detached') {
-    context.stderr.write('read escape sequence\n');
-    return 0;
-  }
-  const answer = await waiting.exit;
-  if (answer.Error?.Message) throw new EngineError('internal', answer.Error.Message);
-  return answer.StatusCode;
+function assertRunning(container: ContainerInspect): ContainerInspect {
+  const { Running, Paused, Restarting } = container.State;
+  const refuse = (what: string) => new EngineError('conflict', `You cannot attach to a ${what}`);
+  if (!Running) throw refuse('stopped container, start it first');
+  if (Paused) throw refuse('paused container, unpause it first');
+  if (Restarting) throw refuse('restarting container, wait until it is running');
+  return container;
 }
 
 export const startCommand = defineCommand({
@@ -115,14 +86,16 @@ export const startCommand = defineCommand({
     if (others.length > 0) {
       throw new EngineError('invalidArgument', 'you cannot start and attach multiple containers at once');
     }
-    const { Id, Config } = await client.containers.inspect(name);
-    return attachTo(context, client, {
+    const { Id, Config, HostConfig } = await client.containers.inspect(name);
+    const code = await attachTo(context, client, {
       id: Id,
       tty: Config.Tty,
-      stdin: values.interactive && Config.OpenStdin,
+      streams: { stdin: values.interactive && Config.OpenStdin, stdout: true, stderr: true },
       detachKeys: await detachKeysOf(context, values['detach-keys']),
       signals: !Config.Tty,
-      start: () => client.containers.start(Id),
+      until: HostConfig.AutoRemove ? 'removed' : 'next-exit',
+      begin: () => client.containers.start(Id),
     });
+    return code ?? 0;
   },
 });

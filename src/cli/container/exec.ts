@@ -90,7 +90,7 @@ async function runExec(
   void following;
   if (how === 'detached') {
     context.stderr.write('read escape sequence\n');
-    return 0;
+    return 1;
   }
   const { Running, ExitCode } = await client.exec.inspect(id);
   return Running ? 0 : (ExitCode ?? 0);

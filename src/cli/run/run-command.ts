@@ -1,9 +1,7 @@
-import type { Client } from '../../client/index.ts';
-import { EngineError } from '../../errors/index.ts';
-import { type Context, defineCommand } from '../command.ts';
-import { bool, text, type ValuesOf } from '../flags.ts';
+import { defineCommand } from '../command.ts';
+import { bool, text } from '../flags.ts';
+import { attachTo } from '../terminal/attached.ts';
 import { detachKeysOf } from '../terminal/detach-keys.ts';
-import { joinStdio } from '../terminal/stdio.ts';
 import { containerFlags } from './container-flags.ts';
 import { createContainer } from './create.ts';
 import { attachedStreams } from './request.ts';
@@ -18,8 +16,6 @@ const runFlags = {
   pull: pullFlag('running'),
   'sig-proxy': bool('Proxy received signals to the process', { initial: true }),
 };
-
-type RunFlags = ValuesOf<typeof runFlags>;
 
 export const runCommand = defineCommand({
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
@@ -53,7 +49,16 @@ export const runCommand = defineCommand({
     }
     const client = await context.client();
     const id = await createContainer(context, client, line);
-    return runAttached(context, client, { id, flags: values, streams });
+    const code = await attachTo(context, client, {
+      id,
+      tty: values.tty,
+      streams,
+      detachKeys: await detachKeysOf(context, values['detach-keys']),
+      signals: values['sig-proxy'],
+      until: values.rm ? 'removed' : 'next-exit',
+      begin: () => client.containers.start(id),
+    });
+    return code ?? 0;
   },
 });
 
@@ -71,60 +76,3 @@ export const createCommand = defineCommand({
     context.stdout.write(`${id}\n`);
   },
 });
-
-interface Attached {
-  readonly id: string;
-  readonly flags: RunFlags;
-  readonly streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
-}
-
-/** Attach and wait come before start, so that no output and no exit is missed. */
-async function runAttached(
-  context: Context,
-  client: Client,
-  { id, flags, streams }: Attached,
-): Promise<number> {
-  const { containers } = client;
-  const detachKeys = await detachKeysOf(context, flags['detach-keys']);
-  const connection = await containers.attach(id, {
-    ...streams,
-    tty: flags.tty,
-    ...(detachKeys === '' ? {} : { detachKeys }),
-  });
-  const waiting = await containers.wait(id, flags.rm ? 'removed' : 'next-exit');
-  using signals = flags['sig-proxy'] ? await forward(client, id) : undefined;
-  const joined = joinStdio(context, connection, {
-    tty: flags.tty,
-    stdin: streams.stdin,
-    detachKeys,
-  });
-  try {
-    await containers.start(id);
-  } catch (error) {
-    connection[Symbol.dispose]();
-    await joined.catch(() => undefined);
-    if (flags.rm) await waiting.exit.catch(() => undefined);
-    throw error;
-  }
-  using size = flags.tty ? await follow(context, client, id) : undefined;
-  const how = await joined;
-  void signals;
-  void size;
-  if (how === 'detached') {
-    context.stderr.write('read escape sequence\n');
-    return 0;
-  }
-  const answer = await waiting.exit;
-  if (answer.Error?.Message) throw new EngineError('internal', answer.Error.Message);
-  return answer.StatusCode;
-}
-
-async function forward(client: Client, id: string): Promise<Disposable> {
-  const { forwardSignals } = await import('../terminal/signals.ts');
-  return forwardSignals((signal) => client.containers.kill(id, signal));
-}
-
-async function follow(context: Context, client: Client, id: string): Promise<Disposable> {
-  const { followSize } = await import('../terminal/resize.ts');
-  return followSize(context, (size) => client.containers.resize(id, size));
-}

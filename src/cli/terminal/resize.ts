@@ -26,6 +26,16 @@ export function followSize(context: Context, resize: (size: TerminalSize) => Pro
   };
 }
 
+/** A program draws anew when the size changes: it is another one for a moment, until `followSize` sets the right one. */
+export async function forceRedraw(
+  context: Context,
+  resize: (size: TerminalSize) => Promise<void>,
+): Promise<void> {
+  const size = terminalSize(context);
+  if (size === undefined) return;
+  await resize({ height: size.height + 1, width: size.width + 1 }).catch(ignoreDaemonError);
+}
+
 function ignoreDaemonError(error: unknown): void {
   if (!(error instanceof EngineError)) throw error;
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { StdioChunk, StdioConnection } from '../../client/index.ts';
+import { DetachFilter, defaultDetachKeys, parseDetachKeys } from '../../lib/detach-keys.ts';
 import { ignoreClosed } from '../../lib/ignore-closed.ts';
 import type { Context } from '../command.ts';
-import { createDetachFilter, parseDetachKeys } from './detach-keys.ts';
 
 export interface StdioOptions {
   /** Whether the process has a terminal. */
@@ -53,8 +53,8 @@ export async function joinStdio(
     }
     return result;
   } finally {
-    stopInput();
     if (raw) stdin.setRawMode(false);
+    stopInput();
     connection[Symbol.dispose]();
   }
 }
@@ -71,16 +71,21 @@ function sendInput(
   options: { readonly raw: boolean; readonly detachKeys: string; readonly onDetach: () => void },
 ): () => void {
   const { stdin } = context;
+  const forward = (data: Buffer) => {
+    if (!input.write(data)) stdin.pause();
+  };
   const filter = options.raw
-    ? createDetachFilter(parseDetachKeys(options.detachKeys), (held) => input.write(held))
+    ? new DetachFilter(parseDetachKeys(options.detachKeys || defaultDetachKeys), forward)
     : undefined;
   const onDrain = () => stdin.resume();
   const onData = (data: Buffer) => {
-    const { pass, detached } = filter?.read(data) ?? { pass: data, detached: false };
-    if (pass.length > 0 && !input.write(pass)) stdin.pause();
-    if (detached) options.onDetach();
+    if (filter === undefined) forward(data);
+    else if (filter.push(data)) options.onDetach();
   };
-  const onEnd = () => input.end();
+  const onEnd = () => {
+    filter?.flush();
+    input.end();
+  };
   input.on('error', ignoreClosed);
   input.on('drain', onDrain);
   stdin.on('data', onData);

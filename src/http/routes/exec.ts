@@ -1,14 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { Session } from '../../container/index.ts';
 import { codeOf, EngineError, messageOf } from '../../errors/index.ts';
+import { defaultDetachKeys, parseDetachKeys } from '../../lib/detach-keys.ts';
 import { readObject } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { toExecRequest } from '../create-body.ts';
-import { parseDetachKeys } from '../detach-keys.ts';
 import { type Connection, closeConnection, endWithText, serveSession, takeOver } from '../hijack.ts';
 import { queryOf } from '../query.ts';
 import { sizeOf } from './containers.ts';
-import { defaultDetachKeys } from './streams.ts';
 
 /** Further commands in a running container. */
 export function execRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {

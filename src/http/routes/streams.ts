@@ -1,14 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { EngineError } from '../../errors/index.ts';
+import { defaultDetachKeys, parseDetachKeys } from '../../lib/detach-keys.ts';
 import type { IdParams, RouteContext } from '../context.ts';
-import { parseDetachKeys } from '../detach-keys.ts';
 import { streamType } from '../frames.ts';
 import { serveSession, takeOver } from '../hijack.ts';
 import { queryOf } from '../query.ts';
 import { sendLines, sendLog } from '../streams.ts';
 import { asksForWebSocket, takeOverWebSocket } from '../websocket.ts';
-
-export const defaultDetachKeys = 'ctrl-p,ctrl-q';
 
 /** A container's output, past and present: logs, stats, attach. */
 export function streamRoutes(app: FastifyInstance, { engine, calls }: RouteContext): void {

@@ -1,5 +1,7 @@
 import { EngineError } from '../errors/index.ts';
 
+export const defaultDetachKeys = 'ctrl-p,ctrl-q';
+
 /**
  * Milliseconds after which held-back keys go on to the process, so that a lone ctrl-p is not kept. They still count: a
  * person may take their time between two keys.
@@ -25,7 +27,7 @@ export function parseDetachKeys(text: string): Buffer {
 }
 
 /** Passes typed bytes on, holding back those that may begin the detach sequence. */
-export class DetachFilter {
+export class DetachFilter implements Disposable {
   readonly #keys: Buffer;
   readonly #forward: (data: Buffer) => void;
   #matched = 0;
@@ -66,5 +68,10 @@ export class DetachFilter {
     const held = this.#keys.subarray(this.#passed, this.#matched);
     this.#passed = this.#matched;
     if (held.length > 0) this.#forward(Buffer.from(held));
+  }
+
+  /** Forgets what is held back. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
   }
 }
