@@ -1,8 +1,15 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { byteString, encodeTarEntry, paddingOf, tarEnd } from '../lib/tar/index.ts';
+import {
+  type ByteString,
+  bufferOf,
+  byteString,
+  encodeTarEntry,
+  paddingOf,
+  tarEnd,
+  textOf,
+} from '../lib/tar/index.ts';
 
 export interface PackOptions {
   /** Name of the top entry in the archive; '' packs only what is in the directory. */
@@ -56,53 +63,61 @@ async function* pack(top: string, options: PackOptions): AsyncGenerator<Buffer> 
 }
 
 interface Walked {
-  readonly path: string;
-  readonly name: string;
+  readonly path: Buffer;
+  readonly name: ByteString;
   readonly stats: Stats;
 }
 
 function* walk(top: string, options: PackOptions): Generator<Walked> {
   const stats = options.followTop === true ? statSync(top) : lstatSync(top);
-  if (options.name !== '') yield { path: top, name: options.name, stats };
+  const name = byteString(options.name);
+  if (name !== '') yield { path: Buffer.from(top), name, stats };
   if (stats.isDirectory())
-    yield* walkDirectory(top, { relative: '', name: options.name, ignored: false }, options);
+    yield* walkDirectory(byteString(top), { relative: byteString(''), name, ignored: false }, options);
 }
 
 function* walkDirectory(
-  directory: string,
-  at: { readonly relative: string; readonly name: string; readonly ignored: boolean },
+  directory: ByteString,
+  at: { readonly relative: ByteString; readonly name: ByteString; readonly ignored: boolean },
   options: PackOptions,
 ): Generator<Walked> {
-  const entries = readdirSync(directory).sort();
+  const entries = readdirSync(bufferOf(directory), 'latin1').sort() as ByteString[];
   for (const entry of entries) {
-    const relative = at.relative === '' ? entry : `${at.relative}/${entry}`;
-    const ignored = options.ignores?.(relative) ?? false;
-    const path = join(directory, entry);
-    const stats = lstatSync(path);
-    const name = at.name === '' ? entry : `${at.name}/${entry}`;
+    const relative = under(at.relative, entry);
+    const ignored = options.ignores?.(textOf(relative)) ?? false;
+    const child = under(directory, entry);
+    const path = bufferOf(child);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    // It went while the tree was read.
+    if (stats === undefined) continue;
+    const name = under(at.name, entry);
     if (!ignored) yield { path, name, stats };
     if (stats.isDirectory() && (!ignored || options.hasExceptions === true)) {
-      yield* walkDirectory(path, { relative, name, ignored }, options);
+      yield* walkDirectory(child, { relative, name, ignored }, options);
     }
   }
 }
 
+function under(directory: ByteString, entry: ByteString): ByteString {
+  return directory === '' ? entry : (`${directory}/${entry}` as ByteString);
+}
+
 function headerOf(
-  path: string,
-  name: string,
+  path: Buffer,
+  name: ByteString,
   { stats, size, asRoot }: { readonly stats: Stats; readonly size: number; readonly asRoot: boolean },
 ): Buffer | undefined {
   const type = typeOf(stats);
   if (type === undefined) return undefined;
   return encodeTarEntry({
-    path: byteString(type === 'directory' ? `${name}/` : name),
+    path: type === 'directory' ? (`${name}/` as ByteString) : name,
     type,
     mode: stats.mode & 0o7777,
     uid: asRoot ? 0 : stats.uid,
     gid: asRoot ? 0 : stats.gid,
     mtimeNs: BigInt(Math.floor(stats.mtimeMs * 1000)) * 1000n,
     ...(type === 'file' ? { size } : {}),
-    ...(type === 'symlink' ? { linkPath: byteString(readlinkSync(path)) } : {}),
+    ...(type === 'symlink' ? { linkPath: readlinkSync(path, 'latin1') as ByteString } : {}),
   });
 }
 
@@ -114,7 +129,7 @@ function typeOf(stats: Stats) {
 }
 
 /** Exactly `size` bytes and the padding, even if the file changes meanwhile. */
-async function* largeFile(path: string, size: number): AsyncGenerator<Buffer> {
+async function* largeFile(path: Buffer, size: number): AsyncGenerator<Buffer> {
   await using file = await open(path, 'r');
   let left = size;
   while (left > 0) {
