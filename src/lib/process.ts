@@ -1,5 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { EngineError, hasErrno } from '../errors/index.ts';
 import { sendSignal } from './send-signal.ts';
 
@@ -29,8 +30,8 @@ export function start(program: string, args: readonly string[], options: SpawnOp
 export async function exitOf(program: string, child: ChildProcess): Promise<number> {
   if (child.exitCode !== null) return child.exitCode;
   try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    return code ?? 128 + (signal === 'SIGKILL' ? 9 : signal === 'SIGTERM' ? 15 : 1);
+    const [code, signal] = (await once(child, 'exit')) as [number, null] | [null, NodeJS.Signals];
+    return code === null ? 128 + constants.signals[signal] : code;
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
     throw missingProgram(program, error);
