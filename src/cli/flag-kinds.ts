@@ -1,9 +1,7 @@
-import type { Ulimit } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { type Flag, parsed, text } from './flags.ts';
-import { parseUlimit } from './run/resources.ts';
-import { parseSize, parseSwapSize } from './run/sizes.ts';
+import { parseSize, parseSwapSize } from './sizes.ts';
 
 interface Options {
   readonly short?: string;
@@ -77,17 +75,6 @@ export function filter(
       }
       const key = pair.slice(0, equals).trim().toLowerCase();
       return { ...previous, [key]: [...(previous[key] ?? []), pair.slice(equals + 1).trim()] };
-    },
-  });
-}
-
-export function ulimits(): Flag<readonly Ulimit[]> {
-  return parsed('ulimit', 'Ulimit options', {
-    initial: [],
-    shownDefault: '[]',
-    read: (text: string, previous: readonly Ulimit[]) => {
-      const read = parseUlimit(text);
-      return [...previous.filter(({ Name }) => Name !== read.Name), read];
     },
   });
 }

@@ -1,6 +1,6 @@
-import { EngineError } from '../../errors/index.ts';
-import { parseBytes } from '../../lib/bytes.ts';
-import { parseDuration } from '../../lib/duration.ts';
+import { EngineError } from '../errors/index.ts';
+import { parseBytes } from '../lib/bytes.ts';
+import { parseDuration } from '../lib/duration.ts';
 
 function invalid(message: string): EngineError {
   return new EngineError('invalidArgument', message);

@@ -12,9 +12,6 @@ export interface CliConfig {
   readonly tlsVerify: boolean;
   /** Directory of ca.pem, cert.pem and key.pem. */
   readonly certPath: string;
-  /** Colours are not wanted even on a terminal (NO_COLOR). */
-  readonly noColor: boolean;
-  readonly home: string;
   /** Directory of Docker's client configuration, with the registries' credentials. */
   readonly dockerConfig: string;
   /** The caller's environment, for `-e NAME`, `--build-arg NAME` and env files. */
@@ -26,16 +23,13 @@ export function cliConfig(
   given: { readonly dockerConfig?: string } = {},
   environment: NodeJS.ProcessEnv = process.env,
 ): CliConfig {
-  const home = homedir();
   const host = environment['GANTRY_HOST'] || environment['DOCKER_HOST'];
-  const dockerConfig = given.dockerConfig || environment['DOCKER_CONFIG'] || join(home, '.docker');
+  const dockerConfig = given.dockerConfig || environment['DOCKER_CONFIG'] || join(homedir(), '.docker');
   return Object.freeze({
     host: host || `unix://${defaultSocket}`,
     hostGiven: Boolean(host),
     tlsVerify: Boolean(environment['DOCKER_TLS_VERIFY']),
     certPath: environment['DOCKER_CERT_PATH'] || dockerConfig,
-    noColor: Boolean(environment['NO_COLOR']),
-    home,
     dockerConfig,
     environment,
   });

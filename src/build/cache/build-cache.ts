@@ -12,8 +12,6 @@ export interface CacheRecord {
   readonly createdAtMs: number;
   readonly lastUsedAtMs: number;
   readonly useCount: number;
-  /** A build was asked for this image; it is no mere step on the way. */
-  readonly isResult: boolean;
 }
 
 /** Which step gave which image (table `build_cache`). */
@@ -56,7 +54,6 @@ interface Row {
   readonly created_at_ms: number;
   readonly last_used_at_ms: number;
   readonly use_count: number;
-  readonly is_result: 0 | 1;
 }
 
 export function openBuildCache(metadata: Metadata): BuildCache {
@@ -117,7 +114,6 @@ export function openBuildCache(metadata: Metadata): BuildCache {
         createdAtMs: row.created_at_ms,
         lastUsedAtMs: row.last_used_at_ms,
         useCount: row.use_count,
-        isResult: row.is_result === 1,
       })),
     prune: (ids, reclaimedBytes) => {
       metadata.transact((transaction) => {

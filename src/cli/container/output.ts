@@ -3,7 +3,7 @@ import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { bool, int, text } from '../flags.ts';
 import { alignColumns } from '../output/table.ts';
-import { parseTimestamp } from '../run/sizes.ts';
+import { parseTimestamp } from '../sizes.ts';
 import { printOutput } from '../terminal/stdio.ts';
 import { findRun, spanOf } from './runs.ts';
 

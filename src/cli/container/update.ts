@@ -11,7 +11,7 @@ import { parseVolumes } from '../run/mounts.ts';
 import { parsePorts } from '../run/ports.ts';
 import { readEnvFiles, readLabelFiles } from '../run/read-files.ts';
 import { parsePairs, parseRestartPolicy } from '../run/resources.ts';
-import { parseCpus } from '../run/sizes.ts';
+import { parseCpus } from '../sizes.ts';
 
 /** What Docker's update has: limits, and the restart policy. */
 const limitFlags = {

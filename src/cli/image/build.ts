@@ -4,12 +4,12 @@ import { environmentProxies } from '../../config/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import { createHttpGet } from '../../lib/http-get.ts';
 import { defineCommand } from '../command.ts';
-import { bytes, checkedList, swapBytes, ulimits } from '../flag-kinds.ts';
+import { bytes, checkedList, swapBytes } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { exitCodeOf, printProgress } from '../output/progress.ts';
 import { CredentialStore, encodeAll } from '../remote/credentials.ts';
 import { proxyVariables } from '../remote/docker-config.ts';
-import { parseExtraHost, parsePairs } from '../run/resources.ts';
+import { parseExtraHost, parsePairs, ulimits } from '../run/resources.ts';
 import { openBuildContext } from './build-context.ts';
 
 const ignoredUsage = 'Accepted for compatibility';

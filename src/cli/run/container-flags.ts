@@ -1,12 +1,12 @@
 import type { MountSpec } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
-import { bytes, checkedList, duration, map, swapBytes, ulimits } from '../flag-kinds.ts';
+import { bytes, checkedList, duration, map, swapBytes } from '../flag-kinds.ts';
 import { bool, int, list, parsed, text, type ValuesOf } from '../flags.ts';
+import { parseCpus } from '../sizes.ts';
 import { envFlag } from './env-flag.ts';
 import { parseMount } from './mounts.ts';
 import { type NetworkAttachment, parseNetwork } from './network-option.ts';
-import { parseAddress, parseExtraHost, parseThrottle, parseWeightDevice } from './resources.ts';
-import { parseCpus } from './sizes.ts';
+import { parseAddress, parseExtraHost, parseThrottle, parseWeightDevice, ulimits } from './resources.ts';
 
 function checkLink(text: string): string {
   if (text === '' || text.split(':').length > 2) {

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { MountSpec } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
+import { parseSize } from '../sizes.ts';
 import { parseCsvLine } from './csv.ts';
-import { parseSize } from './sizes.ts';
 
 function invalid(message: string): EngineError {
   return new EngineError('invalidArgument', message);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFlags } from '../flags.ts';
+import { parseCpus, parseSize, parseSwapSize, parseTimestamp } from '../sizes.ts';
 import { containerFlags } from './container-flags.ts';
 import { parseCsvLine } from './csv.ts';
 import { parseEnvFile, resolveEnv } from './env-file.ts';
@@ -9,7 +10,6 @@ import { parseNetwork } from './network-option.ts';
 import { parsePorts } from './ports.ts';
 import { createRequest } from './request.ts';
 import { parseDevice, parseExtraHost, parseRestartPolicy, parseThrottle, parseUlimit } from './resources.ts';
-import { parseCpus, parseSize, parseSwapSize, parseTimestamp } from './sizes.ts';
 
 function refuses(read: () => unknown, message: string): void {
   assert.throws(read, { name: 'EngineError', code: 'invalidArgument', message });

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import type { DeviceMapping, RestartPolicy, ThrottleDevice, Ulimit } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
-import { parseSize } from './sizes.ts';
+import { type Flag, parsed } from '../flags.ts';
+import { parseSize } from '../sizes.ts';
 
 function invalid(message: string): EngineError {
   return new EngineError('invalidArgument', message);
@@ -31,6 +32,17 @@ export function parseUlimit(text: string): Ulimit {
     throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
   }
   return { Name: name, Soft: soft, Hard: hard };
+}
+
+export function ulimits(): Flag<readonly Ulimit[]> {
+  return parsed('ulimit', 'Ulimit options', {
+    initial: [],
+    shownDefault: '[]',
+    read: (text: string, previous: readonly Ulimit[]) => {
+      const read = parseUlimit(text);
+      return [...previous.filter(({ Name }) => Name !== read.Name), read];
+    },
+  });
 }
 
 /** `/dev/x[:/dev/y][:rwm]`. */

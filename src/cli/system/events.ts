@@ -4,7 +4,7 @@ import { filter, objectFormat } from '../flag-kinds.ts';
 import { text } from '../flags.ts';
 import { renderValue } from '../output/listing.ts';
 import { eventShape } from '../output/shapes.ts';
-import { parseTimestamp } from '../run/sizes.ts';
+import { parseTimestamp } from '../sizes.ts';
 
 export const eventsCommand = defineCommand({
   usage: '[OPTIONS]',
