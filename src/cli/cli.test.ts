@@ -56,6 +56,12 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
     125,
     /^gantry: ENOENT: [^\n]*\n\nRun 'gantry run --help' for more information\n$/,
   ],
+  [['--context', 'prod', 'ps'], 1, /^context "prod": context not found\n$/],
+  [
+    ['--context', 'prod', '-H', 'tcp://127.0.0.1:1', 'ps'],
+    1,
+    /^conflicting options: cannot specify both --host and --context\n$/,
+  ],
   [['constructor'], 1, /'constructor' is not a gantry command/],
   [['help', 'constructor'], 1, /'constructor' is not a gantry command/],
   [['__complete', 'constructor', ''], 0, /^$/],

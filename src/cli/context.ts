@@ -1,15 +1,12 @@
 import { join } from 'node:path';
 import type { Client } from '../client/index.ts';
-import { type CliConfig, cliConfig } from '../config/index.ts';
+import { type CliConfig, cliConfig, type GivenConfig } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import type { Context } from './command.ts';
 import { type DockerConfig, readDockerConfig } from './remote/docker-config.ts';
 
 /** Flags before the command: `gantry -H unix:///x ps`. */
-export interface GlobalOptions {
-  readonly host?: string;
-  /** Directory of Docker's client configuration. */
-  readonly config?: string;
+export interface GlobalOptions extends GivenConfig {
   readonly tls: boolean;
   readonly tlsVerify: boolean;
   readonly tlsCaCert?: string;
@@ -19,9 +16,7 @@ export interface GlobalOptions {
 
 /** The surroundings of one command. Its client is made, and a missing default daemon started, on first use. */
 export function createContext(options: GlobalOptions): Context {
-  const base = cliConfig(options.config === undefined ? {} : { dockerConfig: options.config });
-  const config: CliConfig =
-    options.host === undefined ? base : { ...base, host: options.host, hostGiven: true };
+  const config = cliConfig(options);
   let connected: Promise<Client> | undefined;
   let read: Promise<DockerConfig> | undefined;
   const settings = () => (read ??= readSettings(config));
@@ -56,6 +51,9 @@ async function connect(
   options: GlobalOptions,
   settings: () => Promise<DockerConfig>,
 ): Promise<Client> {
+  if (config.context !== 'default') {
+    throw new EngineError('notFound', `context ${JSON.stringify(config.context)}: context not found`);
+  }
   const { createClient, isUnreachable } = await import('../client/index.ts');
   const tls = await tlsOf(config, options);
   const { HttpHeaders: headers } = await settings();

@@ -6,6 +6,7 @@ import { objectFormat } from './flag-kinds.ts';
 import { bool, text } from './flags.ts';
 import { checkFormat, renderValue } from './output/listing.ts';
 import { inspectShapes } from './output/shapes.ts';
+import { platformOf } from './platform.ts';
 import { errorText } from './tell-error.ts';
 
 /** `--as-run` and `--as-compose`: containers only. */
@@ -34,8 +35,7 @@ type Lookup = (client: Client, name: string, options: LookupOptions) => Promise<
 
 const lookups: Readonly<Record<Kind, Lookup>> = {
   container: (client, name, { size }) => client.containers.inspect(name, { size }),
-  image: (client, name, { platform = '' }) =>
-    client.images.inspect(name, platform === '' ? {} : { platform }),
+  image: (client, name, { platform = '' }) => client.images.inspect(name, platformOf(platform)),
   network: (client, name, { verbose = false }) => client.networks.inspect(name, { verbose }),
   volume: (client, name) => client.volumes.inspect(name),
 };

@@ -7,7 +7,7 @@ import { bool, list, parseFlags, text } from './flags.ts';
 /** The flags that may stand before the command. */
 export const globalFlags = {
   config: text('Location of client config files'),
-  context: text('Name of the context to use (accepted for compatibility)', { short: 'c' }),
+  context: text('Name of the context to use: there is none but "default"', { short: 'c' }),
   debug: bool('Enable debug mode', { short: 'D' }),
   host: list('Daemon socket to connect to', { short: 'H' }),
   'log-level': text('Set the logging level ("debug", "info", "warn", "error", "fatal")', {
@@ -82,11 +82,15 @@ function parseGlobals(argv: readonly string[]) {
 
 function globalOptions(values: ReturnType<typeof parseGlobals>['values']): GlobalOptions {
   const host = values.host.at(-1);
+  if (host !== undefined && values.context !== '') {
+    throw new EngineError('invalidArgument', 'conflicting options: cannot specify both --host and --context');
+  }
   return {
     tls: values.tls,
     tlsVerify: values.tlsverify,
     ...(host === undefined ? {} : { host: host.includes('://') ? host : `tcp://${host}` }),
-    ...(values.config === '' ? {} : { config: values.config }),
+    context: values.context,
+    dockerConfig: values.config,
     ...(values.tlscacert === '' ? {} : { tlsCaCert: values.tlscacert }),
     ...(values.tlscert === '' ? {} : { tlsCert: values.tlscert }),
     ...(values.tlskey === '' ? {} : { tlsKey: values.tlskey }),

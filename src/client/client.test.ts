@@ -198,5 +198,6 @@ test('parseHost() reads the forms of DOCKER_HOST', () => {
     basePath: '/base',
   });
   assert.throws(() => parseHost('x'), { message: 'unable to parse docker host `x`' });
-  assert.throws(() => parseHost('ssh://x'), { code: 'invalidArgument' });
+  for (const host of ['ssh://x', 'http://x', 'https://x:2376'])
+    assert.throws(() => parseHost(host), { code: 'invalidArgument', message: /^unsupported protocol/ });
 });

@@ -5,7 +5,7 @@ export type HostAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly hostname: string; readonly port: number; readonly basePath: string };
 
-/** Reads `unix:///path`, `tcp://host:port`, `http(s)://…` as Docker's DOCKER_HOST. Throws `invalidArgument`. */
+/** Reads `unix:///path` or `tcp://host:port` as Docker's DOCKER_HOST. Throws `invalidArgument`. */
 export function parseHost(host: string): HostAddress {
   const match = /^([a-z]+):\/\/(.*)$/.exec(host);
   if (match === null) {
@@ -16,7 +16,7 @@ export function parseHost(host: string): HostAddress {
     if (rest === '') throw new EngineError('invalidArgument', `unable to parse docker host \`${host}\``);
     return { kind: 'unix', path: rest };
   }
-  if (scheme !== 'tcp' && scheme !== 'http' && scheme !== 'https') {
+  if (scheme !== 'tcp') {
     throw new EngineError('invalidArgument', `unsupported protocol scheme "${scheme}" in host ${host}`);
   }
   let url: URL;

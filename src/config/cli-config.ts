@@ -9,6 +9,10 @@ export interface CliConfig {
   readonly host: string;
   /** False when the address is only the default: then a missing daemon is started. */
   readonly hostGiven: boolean;
+  /** Name of a Docker context; there is none here but `default`. */
+  readonly context: string;
+  /** The platform of what is made where `--platform` does not name one; '' is the host's. */
+  readonly platform: string;
   readonly tlsVerify: boolean;
   /** Directory of ca.pem, cert.pem and key.pem. */
   readonly certPath: string;
@@ -18,16 +22,22 @@ export interface CliConfig {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Reads the environment of a command; `dockerConfig` is that of `--config`. `GANTRY_HOST` goes before `DOCKER_HOST`. */
-export function cliConfig(
-  given: { readonly dockerConfig?: string } = {},
-  environment: NodeJS.ProcessEnv = process.env,
-): CliConfig {
-  const host = environment['GANTRY_HOST'] || environment['DOCKER_HOST'];
+/** What the flags before a command say. */
+export interface GivenConfig {
+  readonly host?: string;
+  readonly context?: string;
+  readonly dockerConfig?: string;
+}
+
+/** Reads the environment of a command, which counts where no flag is given. `GANTRY_HOST` goes before `DOCKER_HOST`. */
+export function cliConfig(given: GivenConfig = {}, environment: NodeJS.ProcessEnv = process.env): CliConfig {
+  const host = given.host ?? (environment['GANTRY_HOST'] || environment['DOCKER_HOST']);
   const dockerConfig = given.dockerConfig || environment['DOCKER_CONFIG'] || join(homedir(), '.docker');
   return Object.freeze({
     host: host || `unix://${defaultSocket}`,
     hostGiven: Boolean(host),
+    context: given.context || (host ? '' : environment['DOCKER_CONTEXT']) || 'default',
+    platform: environment['DOCKER_DEFAULT_PLATFORM'] ?? '',
     tlsVerify: Boolean(environment['DOCKER_TLS_VERIFY']),
     certPath: environment['DOCKER_CERT_PATH'] || dockerConfig,
     dockerConfig,

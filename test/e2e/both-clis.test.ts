@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
 import { dockerVersion } from '../support/docker-version.ts';
+import { busyboxTar } from '../support/rootfs.ts';
 
 // What docker's CLI prints and ends with, ours does too.
 
@@ -241,5 +242,15 @@ test('history and rmi --platform take the platform that the image has', () => {
       assert.equal(result.code, 0, result.stderr);
     }
     assert.equal(engine.ok(['images', '-q', 'own']), '');
+  }
+});
+
+test('DOCKER_DEFAULT_PLATFORM is the platform of an image that is made', () => {
+  const options = { input: busyboxTar(), env: { DOCKER_DEFAULT_PLATFORM: 'linux/s390x' } };
+  for (const cli of ['docker', 'gantry'] as const) {
+    const { code, stderr } = engine[cli](['import', '-', 'other:1'], options);
+    assert.equal(code, 0, stderr);
+    assert.equal(engine.ok(['image', 'inspect', '-f', '{{.Architecture}}', 'other:1']), 's390x');
+    engine.ok(['rmi', 'other:1']);
   }
 });

@@ -7,6 +7,7 @@ import { defineCommand } from '../command.ts';
 import { bytes, checkedList, swapBytes } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { exitCodeOf, printProgress } from '../output/progress.ts';
+import { platformFlag, platformOf } from '../platform.ts';
 import { CredentialStore, encodeAll } from '../remote/credentials.ts';
 import { proxyVariables } from '../remote/docker-config.ts';
 import { parseExtraHost, parsePairs, ulimits } from '../run/resources.ts';
@@ -41,7 +42,7 @@ export const buildCommand = defineCommand({
     'memory-swap': swapBytes('Swap limit equal to memory plus swap: -1 to enable unlimited swap'),
     network: text('Set the networking mode for the RUN instructions during build', { initial: 'default' }),
     'no-cache': bool('Do not use cache when building the image'),
-    platform: text('Set platform if server is multi-platform capable'),
+    platform: platformFlag,
     progress: text(ignoredUsage, { hidden: true }),
     pull: bool('Always attempt to pull a newer version of the image'),
     quiet: bool('Suppress the build output and print image ID on success', { short: 'q' }),
@@ -87,7 +88,7 @@ export const buildCommand = defineCommand({
       cpusetMems: values['cpuset-mems'],
       cgroupParent: values['cgroup-parent'],
       ulimits: values.ulimit,
-      ...(values.platform === '' ? {} : { platform: values.platform }),
+      ...platformOf(values.platform || context.config.platform),
       ...(values.squash ? { squash: true } : {}),
       securityOpt: values['security-opt'],
       ...(values.isolation === '' ? {} : { isolation: values.isolation }),

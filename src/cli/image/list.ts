@@ -5,6 +5,7 @@ import { filter, tableFormat } from '../flag-kinds.ts';
 import { bool, text } from '../flags.ts';
 import { type Listing, type Row, renderListing } from '../output/listing.ts';
 import { ellipsis, goTime, humanSize, shortId, timeAgo } from '../output/units.ts';
+import { platformOf } from '../platform.ts';
 import { listFormat } from '../remote/docker-config.ts';
 
 export const imagesCommand = defineCommand({
@@ -130,8 +131,7 @@ export const historyCommand = defineCommand({
   },
   async run({ context, values, args }) {
     const { images } = await context.client();
-    const { platform } = values;
-    const items = await images.history(args[0] ?? '', platform === '' ? {} : { platform });
+    const items = await images.history(args[0] ?? '', platformOf(values.platform));
     const rows = items.map((item) => historyRow(item, { trunc: !values['no-trunc'], human: values.human }));
     const created = values.human ? '{{.CreatedSince}}' : '{{.CreatedAt}}';
     const listing: Listing = {

@@ -9,6 +9,7 @@ import { filter } from '../flag-kinds.ts';
 import { bool, list, strings, text } from '../flags.ts';
 import { printProgress } from '../output/progress.ts';
 import { humanSize } from '../output/units.ts';
+import { platformFlag, platformOf } from '../platform.ts';
 import { pruneFilters } from '../remote/docker-config.ts';
 import { openError } from '../run/env-file.ts';
 import { errorText } from '../tell-error.ts';
@@ -162,10 +163,6 @@ export const loadCommand = defineCommand({
   },
 });
 
-function platformOf(platform: string): { platform?: string } {
-  return platform === '' ? {} : { platform };
-}
-
 /** A file as a stream, opened at once so that a missing one is told before anything is sent. */
 export async function openInput(path: string): Promise<Readable> {
   const { open } = await import('node:fs/promises');
@@ -190,7 +187,7 @@ export const importCommand = defineCommand({
   flags: {
     change: list('Apply Dockerfile instruction to the created image', { short: 'c' }),
     message: text('Set commit message for imported image', { short: 'm' }),
-    platform: text('Set platform if server is multi-platform capable'),
+    platform: platformFlag,
   },
   async run({ context, values, args }) {
     const [source = '', reference] = args;
@@ -201,7 +198,7 @@ export const importCommand = defineCommand({
       ...(isUrl ? { source } : {}),
       ...(reference === undefined ? {} : splitReference(reference)),
       ...(values.message === '' ? {} : { message: values.message }),
-      ...(values.platform === '' ? {} : { platform: values.platform }),
+      ...platformOf(values.platform || context.config.platform),
       changes: values.change,
     });
     await printProgress(messages, context.stdout);

@@ -2,6 +2,7 @@ import { EngineError } from '../../errors/index.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { bool, text } from '../flags.ts';
 import { type ProgressSink, printProgress } from '../output/progress.ts';
+import { platformFlag, platformOf } from '../platform.ts';
 import { CredentialStore, encodeAuth, serverOf } from '../remote/credentials.ts';
 import { splitReference } from './reference.ts';
 
@@ -40,7 +41,7 @@ export const pullCommand = defineCommand({
   flags: {
     'all-tags': bool('Download all tagged images in the repository', { short: 'a' }),
     'disable-content-trust': bool('Skip image verification', { initial: true }),
-    platform: text('Set platform if server is multi-platform capable'),
+    platform: platformFlag,
     quiet: bool('Suppress verbose output', { short: 'q' }),
   },
   async run({ context, values, args }) {
@@ -58,7 +59,7 @@ export const pullCommand = defineCommand({
       allTags,
       quiet: values.quiet,
       progressTo: context.stdout,
-      ...(values.platform === '' ? {} : { platform: values.platform }),
+      ...platformOf(values.platform || context.config.platform),
     });
     if (values.quiet) context.stdout.write(`${image}\n`);
   },

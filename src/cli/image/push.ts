@@ -2,6 +2,7 @@ import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { bool, text } from '../flags.ts';
 import { printProgress } from '../output/progress.ts';
+import { platformOf } from '../platform.ts';
 import { CredentialStore, encodeAuth, serverOf } from '../remote/credentials.ts';
 import { splitReference } from './reference.ts';
 
@@ -35,7 +36,7 @@ export const pushCommand = defineCommand({
     const messages = images.push({
       repository,
       ...(values['all-tags'] ? {} : { tag: tag ?? 'latest' }),
-      ...(values.platform === '' ? {} : { platform: values.platform }),
+      ...platformOf(values.platform),
       ...encodeAuth(auth),
     });
     await printProgress(messages, values.quiet ? { write: () => undefined } : context.stdout);

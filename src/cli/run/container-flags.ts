@@ -2,6 +2,7 @@ import type { MountSpec } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { bytes, checkedList, duration, map, swapBytes } from '../flag-kinds.ts';
 import { bool, int, list, parsed, text, type ValuesOf } from '../flags.ts';
+import { platformFlag } from '../platform.ts';
 import { parseCpus } from '../sizes.ts';
 import { envFlag } from './env-flag.ts';
 import { parseMount } from './mounts.ts';
@@ -168,7 +169,7 @@ export const containerFlags = {
   'oom-score-adj': int("Tune host's OOM preferences (-1000 to 1000)"),
   pid: text('PID namespace to use'),
   'pids-limit': int('Tune container pids limit (set -1 for unlimited)'),
-  platform: text('Set platform if server is multi-platform capable'),
+  platform: platformFlag,
   privileged: bool('Give extended privileges to this container'),
   publish: list("Publish a container's port(s) to the host", { short: 'p' }),
   'publish-all': bool('Publish all exposed ports to random ports', { short: 'P' }),

@@ -2,6 +2,7 @@ import type { Client } from '../../client/index.ts';
 import { statusOf } from '../../client/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import type { Context } from '../command.ts';
+import { platformOf } from '../platform.ts';
 import { proxyVariables } from '../remote/docker-config.ts';
 import { terminalSize } from '../terminal/resize.ts';
 import { openCidFile } from './cid-file.ts';
@@ -25,7 +26,7 @@ export async function createContainer(context: Context, client: Client, line: Cr
   }
   const request = await requestOf(context, line);
   await using cidFile = await openCidFile(flags.cidfile);
-  const platform = flags.platform === '' ? {} : { platform: flags.platform };
+  const platform = platformOf(flags.platform || context.config.platform);
   const create = () =>
     client.containers.create(request, { ...(flags.name === '' ? {} : { name: flags.name }), ...platform });
   const pull = async () => {
