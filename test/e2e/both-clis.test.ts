@@ -126,6 +126,9 @@ const same: readonly (readonly string[])[] = [
     '{{.Action}} {{.Scope}} {{.Actor.Attributes.name}} {{.Actor.Attributes.no}}',
   ],
   ['events', '--since', begun, '--until', ended, '--format', '{{json .Actor.ID}}'],
+  ['system', 'df', '-v', '--format', '{{range .Volumes}}{{.Name}} {{.Links}}\\n{{end}}'],
+  ['system', 'df', '-v', '--format', '{{range .Images}}{{.Repository}}:{{.Tag}} {{.ID}} {{.Digest}}{{end}}'],
+  ['system', 'df', '-v', '--format', '{{range .Containers}}{{.ID}} {{.Size}} {{.Label "none"}}{{end}}'],
   ['inspect', '-f', '{{json .Config.Cmd', 'web'],
   ['images', '--format', '{{.Repository}}@{{.Digest}}'],
   ['images', '--format', 'table {{.Repository}}\\t{{upper .Tag}}\\t{{.Digest}}'],
@@ -158,6 +161,16 @@ for (const args of dockerVersion < 28 ? same : [...same, ...sameAs28]) {
     assert.equal(gantry.stderr, docker.stderr);
   });
 }
+
+test('gantry system df -v --format json has the rows of all lists', () => {
+  const { stdout } = engine.gantry(['system', 'df', '-v', '--format', 'json']);
+  const lists = JSON.parse(stdout) as Readonly<Record<string, readonly { readonly Name?: string }[]>>;
+  assert.deepEqual(Object.keys(lists), ['Images', 'Containers', 'Volumes', 'BuildCache']);
+  assert.deepEqual(
+    lists['Volumes']?.map(({ Name }) => Name),
+    ['data'],
+  );
+});
 
 const clis = [
   (args: readonly string[]) => engine.gantry(args),

@@ -34,12 +34,27 @@ export function renderListing(listing: Listing, format: string, options: { quiet
     return rows.map((row) => `${render(new Struct(row))}\n`).join('');
   }
   if (chosen === 'json') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-  if (chosen === '' || chosen === 'table' || chosen.startsWith('table ')) {
+  if (isTable(format)) {
     const source = chosen.startsWith('table ') ? chosen.slice('table '.length) : listing.table;
     return renderTable({ ...listing, rows }, unescapeWhitespace(source));
   }
   const render = compile(unescapeWhitespace(chosen));
   return rows.map((row) => `${render(new Struct(row))}\n`).join('');
+}
+
+/** Several lists for a `--format` of them all: `json`, or a template over the rows of each. */
+export function renderListings(listings: Readonly<Record<string, Listing>>, format: string): string {
+  const chosen = format.trim().replace(/^table /, '');
+  const lists = Object.entries(listings).map(
+    ([name, { rows }]) => [name, rows.map((row) => new Struct(sortedRow(row)))] as const,
+  );
+  const render = compile(chosen === 'json' ? '{{json .}}' : unescapeWhitespace(chosen));
+  return render(new Struct(Object.fromEntries(lists)));
+}
+
+/** Whether a `--format` of lists asks for a table, the default. */
+export function isTable(format: string): boolean {
+  return /^($|table$|table )/.test(format.trim());
 }
 
 function renderTable(listing: Listing, source: string): string {

@@ -1,16 +1,17 @@
 import type { BuildCacheRecord, DiskUsage } from '../../api/index.ts';
+import { Time } from '../../lib/template/index.ts';
 import { defineCommand } from '../command.ts';
 import { containerListing } from '../container/rows.ts';
 import { tableFormat } from '../flag-kinds.ts';
 import { bool } from '../flags.ts';
 import { imageListing } from '../image/list.ts';
 import { volumeListing } from '../objects/volume.ts';
-import { type Listing, type Row, renderListing } from '../output/listing.ts';
+import { isTable, type Listing, type Row, renderListing, renderListings } from '../output/listing.ts';
 import { humanSize, shortId, timeAgo } from '../output/units.ts';
 
 export const dfCommand = defineCommand({
   usage: '[OPTIONS]',
-  summary: 'Show docker disk usage',
+  summary: 'Show disk usage',
   minArgs: 0,
   maxArgs: 0,
   flags: {
@@ -19,7 +20,8 @@ export const dfCommand = defineCommand({
   },
   async run({ context, values }) {
     const usage = await (await context.client()).system.diskUsage();
-    context.stdout.write(values.verbose ? verbose(usage) : renderListing(summary(usage), values.format));
+    const { format } = values;
+    context.stdout.write(values.verbose ? verbose(usage, format) : renderListing(summary(usage), format));
   },
 });
 
@@ -107,51 +109,84 @@ function cacheSize(records: readonly BuildCacheRecord[]): number {
   return sum(records.filter((one) => !one.Shared).map((one) => one.Size));
 }
 
-function cacheListing(records: readonly BuildCacheRecord[]): Listing {
+function cacheListing(records: readonly BuildCacheRecord[], { trunc }: { readonly trunc: boolean }): Listing {
+  const idOf = (id: string) => (trunc ? shortId(id) : id);
   return {
     headings: {
       ID: 'CACHE ID',
+      Parent: 'PARENT',
       CacheType: 'CACHE TYPE',
       Size: 'SIZE',
       CreatedSince: 'CREATED',
       LastUsedSince: 'LAST USED',
       UsageCount: 'USAGE',
+      InUse: 'IN USE',
       Shared: 'SHARED',
+      Description: 'DESCRIPTION',
     },
     table:
       '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}',
     rows: records.map((one) => ({
-      ID: `${shortId(one.ID)}${one.InUse ? '*' : ''}`,
+      ID: `${idOf(one.ID)}${one.InUse ? '*' : ''}`,
+      Parent: idOf((one.Parents ?? []).join(', ')),
       CacheType: one.Type,
-      Size: humanSize(one.Size),
+      Size: humanSize(one.Size, 3),
+      CreatedAt: new Time(one.CreatedAt).toString(),
       CreatedSince: timeAgo(Date.parse(one.CreatedAt)),
+      LastUsedAt: one.LastUsedAt === null ? '' : new Time(one.LastUsedAt).toString(),
       LastUsedSince: one.LastUsedAt === null ? '' : timeAgo(Date.parse(one.LastUsedAt)),
       UsageCount: String(one.UsageCount),
+      InUse: String(one.InUse),
       Shared: String(one.Shared),
+      Description: one.Description,
     })),
   };
 }
 
-/** Only what a container itself takes, not its image. */
-function ownSizes(containers: NonNullable<DiskUsage['Containers']>): NonNullable<DiskUsage['Containers']> {
-  return containers.map((container) => ({ ...container, SizeRootFs: 0 }));
+/** Each image once, by its first name. */
+function imagesOf(usage: DiskUsage, options: { readonly trunc: boolean }): Listing {
+  const images = (usage.Images ?? []).map((image) => ({
+    ...image,
+    RepoTags: (image.RepoTags ?? []).slice(0, 1),
+    RepoDigests: [],
+  }));
+  const listing = imageListing(images, { ...options, digests: false });
+  return {
+    ...listing,
+    table:
+      '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}',
+    rows: listing.rows.map((row) => ({ ...row, Digest: '' })),
+  };
 }
 
-function verbose(usage: DiskUsage): string {
-  const images = imageListing(usage.Images ?? [], { trunc: true, digests: false });
-  const containers = containerListing(ownSizes(usage.Containers ?? []), { trunc: true, size: true });
-  const imageTable =
-    '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}';
-  const containerTable =
-    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}';
+/** Each with only what it takes itself, without its image. */
+function containersOf(usage: DiskUsage, options: { readonly trunc: boolean }): Listing {
+  const containers = (usage.Containers ?? []).map((container) => ({ ...container, SizeRootFs: 0 }));
+  return {
+    ...containerListing(containers, { ...options, size: true }),
+    table:
+      '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}',
+  };
+}
+
+function verbose(usage: DiskUsage, format: string): string {
+  const options = { trunc: isTable(format) };
+  const cache = usage.BuildCache ?? [];
+  const lists = {
+    Images: imagesOf(usage, options),
+    Containers: containersOf(usage, options),
+    Volumes: { ...volumeListing(usage.Volumes ?? []), table: '{{.Name}}\t{{.Links}}\t{{.Size}}' },
+    BuildCache: cacheListing(cache, options),
+  };
+  if (format !== '' && format !== 'table') return renderListings(lists, format);
   return [
     'Images space usage:\n',
-    renderListing({ ...images, table: imageTable }, ''),
+    renderListing(lists.Images, ''),
     '\nContainers space usage:\n',
-    renderListing({ ...containers, table: containerTable }, ''),
+    renderListing(lists.Containers, ''),
     '\nLocal Volumes space usage:\n',
-    renderListing({ ...volumeListing(usage.Volumes ?? []), table: '{{.Name}}\t{{.Links}}\t{{.Size}}' }, ''),
-    `\nBuild cache usage: ${humanSize(cacheSize(usage.BuildCache ?? []))}\n`,
-    renderListing(cacheListing(usage.BuildCache ?? []), ''),
+    renderListing(lists.Volumes, ''),
+    `\nBuild cache usage: ${humanSize(cacheSize(cache))}\n`,
+    renderListing(lists.BuildCache, ''),
   ].join('\n');
 }
