@@ -78,6 +78,24 @@ test('what was built is pushed, is pulled again with the same digest, and runs',
   assert.match(docker('push', name('team/app:1')), new RegExp(`digest: ${digest} size`));
 });
 
+test('a pull and a quiet push end with the whole name of the image', () => {
+  const repository = name('team/named');
+  docker('tag', name('team/app:1'), repository);
+  for (const cli of ['docker', 'gantry'] as const) {
+    for (const [command, whole] of [
+      ['push -q', `${repository}:latest`],
+      ['push -q -a', repository],
+      ['pull', `${repository}:latest`],
+      ['pull -q', `${repository}:latest`],
+      ['pull -a', repository],
+    ] as const) {
+      const { code, stdout, stderr } = engine[cli]([...command.split(' '), repository]);
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout.trimEnd().split('\n').at(-1), whole, `${cli} ${command}`);
+    }
+  }
+});
+
 test('a pull by digest, of all tags, quiet, and with the 20.10 client', () => {
   docker('tag', name('team/app:1'), name('team/all:a'));
   docker('tag', 'base:1', name('team/all:b'));

@@ -1,10 +1,9 @@
-import { EngineError } from '../../errors/index.ts';
 import { type Context, defineCommand } from '../command.ts';
-import { bool, text } from '../flags.ts';
+import { bool } from '../flags.ts';
 import { type ProgressSink, printProgress } from '../output/progress.ts';
 import { platformFlag, platformOf } from '../platform.ts';
 import { CredentialStore, encodeAuth, serverOf } from '../remote/credentials.ts';
-import { splitReference } from './reference.ts';
+import { splitReference, transferOf } from './reference.ts';
 
 export interface PullOptions {
   readonly image: string;
@@ -46,14 +45,9 @@ export const pullCommand = defineCommand({
   },
   async run({ context, values, args }) {
     const [image = ''] = args;
-    const { repository, tag } = splitReference(image);
     const allTags = values['all-tags'];
-    if (allTags && (tag !== undefined || repository.includes('@'))) {
-      throw new EngineError('invalidArgument', "tag can't be used with --all-tags/-a");
-    }
-    if (tag === undefined && !repository.includes('@') && !allTags && !values.quiet) {
-      context.stdout.write('Using default tag: latest\n');
-    }
+    const { name, usesDefaultTag } = transferOf(image, { allTags });
+    if (usesDefaultTag && !values.quiet) context.stdout.write('Using default tag: latest\n');
     await pullImage(context, {
       image,
       allTags,
@@ -61,6 +55,6 @@ export const pullCommand = defineCommand({
       progressTo: context.stdout,
       ...platformOf(values.platform || context.config.platform),
     });
-    if (values.quiet) context.stdout.write(`${image}\n`);
+    context.stdout.write(`${name}\n`);
   },
 });

@@ -1,10 +1,9 @@
-import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { bool, text } from '../flags.ts';
 import { printProgress } from '../output/progress.ts';
 import { platformOf } from '../platform.ts';
 import { CredentialStore, encodeAuth, serverOf } from '../remote/credentials.ts';
-import { splitReference } from './reference.ts';
+import { splitReference, transferOf } from './reference.ts';
 
 export const pushCommand = defineCommand({
   usage: '[OPTIONS] NAME[:TAG]',
@@ -23,23 +22,18 @@ export const pushCommand = defineCommand({
   async run({ context, values, args }) {
     const [image = ''] = args;
     const { repository, tag } = splitReference(image);
-    if (values['all-tags'] && tag !== undefined) {
-      throw new EngineError('invalidArgument', "tag can't be used with --all-tags/-a");
-    }
-    const say = (line: string) => {
-      if (!values.quiet) context.stdout.write(`${line}\n`);
-    };
-    if (tag === undefined && !values['all-tags'] && !repository.includes('@'))
-      say('Using default tag: latest');
+    const allTags = values['all-tags'];
+    const { name, usesDefaultTag } = transferOf(image, { allTags });
+    if (usesDefaultTag && !values.quiet) context.stdout.write('Using default tag: latest\n');
     const auth = await new CredentialStore(context).get(serverOf(image));
     const { images } = await context.client();
     const messages = images.push({
       repository,
-      ...(values['all-tags'] ? {} : { tag: tag ?? 'latest' }),
+      ...(allTags ? {} : { tag: tag ?? 'latest' }),
       ...platformOf(values.platform),
       ...encodeAuth(auth),
     });
     await printProgress(messages, values.quiet ? { write: () => undefined } : context.stdout);
-    if (values.quiet) context.stdout.write(`${image}\n`);
+    if (values.quiet) context.stdout.write(`${name}\n`);
   },
 });
