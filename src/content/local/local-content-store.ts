@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   type FileHandle,
   mkdir,
@@ -12,20 +12,22 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { EngineError, hasErrno } from '../../errors/index.ts';
+import { HashingWritable } from '../../lib/hashing-writable.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
 import { exists } from '../../lib/missing-files.ts';
 import { replaceFile, syncDirectory } from '../../lib/replace-file.ts';
 import type { Lease } from '../../metadata/index.ts';
 import { type Digest, digestOf, hexOf, type Index, isDigest } from '../../oci/index.ts';
 import type { BlobInfo, BlobRange, BlobWriter, ContentStore, PartialBlob } from '../content-store.ts';
-import { BlobWritable } from './blob-writable.ts';
 import { PartialBlobs } from './partial-blobs.ts';
 import { verify, type WrittenBlob } from './written-blob.ts';
 
 const readChunk = 1 << 20;
+/** Held back before the source has to wait: enough for one system call to write many chunks. */
+const highWaterMark = 1 << 20;
 const defaultMaxBytes = 4 << 20;
 
 /**
@@ -108,7 +110,8 @@ class LocalContentStore implements ContentStore {
     signal?.throwIfAborted();
     const path = join(this.#ingest, randomBytes(12).toString('hex'));
     const file = await open(path, 'wx', 0o644);
-    const writable = new BlobWritable(file.fd);
+    const hash = createHash('sha256');
+    const writable = new HashingWritable(file.fd, { hash, position: 0, highWaterMark });
     // An error also rejects whoever writes and the commit; this keeps it from being thrown at nobody.
     writable.on('error', () => undefined);
     const abort = () => {
@@ -120,7 +123,7 @@ class LocalContentStore implements ContentStore {
       writable,
       commit: async (expected = {}, lease) => {
         await endOf(writable);
-        const info = { digest: writable.digest(), size: writable.size };
+        const info = { digest: `sha256:${hash.digest('hex')}` as Digest, size: writable.position };
         verify(info, expected);
         await this.#publish({ file, path, info, lease });
         return info;
@@ -231,13 +234,13 @@ class LocalContentStore implements ContentStore {
 }
 
 /** Ends the stream, unless its source did, and waits until all is written. */
-async function endOf(writable: BlobWritable): Promise<void> {
+async function endOf(writable: Writable): Promise<void> {
   if (!writable.writableEnded) writable.end();
   await finished(writable);
 }
 
 /** Ends a stream that may have a write under way, which must be over before its file is closed. */
-async function stop(writable: BlobWritable): Promise<void> {
+async function stop(writable: Writable): Promise<void> {
   if (!writable.closed) {
     const closed = new Promise((resolve) => writable.once('close', resolve));
     writable.destroy();

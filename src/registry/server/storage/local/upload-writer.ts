@@ -2,12 +2,15 @@ import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../../../../errors/index.ts';
+import { HashingWritable } from '../../../../lib/hashing-writable.ts';
 import { type Algorithm, algorithmOf, type ContentDigest, digestOfHash } from '../../content-digest.ts';
 import type { ContentInfo, Quota, UploadWriter } from '../storage.ts';
-import { HashingAppender } from './hashing-appender.ts';
 import type { HashMemory } from './uploads.ts';
 
 const readBytes = 1 << 20;
+
+/** With more held back, many clients at once take much memory for no speed. */
+const highWaterMark = 64 << 10;
 
 /** Makes the synced file at `source` a blob of the repository. */
 export type Publisher = (
@@ -34,7 +37,7 @@ export class LocalUploadWriter implements UploadWriter {
   readonly #options: Options;
   readonly #file: FileHandle;
   #size: number;
-  #appender: HashingAppender | undefined;
+  #appender: HashingWritable | undefined;
   /** Of the first `#size` bytes; undefined until somebody needs it. */
   #hash: Hash | undefined;
   #closed = false;
@@ -54,7 +57,11 @@ export class LocalUploadWriter implements UploadWriter {
 
   async append(source: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<void> {
     this.#hash ??= await this.#hashFile(this.#options.algorithm);
-    const appender = new HashingAppender(this.#file.fd, this.#size, this.#hash);
+    const appender = new HashingWritable(this.#file.fd, {
+      hash: this.#hash,
+      position: this.#size,
+      highWaterMark,
+    });
     this.#appender = appender;
     try {
       await pipeline(source, appender, signal === undefined ? {} : { signal });

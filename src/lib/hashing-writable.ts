@@ -2,24 +2,30 @@ import type { Hash } from 'node:crypto';
 import { write, writev } from 'node:fs';
 import { Writable } from 'node:stream';
 
-/** Bytes held back before the source has to wait; with more, many clients at once take much memory for no speed. */
-const highWaterMark = 64 << 10;
-
 type Done = (error?: Error | null) => void;
 
-/** Writes to an open file from `position` on and hashes what has been written. The caller closes the file. */
-export class HashingAppender extends Writable {
+export interface HashingOptions {
+  /** Gets what has been written. */
+  readonly hash: Hash;
+  /** Where the first byte goes. */
+  readonly position: number;
+  /** Bytes held back before the source has to wait. */
+  readonly highWaterMark: number;
+}
+
+/** Writes to an open file and hashes what has been written. The caller closes the file. */
+export class HashingWritable extends Writable {
   readonly #fd: number;
   readonly #hash: Hash;
   #position: number;
   #writing = false;
   #afterWrite: (() => void) | undefined;
 
-  constructor(fd: number, position: number, hash: Hash) {
+  constructor(fd: number, { hash, position, highWaterMark }: HashingOptions) {
     super({ highWaterMark });
     this.#fd = fd;
-    this.#position = position;
     this.#hash = hash;
+    this.#position = position;
   }
 
   /** Where the next byte goes: the bytes before it are written and hashed. */
