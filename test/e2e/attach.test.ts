@@ -196,13 +196,13 @@ test('detach keys leave run, attach and exec, and what runs goes on', async () =
       terminal: true,
       cli,
     });
-    await started.until('ready');
+    await started.until('ready\r\n');
     started.send('\x10\x11');
     assert.equal((await started.ended()).code, 0);
     assert.ok(isRunning('left'));
     const own = new Client(['attach', '--detach-keys', 'ctrl-x,x', 'left'], { terminal: true, cli });
     own.send('hello\r');
-    await own.until('got hello');
+    await own.until('got hello\r\n');
     own.send('\x18x');
     const attached = await own.ended();
     assert.match(attached.output, /read escape sequence/);
@@ -212,7 +212,7 @@ test('detach keys leave run, attach and exec, and what runs goes on', async () =
       terminal: true,
       cli,
     });
-    await exec.until('ready');
+    await exec.until('ready\r\n');
     exec.send('\x10\x11');
     assert.equal((await exec.ended()).code, 1);
     assert.match(docker('top', 'left'), /#inner/);

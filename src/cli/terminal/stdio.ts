@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import type { StdioChunk, StdioConnection } from '../../client/index.ts';
 import { DetachFilter, defaultDetachKeys, parseDetachKeys } from '../../lib/detach-keys.ts';
 import { ignoreClosed } from '../../lib/ignore-closed.ts';
+import { exitOf, start } from '../../lib/process.ts';
 import type { Context } from '../command.ts';
 
 export interface StdioOptions {
@@ -35,7 +36,7 @@ export async function joinStdio(
 ): Promise<'ended' | 'detached'> {
   const { stdin } = context;
   const raw = options.tty && options.stdin && stdin.isTTY;
-  if (raw) stdin.setRawMode(true);
+  if (raw) await beginRaw(stdin);
   const { promise: detached, resolve: detach } = Promise.withResolvers<'detached'>();
   const stopInput = options.stdin
     ? sendInput(context, connection.input, {
@@ -57,6 +58,12 @@ export async function joinStdio(
     stopInput();
     connection[Symbol.dispose]();
   }
+}
+
+/** Raw both ways: Node's mode alone would still turn each line feed of a program into two characters. */
+async function beginRaw(terminal: Context['stdin']): Promise<void> {
+  terminal.setRawMode(true);
+  await exitOf('stty', start('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] }));
 }
 
 /** Nothing to send; the process sees no end of input either, as with Docker. */
