@@ -2,7 +2,7 @@
  * How much the stress tests do. `npm test` runs them small; `npm run stress` sets GANTRY_STRESS=full. Single numbers:
  * GANTRY_STRESS_CONTAINERS=50 and so on.
  */
-const full = process.env['GANTRY_STRESS'] === 'full';
+export const full = process.env['GANTRY_STRESS'] === 'full';
 
 export const size = {
   /** Containers of one round. */
