@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, describe } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { dockerBuilds, dockerfile } from '../support/docker-build.ts';
 import { writeTree } from '../support/files.ts';
+import { until } from '../support/until.ts';
 
 // docker build, as the unmodified CLI's classic builder drives it.
 
@@ -339,11 +339,11 @@ describe('a build that is cancelled', () => {
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
-    const deadline = Date.now() + 60_000;
-    while (sleeping() || state().snapshots !== before.snapshots) {
-      assert.ok(Date.now() < deadline, JSON.stringify({ before, now: state(), sleeping: sleeping() }));
-      await sleep(50);
-    }
+    await until(
+      () => !sleeping() && state().snapshots === before.snapshots,
+      () => JSON.stringify({ before, now: state(), sleeping: sleeping() }),
+      60,
+    );
     assert.deepEqual(state(), before);
   });
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
 import { callEngine } from '../support/engine-call.ts';
+import { until } from '../support/until.ts';
 
 const engine = await startDaemon({ after });
 const docker = (...args: string[]) => engine.ok(args);
@@ -13,7 +14,8 @@ test('each of two commits at once takes the container at one moment', async () =
   const count = 'n=0; while :; do n=$((n + 1)); echo $n >>/a; echo $n >>/z; done';
   const script = `dd if=/dev/zero of=/middle bs=1M count=64 2>/dev/null; ${count}`;
   docker('run', '-d', '--name', 'counts', 'base:1', 'sh', '-c', script);
-  while (engine.docker(['exec', 'counts', 'test', '-s', '/z']).code !== 0) await sleep(50);
+  const hasBegun = () => engine.docker(['exec', 'counts', 'test', '-s', '/z']).code === 0;
+  await until(hasBegun, 'it does not count', 120);
   const tags = ['counted:1', 'counted:2', 'counted:3', 'counted:4'];
   const commits = tags.map(async (tag, index) => {
     await sleep(index * 150);

@@ -174,14 +174,23 @@ test('a log stays within its limits on disk, and keeps the newest', async () => 
     script,
   ]);
   let most = 0;
-  while (daemon.ok(['logs', '-n', '1', 'bound']) !== 'last') {
-    most = Math.max(most, logFiles('bound').bytes);
-    await delay(50);
-  }
+  await until(
+    () => {
+      most = Math.max(most, logFiles('bound').bytes);
+      return daemon.ok(['logs', '-n', '1', 'bound']) === 'last';
+    },
+    'it does not end',
+    300,
+  );
   assert.ok(most < 3_000_000, `${most} bytes`);
-  await delay(300);
-  const { names, bytes } = logFiles('bound');
-  assert.ok(names.length <= 3 && bytes <= 1_000_000, `${names.join(' ')}: ${bytes} bytes`);
+  await until(
+    () => {
+      const { names, bytes } = logFiles('bound');
+      return names.length <= 3 && bytes <= 1_000_000;
+    },
+    () => JSON.stringify(logFiles('bound')),
+    60,
+  );
   assert.match(bytesOf(['logs', 'bound']).toString(), /^(0123456789012345678901234567890\n){4000,}last\n$/);
 });
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerInspect } from '../../src/api/index.ts';
 import { type CommandResult, runCommand, startDaemon } from '../support/daemon.ts';
 import { callEngine, getJson } from '../support/engine-call.ts';
+import { until } from '../support/until.ts';
 
 // The default network. The engine runs on a host of its own, a network namespace whose firewall drops what it
 // forwards, as dockerd leaves it; a client stands on a wire beside it.
@@ -83,16 +84,6 @@ function fetched(where: keyof typeof names, address: string): string {
   return within(where, ['busybox', ...get(`http://${address}/`)]).stdout.trim();
 }
 
-async function eventually<T>(look: () => T, isRight: (value: T) => boolean): Promise<T> {
-  const deadline = Date.now() + 5000;
-  let value = look();
-  while (!isRight(value) && Date.now() < deadline) {
-    await sleep(50);
-    value = look();
-  }
-  return value;
-}
-
 /** Runs a web server that answers its own name. */
 async function serve(name: string, ...options: string[]): Promise<string> {
   docker(
@@ -100,13 +91,7 @@ async function serve(name: string, ...options: string[]): Promise<string> {
     ...['sh', '-c', `echo ${name} > /var/www/index.html; exec httpd -f -p 80 -h /var/www`],
   );
   const address = docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', name);
-  assert.equal(
-    await eventually(
-      () => fetched('engine', address),
-      (text) => text === name,
-    ),
-    name,
-  );
+  await until(() => fetched('engine', address) === name, `${name} does not answer`);
   return address;
 }
 
@@ -156,7 +141,7 @@ describe('published TCP', () => {
     assert.match(engine.docker(['start', 'next']).stderr, /port is already allocated/);
     docker('rm', '-f', 'third');
     docker('start', 'next');
-    assert.equal(await eventually(() => fetched('client', `${engineAddress}:8001`), Boolean), 'next');
+    await until(() => fetched('client', `${engineAddress}:8001`) === 'next', 'it does not answer');
   });
 
   test('-P and a bare container port take free ports of the host', async () => {
@@ -205,10 +190,8 @@ test('a container reaches the world outside, which sees the host', async () => {
   );
   try {
     const url = `http://${clientAddress}:8080/`;
-    assert.equal(
-      await eventually(() => engine.docker(['run', '--rm', 'base:1', ...get(url)]).stdout.trim(), Boolean),
-      engineAddress,
-    );
+    const seen = () => engine.docker(['run', '--rm', 'base:1', ...get(url)]).stdout.trim();
+    await until(() => seen() === engineAddress, 'it does not see the host');
   } finally {
     server.kill();
   }

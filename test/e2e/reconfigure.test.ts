@@ -6,6 +6,7 @@ import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { untilNow } from '../support/event-times.ts';
+import { until } from '../support/until.ts';
 
 // `gantry update` of ports, environment, mounts and labels, as the docker CLI sees it.
 
@@ -50,7 +51,7 @@ async function freePort(): Promise<number> {
 }
 
 async function page(port: number): Promise<string> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { Connection: 'close' } });
@@ -130,9 +131,7 @@ describe('an update of a running container', () => {
     assert.match(events.replace(/\n(exec|health).*/g, ''), /start\nkill\ndie\nstop\nupdate\nstart$/);
     const [run] = engine.gantry(['runs', 'app', '--format', '{{.Explanation}}']).stdout.split('\n');
     assert.equal(run, 'It ended as it was told to: reconfigure (SIGKILL), exit code 137.');
-    const deadline = Date.now() + 20_000;
-    while (show('{{.State.Health.Status}}') !== 'healthy' && Date.now() < deadline) await sleep(100);
-    assert.equal(show('{{.State.Health.Status}}'), 'healthy');
+    await until(() => show('{{.State.Health.Status}}') === 'healthy', 'it is not healthy', 60);
   });
 
   test('of ports and labels does not touch its process', async () => {
@@ -240,9 +239,7 @@ describe('an update of a running container', () => {
       assert.equal(inside('sh', '-c', 'echo $A'), '2');
       assert.match(docker('exec', 'other', 'nslookup', 'web'), /10\.77\.1\.77/);
       docker('stop', 'app');
-      const deadline = Date.now() + 10_000;
-      while (docker('ps', '-aq', '--filter', 'name=app') !== '' && Date.now() < deadline) await sleep(50);
-      assert.equal(docker('ps', '-aq', '--filter', 'name=app'), '');
+      await until(() => docker('ps', '-aq', '--filter', 'name=app') === '', 'it is not removed', 60);
     } finally {
       engine.docker(['rm', '-f', 'app', 'other']);
       docker('network', 'rm', 'net');
@@ -264,7 +261,7 @@ describe('an update of a running container', () => {
       '-c',
       '[ "$A" = 2 ] && exec sleep 1000; exit 1',
     );
-    while (Number(show('{{.RestartCount}}')) < 2) await sleep(50);
+    await until(() => Number(show('{{.RestartCount}}')) >= 2, 'it is not started again', 120);
     update('-e', 'A=2', 'app');
     const started = show('{{.State.StartedAt}}');
     await sleep(1000);

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { until } from '../support/until.ts';
 
 // docker run and its options, as the unmodified CLI sees them.
 
@@ -327,8 +327,11 @@ test('the daemon, which adopts what execs run, leaves no ended process behind', 
       .filter(
         (pid) => statusOf(pid).includes(`\nPPid:\t${engine.pid}\n`) && statusOf(pid).includes('State:\tZ'),
       );
-  for (const deadline = Date.now() + 60_000; ended().length > 0 && Date.now() < deadline; await sleep(100));
-  assert.deepEqual(ended(), []);
+  await until(
+    () => ended().length === 0,
+    () => `ended: ${ended().join()}`,
+    60,
+  );
 });
 
 function statusOf(pid: string): string {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import test, { after, afterEach, describe } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerRun } from '../../src/api/index.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { untilNow } from '../support/event-times.ts';
+import { until } from '../support/until.ts';
 
 // Why a container died, and stops that do not wait in vain.
 
@@ -102,7 +102,7 @@ describe('runs', () => {
       ],
       ...['--health-retries', '1', 'base:1', 'sleep', '1000'],
     );
-    while ((await runs('app'))[0]?.Health === null) await sleep(50);
+    await until(async () => (await runs('app'))[0]?.Health !== null, 'no health check ends', 120);
     docker('kill', 'app');
     const [run] = await runs('app');
     assert.match(run?.Explanation ?? '', /kill \(SIGKILL\), exit code 137\. .* exit code 7: no database\.$/);
@@ -118,9 +118,7 @@ describe('a container that is deaf to its stop signal', () => {
     );
     const events = () =>
       docker('events', '--since', '60', '--until', untilNow(), '--filter', 'event=stop_deaf');
-    const deadline = Date.now() + 60_000;
-    while (!/stop_deaf .*signal=SIGTERM/.test(events()) && Date.now() < deadline) await sleep(200);
-    assert.match(events(), /stop_deaf .*name=app.*signal=SIGTERM/);
+    await until(() => /stop_deaf .*name=app.*signal=SIGTERM/.test(events()), events, 60);
   });
 
   test('is killed after its timeout, or at once if that is wanted', async () => {
@@ -133,8 +131,7 @@ describe('a container that is deaf to its stop signal', () => {
     docker('rm', '-f', 'app');
     docker('run', '-d', '--init', '--name', 'app', 'base:1', 'sleep', '1000');
     // An init awaits signals from a moment after its start on.
-    const deadline = Date.now() + 30_000;
-    while (/no handler/.test(gantry('explain', 'app')) && Date.now() < deadline) await sleep(50);
+    await until(() => !/no handler/.test(gantry('explain', 'app')), 'the init awaits no signals', 60);
     gantry('stop', '--stop-deaf=kill', 'app');
     const [run] = await runs('app');
     assert.equal(run?.EndedBy?.Deaf, false);

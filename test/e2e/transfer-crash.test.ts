@@ -9,6 +9,7 @@ import { startDaemon } from '../support/daemon.ts';
 import { startRegistry } from '../support/docker-registry.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
+import { until } from '../support/until.ts';
 
 // The engine is killed in the middle of a pull, a push, a load and a collection.
 
@@ -40,7 +41,7 @@ test('killed in mid-pull: no half image, and the next pull goes on where it stop
   const partial = join(engine.root, 'content', 'partial');
   const pulling = running('pull', image);
   const size = () => readdirSync(partial).reduce((sum, name) => sum + statSync(join(partial, name)).size, 0);
-  while (size() < layerBytes / 2) await sleep(20);
+  await until(() => size() >= layerBytes / 2, 'half of the layer does not come', 120);
   await engine.end('SIGKILL');
   await pulling;
 
@@ -68,7 +69,7 @@ test('killed in mid-push: nothing to see in the registry, and the next push comp
       ? { kind: 'stall', after: 0 }
       : undefined;
   const pushing = running('push', image);
-  while (proxy.count('PUT', /uploads/) === 0) await sleep(20);
+  await until(() => proxy.count('PUT', /uploads/) > 0, 'the push sends no layer', 120);
   await engine.end('SIGKILL');
   await pushing;
   const manifest = () =>

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { engineConfig } from '../../src/config/index.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { readDisk } from '../support/engine-state.ts';
+import { until } from '../support/until.ts';
 
 function contextOf(daemon: TestDaemon, ...lines: string[]): string {
   const context = join(daemon.directory, 'context');
@@ -20,10 +21,10 @@ async function hasNoGarbage(daemon: TestDaemon, snapshots: number): Promise<void
     return { garbage, strays, committed: committed.length };
   };
   const clean = { garbage: [], strays: [], committed: snapshots };
-  for (let waited = 0; JSON.stringify(read()) !== JSON.stringify(clean) && waited < 3_000; waited += 50) {
-    await sleep(50);
-  }
-  assert.deepEqual(read(), clean);
+  await until(
+    () => isDeepStrictEqual(read(), clean),
+    () => JSON.stringify(read()),
+  );
 }
 
 test('layers of an image removed by force go with the last container on them', async (t) => {

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
+import { until } from '../support/until.ts';
 
 // `gantry update` of a running container, cut off at each of its steps.
 
@@ -156,7 +157,7 @@ function isRunning(marker: string): boolean {
 /** Another update is refused while one is under way. */
 async function settled(): Promise<void> {
   const isSettled = () => engine.gantry(['update', '--dry-run', '-l', 'x=y', 'app']).code === 0;
-  for (const deadline = Date.now() + 30_000; !isSettled(); await sleep(50)) assert.ok(Date.now() < deadline);
+  await until(isSettled, 'the update does not end', 60);
 }
 
 /** The steps at which later starts of the engine went on. */

@@ -59,7 +59,7 @@ test('the exit of a container is known, however soon after it the daemon is kill
     await sleep(100);
     const pid = Number(show('ends', '{{.State.Pid}}'));
     process.kill(pid, 'SIGTERM');
-    while (existsSync(`/proc/${pid}`)) await sleep(1);
+    for (const end = Date.now() + 60_000; existsSync(`/proc/${pid}`) && Date.now() < end; ) await sleep(1);
     await sleep(delayMs);
     await crash();
     assert.equal(show('ends', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 5', `after ${delayMs} ms`);
@@ -278,8 +278,7 @@ test('a container that a commit had frozen goes on', async () => {
   const { run: directory } = engineConfig({ root: engine.root });
   const state = () => runCommand('runc', ['--root', join(directory, 'runc'), 'state', id]).stdout;
   const committing = runClient(engine, ['commit', 'frozen', 'frozen:1']);
-  for (const deadline = Date.now() + 30_000; !state().includes('"paused"'); )
-    assert.ok(Date.now() < deadline, 'it was never frozen');
+  await until(() => state().includes('"paused"'), 'it was never frozen', 30);
   await crash();
   assert.notEqual((await committing).code, 0);
   assert.equal(show('frozen', '{{.State.Status}}'), 'running');

@@ -7,7 +7,6 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import bcrypt from 'bcryptjs';
 import { SignJWT } from 'jose';
@@ -15,6 +14,7 @@ import { run } from '../../src/lib/run.ts';
 import { contentDigestOf } from '../../src/registry/server/content-digest.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { until } from '../support/until.ts';
 
 const rules = [
   { repositories: ['team/**'], users: ['alice'], actions: ['pull', 'push', 'delete'] },
@@ -206,7 +206,7 @@ test('SIGHUP has a registry read its certificate again, and a bad one changes no
   };
   const reload = async (said: string) => {
     process.kill(registry.pid, 'SIGHUP');
-    while (!registry.log().some(({ msg }) => msg === said)) await sleep(20);
+    await until(() => registry.log().some(({ msg }) => msg === said), `it does not say: ${said}`, 120);
   };
   assert.equal(await shown(), 'first');
   writeFileSync(file('cert.pem'), 'nonsense');

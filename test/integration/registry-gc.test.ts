@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { run } from '../../src/lib/run.ts';
 import { manifestOf, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { until } from '../support/until.ts';
 
 const gantry = join(import.meta.dirname, '../../bin/gantry');
 const manifestType = { 'content-type': 'application/vnd.oci.image.manifest.v1+json' };
@@ -62,14 +63,13 @@ test('retention goes by the configuration, in the server too', async (t) => {
   }
   await registry.end();
   const other = await startRegistry(t, { root: registry.root, config: { gc, retention } });
-  while ((await heads(other, '/v2/x/manifests/pr-1')) === 200) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const isGone = async () => (await heads(other, '/v2/x/manifests/pr-1')) !== 200;
+  await until(isGone, 'the oldest is not collected', 120);
   const tags = await (await other.fetch('/v2/x/tags/list')).json();
   assert.deepEqual(tags, { name: 'x', tags: ['main', 'pr-2'] });
-  while (!other.log().some((line) => line['msg'] === 'garbage collected' && line['freedBlobs'] === 2)) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const hasFreed = () =>
+    other.log().some((line) => line['msg'] === 'garbage collected' && line['freedBlobs'] === 2);
+  await until(hasFreed, 'its blobs are not freed', 120);
 });
 
 test('two registries and collectors on one directory: a push is refused or has all it needs', async (t) => {

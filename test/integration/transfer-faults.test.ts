@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +19,7 @@ import {
   streamOf,
   tarOf,
 } from '../support/image-store.ts';
+import { until } from '../support/until.ts';
 
 // A network and a registry that fail, between real stores and a real docker-registry.
 
@@ -196,12 +197,18 @@ test('a pull that was called off keeps what it had, and the next goes on', async
   const controller = new AbortController();
   const pulling = side.pull(`${proxy.host}/called-off:1`, { signal: controller.signal });
   pulling.catch(() => undefined);
-  while ((await side.store.content.info(image.id)) === undefined) await sleep(10);
-  await sleep(300);
+  const partial = join(side.store.root, 'content', 'partial');
+  await until(
+    async () =>
+      (await side.store.content.info(image.id)) !== undefined &&
+      readdirSync(partial).some((name) => statSync(join(partial, name)).size === half),
+    'half of the layer does not come',
+    120,
+  );
   controller.abort();
   await assert.rejects(pulling, { name: 'AbortError' });
   await side.store.images.collectGarbage();
-  assert.equal(readdirSync(join(side.store.root, 'content', 'partial')).length, 1);
+  assert.equal(readdirSync(partial).length, 1);
   assert.deepEqual(side.store.images.list({ all: true, filters: new Map(), sharedSize: false }), []);
   proxy.faultFor = () => undefined;
   await side.pull(`${proxy.host}/called-off:1`);
@@ -224,7 +231,7 @@ test('pulls of one image share the work, and one of them may leave', async (t) =
   const name = `${proxy.host}/shared:1`;
   const leaving = side.pull(name, { signal: controller.signal });
   leaving.catch(() => undefined);
-  while (layerRequests(proxy, blob).length === 0) await sleep(10);
+  await until(() => layerRequests(proxy, blob).length > 0, 'nobody asks for the layer', 120);
   const staying = [side.pull(name), side.pull(name)];
   await sleep(300);
   controller.abort();
