@@ -13,14 +13,21 @@ if (process.argv.includes(isolated)) {
   await import('../../test/integration/networks-pool-suite.ts');
   await import('../../test/integration/networks-rules-suite.ts');
 } else {
-  test('the networks suites pass in a network namespace of its own', { timeout: 600_000 }, () => {
+  test('the networks suites pass in a network namespace of its own', () => {
     const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"';
-    const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
-    const { status, stdout, stderr } = spawnSync(
+    // The runner's limit for a test does not reach the tests of a child.
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning', '--test-timeout=600000'];
+    const { status, signal, error, stdout, stderr } = spawnSync(
       'unshare',
       ['-n', '-m', 'sh', '-c', script, 'sh', ...node, fileURLToPath(import.meta.url), isolated],
-      { encoding: 'utf8', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
+      {
+        encoding: 'utf8',
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+        timeout: 3_600_000,
+        killSignal: 'SIGKILL',
+        maxBuffer: 64 << 20,
+      },
     );
-    assert.equal(status, 0, `${stdout}\n${stderr}`);
+    assert.equal(status, 0, `${signal ?? ''} ${error?.message ?? ''}\n${stdout}\n${stderr}`);
   });
 }
