@@ -111,8 +111,9 @@ test('--shutdown stop stops containers', async (t) => {
     'base:1',
     'sh',
     '-c',
-    'trap "exit 0" TERM; while :; do sleep 0.05; done',
+    'trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done',
   ]);
+  await engine.ready('one');
   assert.equal(await engine.end('SIGTERM'), 0);
   await engine.start();
   assert.equal(engine.ok(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'one']), 'exited 0');

@@ -215,14 +215,12 @@ test('a container is as healthy after a commit as before, and may be paused duri
 test('any signal that ends a container without a stop signal of its own is a stop; one that it lives on with is none', async () => {
   const script = 'trap : HUP; trap "exit 0" INT; echo ready; while :; do sleep 0.05; done';
   const id = startScript(script, '--restart', 'always');
-  const readied = async (times: number) =>
-    until(() => docker('logs', id).split('ready').length > times, 'it is not ready');
-  await readied(1);
+  await engine.ready(id);
   const pid = Number(show(id, '{{.State.Pid}}'));
   docker('kill', '-s', 'HUP', id);
   await sleep(1500);
   process.kill(pid, 'SIGKILL');
-  await readied(2);
+  await engine.ready(id, 2);
   docker('kill', '-s', 'INT', id);
   await until(() => show(id, '{{.State.Status}}') === 'exited', 'it does not stay away');
   await sleep(500);

@@ -204,7 +204,7 @@ describe('AppArmor', () => {
     assert.deepEqual(profileOf('--security-opt', 'apparmor=unconfined'), expected);
   });
 
-  test('denies mounting, and lets signals and work through', () => {
+  test('denies mounting, and lets signals and work through', async () => {
     const script =
       'mkdir /m; mount -t tmpfs none /m 2>/dev/null && echo mounted; sleep 100 & kill $! && echo killed';
 
@@ -220,8 +220,9 @@ describe('AppArmor', () => {
       'base:1',
       'sh',
       '-c',
-      'trap "exit 4" TERM; while :; do sleep 0.1; done',
+      'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done',
     );
+    await engine.ready('confined');
     docker('stop', '-t', '60', 'confined');
     assert.equal(docker('inspect', '-f', '{{.State.ExitCode}}', 'confined'), '4');
     docker('rm', 'confined');

@@ -190,21 +190,22 @@ describe('names and listing', () => {
     docker('rm', '-f', 'web', 'busy');
   });
 
-  test('a paused container ends when it is stopped, and when it is removed by force', () => {
-    const script = 'trap "exit 3" TERM; sleep 1000 & wait';
+  test('a paused container ends when it is stopped, and when it is removed by force', async () => {
+    const script = 'trap "exit 3" TERM; echo ready; sleep 1000 & wait';
     for (let round = 0; round < 5; round += 1) {
       docker('run', '-d', '--name', 'frozen', 'base:1', 'sh', '-c', script);
       docker('pause', 'frozen');
       docker('rm', '-f', 'frozen');
     }
     docker('run', '-d', '--name', 'frozen', 'base:1', 'sh', '-c', script);
+    await engine.ready('frozen');
     docker('pause', 'frozen');
     docker('stop', 'frozen');
     assert.equal(docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'frozen'), 'exited 3');
     docker('rm', 'frozen');
   });
 
-  test('top, pause, unpause, kill, wait, restart', () => {
+  test('top, pause, unpause, kill, wait, restart', async () => {
     docker(
       'run',
       '-d',
@@ -213,8 +214,9 @@ describe('names and listing', () => {
       'base:1',
       'sh',
       '-c',
-      'trap "exit 3" TERM; while :; do sleep 0.1; done',
+      'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done',
     );
+    await engine.ready('life');
     assert.match(docker('top', 'life'), /PID[\s\S]*trap/);
     docker('pause', 'life');
     assert.match(docker('ps', '--format', '{{.Status}}'), /\(Paused\)/);
@@ -224,6 +226,7 @@ describe('names and listing', () => {
     docker('unpause', 'life');
     docker('restart', 'life');
     assert.equal(docker('inspect', '-f', '{{.State.Running}}', 'life'), 'true');
+    await engine.ready('life', 2);
     docker('kill', '-s', 'TERM', 'life');
     assert.equal(docker('wait', 'life'), '3');
     docker('rm', 'life');

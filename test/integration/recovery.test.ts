@@ -54,9 +54,9 @@ test('a pause or unpause that was not written down is found in the kernel', asyn
 
 test('the exit of a container is known, however soon after it the daemon is killed', async () => {
   for (let delayMs = 0; delayMs < 24; delayMs += 3) {
-    const script = 'trap "exit 5" TERM; while :; do sleep 0.01; done';
+    const script = 'trap "exit 5" TERM; echo ready; while :; do sleep 0.01; done';
     docker('run', '-d', '--name', 'ends', 'base:1', 'sh', '-c', script);
-    await sleep(100);
+    await engine.ready('ends');
     const pid = Number(show('ends', '{{.State.Pid}}'));
     process.kill(pid, 'SIGTERM');
     for (const end = Date.now() + 60_000; existsSync(`/proc/${pid}`) && Date.now() < end; ) await sleep(1);
@@ -227,9 +227,9 @@ test('the files of execs that ended meanwhile are removed, and a running one goe
 });
 
 test('a stop that was cut off leaves the restart policy at work', async () => {
-  const script = 'trap "" TERM; while :; do sleep 1; done';
+  const script = 'trap "" TERM; echo ready; while :; do sleep 1; done';
   docker('run', '-d', '--name', 'lasting', '--restart', 'unless-stopped', 'base:1', 'sh', '-c', script);
-  await sleep(300);
+  await engine.ready('lasting');
   const stopping = runClient(engine, ['stop', '-t', '30', 'lasting']);
   await sleep(1000);
   await crash();

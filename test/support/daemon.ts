@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dockerVersion } from './docker-version.ts';
 import { busyboxTar } from './rootfs.ts';
+import { until } from './until.ts';
 
 export const gantryPath = join(import.meta.dirname, '../../bin/gantry');
 
@@ -100,6 +101,12 @@ export class TestDaemon {
       `docker ${args.join(' ')}: ${result.stderr || result.stdout}\n${this.log()}`,
     );
     return result.stdout.trim();
+  }
+
+  /** Waits until a container has said "ready" so many times: what it traps, it then traps. */
+  async ready(container: string, times = 1): Promise<void> {
+    const count = () => this.ok(['logs', container]).split('ready').length - 1;
+    await until(() => count() >= times, `${container} is not ready`, 60);
   }
 
   /** Runs our own CLI against this daemon. */
