@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { startRegistry } from '../support/docker-registry.ts';
+import { callEngine, type EngineCall, Gone } from '../support/engine-call.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
 import { until } from '../support/until.ts';
@@ -107,11 +108,22 @@ function allWhole(): void {
   for (const id of others()) assert.equal(engine.ok(['run', '--rm', id, 'cat', '/of']), 'x');
 }
 
-async function killedWhile(...args: string[]): Promise<void> {
-  const client = running(...args);
-  await sleep(5 + Math.random() * 150);
+/** How long the daemon takes for a call that nothing disturbs. */
+async function timeOf(call: EngineCall): Promise<number> {
+  const begun = performance.now();
+  const { status, body } = await callEngine(engine.host, call);
+  assert.equal(status, 200, body);
+  return performance.now() - begun;
+}
+
+/** Kills the daemon at some moment of a call that takes so long. */
+async function killedWhile(call: EngineCall, wholeMs: number): Promise<void> {
+  const over = callEngine(engine.host, call).catch((error: unknown) => {
+    if (!(error instanceof Gone)) throw error;
+  });
+  await sleep(Math.random() * wholeMs);
   await engine.end('SIGKILL');
-  await client;
+  await over;
   await engine.start();
 }
 
@@ -120,10 +132,14 @@ test('killed in mid-load: the image is there whole or not at all, and the next l
   const id = buildWhole('loaded');
   const archive = join(files, 'loaded.tar');
   engine.ok(['save', '-o', archive, 'loaded:1']);
+  const load = { method: 'POST', path: '/images/load', body: readFileSync(archive) };
+  engine.ok(['rmi', '-f', id]);
+  engine.ok(['builder', 'prune', '-af']);
+  const wholeMs = await timeOf(load);
   for (let round = 0; round < 5; round += 1) {
     engine.ok(['rmi', '-f', id]);
     engine.ok(['builder', 'prune', '-af']);
-    await killedWhile('load', '-i', archive);
+    await killedWhile(load, wholeMs);
     assert.ok([id, ''].includes(others().join()), 'it or nothing');
     allWhole();
     engine.ok(['load', '-i', archive]);
@@ -134,12 +150,17 @@ test('killed in mid-load: the image is there whole or not at all, and the next l
 
 test('killed while images are pruned: what is left is whole, and the next prune takes the rest', async () => {
   engine.ok(['create', '--name', 'holds-the-base', 'base:1', 'true']);
-  // The kill may come before the first removal: what the tests above left may then still be there.
-  const built = others();
-  for (let round = 0; round < 4; round += 1) {
+  const prune = { method: 'POST', path: '/images/prune?filters={"dangling":["false"]}' };
+  const built: string[] = [];
+  const buildThree = (round: number) => {
     for (const name of ['one', 'two', 'three']) built.push(buildWhole(`${name}-${round}`));
     engine.ok(['builder', 'prune', '-af']);
-    await killedWhile('image', 'prune', '-af');
+  };
+  buildThree(0);
+  const wholeMs = await timeOf(prune);
+  for (let round = 1; round <= 4; round += 1) {
+    buildThree(round);
+    await killedWhile(prune, wholeMs);
     for (const id of others()) assert.ok(built.includes(id));
     allWhole();
   }
