@@ -55,7 +55,8 @@ async function duringExit(id: string, args: readonly string[]): Promise<CommandR
   closeSync(reading);
   const begun = performance.now();
   const result = await client;
-  assert.ok(performance.now() - begun < 4000, `${args.join(' ')} took ${performance.now() - begun} ms`);
+  // What waits in vain takes its hundred seconds.
+  assert.ok(performance.now() - begun < 60_000, `${args.join(' ')} took ${performance.now() - begun} ms`);
   await holder;
   return result;
 }
@@ -67,18 +68,18 @@ const startScript = (script: string, ...options: string[]) =>
 test('a stop that meets an exit is done, and leaves no trace', async () => {
   docker('network', 'create', 'other');
   const id = start();
-  const { code, stderr } = await duringExit(id, ['stop', '-t', '2', id]);
+  const { code, stderr } = await duringExit(id, ['stop', '-t', '100', id]);
   assert.equal(code, 0, stderr);
   assert.equal(show(id, '{{.State.Status}} {{.State.ExitCode}}'), 'exited 137');
   assert.deepEqual(actionsOf(id), ['create', 'start', 'die']);
   docker('rm', id);
   const removed = start('--rm');
-  assert.equal((await duringExit(removed, ['stop', '-t', '2', removed])).code, 0);
+  assert.equal((await duringExit(removed, ['stop', '-t', '100', removed])).code, 0);
 });
 
 test('a restart that meets an exit starts the container', async () => {
   const id = start();
-  const { code, stderr } = await duringExit(id, ['restart', '-t', '2', id]);
+  const { code, stderr } = await duringExit(id, ['restart', '-t', '100', id]);
   assert.equal(code, 0, stderr);
   assert.equal(show(id, '{{.State.Status}}'), 'running');
   docker('rm', '-f', id);

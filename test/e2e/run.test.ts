@@ -283,16 +283,7 @@ describe('exec', () => {
   test('-i passes stdin, -d detaches, --privileged raises', () => {
     assert.equal(engine.ok(['exec', '-i', 'ex', 'cat'], { input: 'hello' }), 'hello');
     docker('exec', '-d', 'ex', 'touch', '/detached');
-    assert.equal(
-      docker(
-        'exec',
-        'ex',
-        'sh',
-        '-c',
-        'for i in 1 2 3 4 5 6 7 8 9; do [ -e /detached ] && echo yes && break; sleep 0.1; done',
-      ),
-      'yes',
-    );
+    docker('exec', 'ex', 'sh', '-c', 'until [ -e /detached ]; do sleep 0.1; done');
     const caps =
       /CapEff:\t(\w+)/.exec(
         docker('exec', '--privileged', 'ex', 'grep', 'CapEff', '/proc/self/status'),

@@ -52,7 +52,7 @@ async function openSide(
     certificateDirectories: [],
     proxies: noProxies,
     userAgent: 'test',
-    stallMs: 1_000,
+    stallMs: 20_000,
     ...options,
   });
   const { metadata, images, content, snapshots, layers } = store;
@@ -148,7 +148,7 @@ test('a registry in trouble, too busy, or silent is asked again', async (t) => {
   let next = 0;
   proxy.faultFor = ({ method, path }) =>
     method === 'GET' && path.endsWith(blob) ? faults[next++] : undefined;
-  const side = await openSide(t);
+  const side = await openSide(t, { stallMs: 1_000 });
   const told: string[] = [];
   await side.pull(`${proxy.host}/trouble:1`, { tell: ({ status = '' }) => void told.push(status) });
   assert.equal(side.store.images.resolve(`${proxy.host}/trouble:1`).id, image.id);
@@ -226,7 +226,7 @@ test('pulls of one image share the work, and one of them may leave', async (t) =
     first = false;
     return { kind: 'stall', after: Math.ceil(size / 2) };
   };
-  const side = await openSide(t, { stallMs: 1_500 });
+  const side = await openSide(t, { stallMs: 4_000 });
   const controller = new AbortController();
   const name = `${proxy.host}/shared:1`;
   const leaving = side.pull(name, { signal: controller.signal });
