@@ -148,6 +148,11 @@ describe('published TCP', () => {
     await serve('chosen', '-p', '80');
     const port = /:(\d+)$/m.exec(docker('port', 'chosen', '80'))?.[1] ?? '';
     assert.equal(fetched('client', `${engineAddress}:${port}`), 'chosen');
+    await serve('exposed', '-P', '--expose', '80', '--expose', '81/udp', '-p', '8010:82');
+    const exposed = /:(\d+)$/m.exec(docker('port', 'exposed', '80'))?.[1] ?? '';
+    assert.equal(fetched('client', `${engineAddress}:${exposed}`), 'exposed');
+    assert.match(docker('port', 'exposed', '81/udp'), /^0\.0\.0\.0:\d+$/m);
+    assert.match(docker('port', 'exposed', '82'), /:8010$/m);
   });
 });
 
