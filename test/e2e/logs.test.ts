@@ -246,7 +246,7 @@ test('with max-file=1 a full file is dropped, and a follower still sees all', as
   assert.deepEqual(logFiles('one').names, ['container.log']);
   const text = bytesOf(['logs', 'one']).toString();
   assert.ok(
-    text.length > 0 && text.length < 60_000 && numbers(0, 9_999).endsWith(text),
+    text.length > 0 && text.length < 25_000 && numbers(0, 9_999).endsWith(text),
     `${text.length} bytes`,
   );
 });
