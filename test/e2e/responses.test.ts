@@ -21,14 +21,9 @@ interface Call {
   readonly id?: string;
 }
 
-test('answers are as the API describes them', async (t) => {
-  const spec = openApiSpec(version);
-  if (spec === undefined) {
-    t.diagnostic('the description of the API is not there: set GANTRY_TEST_SPEC to its directory');
-    return;
-  }
+test('answers are as the API describes them', async () => {
   const engine = await startDaemon({ after });
-  const client = new Client(engine.host.slice('unix://'.length), spec);
+  const client = new Client(engine.host.slice('unix://'.length), openApiSpec(version));
   await containerCalls(client, (...args) => engine.ok(args));
   await execCalls(client);
   await networkAndVolumeCalls(client);
