@@ -36,23 +36,27 @@ function openWhenRead(fifo: string): number | undefined {
 async function duringExit(id: string, args: readonly string[]): Promise<CommandResult> {
   const hosts = join(engine.root, 'containers', id, 'hosts');
   renameSync(hosts, `${hosts}.kept`);
-  assert.equal(runCommand('mkfifo', [hosts]).code, 0);
-  // It reads that file while it holds the container's lock.
-  const holder = runClient(engine, ['network', 'connect', 'other', id]);
+  let holder: Promise<CommandResult>;
+  let client: Promise<CommandResult>;
   let reading: number | undefined;
-  await until(() => {
-    reading = openWhenRead(hosts);
-    return reading !== undefined;
-  }, 'the file is not read');
-  const pid = Number(show(id, '{{.State.Pid}}'));
-  process.kill(pid, 'SIGKILL');
-  await until(() => !existsSync(`/proc/${pid}`), 'it does not end');
-  await sleep(300);
-  const client = runClient(engine, args);
-  await sleep(500);
-  renameSync(`${hosts}.kept`, hosts);
-  assert.ok(reading !== undefined);
-  closeSync(reading);
+  try {
+    assert.equal(runCommand('mkfifo', [hosts]).code, 0);
+    // It reads that file while it holds the container's lock.
+    holder = runClient(engine, ['network', 'connect', 'other', id]);
+    await until(() => {
+      reading = openWhenRead(hosts);
+      return reading !== undefined;
+    }, 'the file is not read');
+    const pid = Number(show(id, '{{.State.Pid}}'));
+    process.kill(pid, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${pid}`), 'it does not end');
+    await sleep(300);
+    client = runClient(engine, args);
+    await sleep(500);
+  } finally {
+    renameSync(`${hosts}.kept`, hosts);
+    if (reading !== undefined) closeSync(reading);
+  }
   const begun = performance.now();
   const result = await client;
   // What waits in vain takes its hundred seconds.

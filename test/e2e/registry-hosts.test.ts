@@ -70,8 +70,8 @@ test('a certificate is good for its name once its authority is in certs.d', () =
   );
   for (const host of [tlsHost, 'other-name.test']) {
     const directory = join('/etc/gantry/certs.d', host);
-    after(() => rmSync(directory, { recursive: true, force: true }));
-    mkdirSync(directory, { recursive: true });
+    const made = mkdirSync(directory, { recursive: true }) ?? directory;
+    after(() => rmSync(made, { recursive: true, force: true }));
     writeFileSync(join(directory, 'ca.crt'), readFileSync(authority.ca));
   }
   docker('push', reference);

@@ -144,10 +144,13 @@ test('the names of a network that was joined or left are in the file of hosts, t
     const change = spawn('docker', ['-H', engine.host, 'network', verb, 'late', 'joins'], {
       stdio: 'ignore',
     });
-    await until(() => addresses().length === count, `no ${verb}`, 10);
-    await crash(() => {
+    try {
+      await until(() => addresses().length === count, `no ${verb}`, 10);
+      await engine.end('SIGKILL');
+    } finally {
       renameSync(`${hosts}.kept`, hosts);
-    });
+    }
+    await engine.start();
     if (change.exitCode === null) await once(change, 'exit');
     assert.deepEqual(inFile().sort(), addresses(), verb);
     await crash();
@@ -157,13 +160,14 @@ test('the names of a network that was joined or left are in the file of hosts, t
   docker('network', 'rm', 'late');
 });
 
-test('a cgroup that a cut-off start left goes, with what is in it, frozen or not', async () => {
+test('a cgroup that a cut-off start left goes, with what is in it, frozen or not', async (t) => {
   const { cgroupParent } = engineConfig({ root: engine.root });
   const hierarchies = existsSync('/sys/fs/cgroup/cgroup.controllers')
     ? ['/sys/fs/cgroup']
     : ['freezer', 'memory'].map((controller) => join('/sys/fs/cgroup', controller));
   const groups = hierarchies.map((root) => join(root, cgroupParent, 'f'.repeat(64)));
   const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
   await crash(() => {
     for (const group of groups) {
       mkdirSync(group, { recursive: true });

@@ -1,7 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-/** What engines hold in the kernel, each thing named by its engine: the root's path, or the 8 digits of its digest. */
+/**
+ * What engines hold in the kernel, each thing named by its engine: the root's path, or the 8 digits of its digest. And
+ * what tests make beside engines: disks, containers of a runtime alone, network namespaces.
+ */
 export interface KernelState {
   readonly mounts: readonly string[];
   readonly processes: readonly string[];
@@ -12,19 +17,35 @@ export interface KernelState {
 }
 
 export function readKernelState(): KernelState {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
   return {
-    mounts: matches(
-      readFileSync('/proc/self/mountinfo', 'utf8'),
-      / (\/\S*gantry\S*)\/(?:snapshots|volumes|containers)/,
-    ),
-    processes: commands().flatMap((command) =>
-      matches(command, /^\S*conmon .* -b (\/\S*gantry\S*)\/containers\//),
-    ),
+    mounts: [
+      ...matches(mounts, / (\/\S*gantry\S*)\/(?:snapshots|volumes|containers)/),
+      ...disksOfTests(mounts),
+    ],
+    processes: commands().flatMap(bundleOf),
     links: matches(output('ip', '-o', 'link'), /: gt[yv]([0-9a-f]{8})/),
-    namespaces: matches(names('/run/netns').join('\n'), /^gty-([0-9a-f]{8})/),
+    namespaces: matches(names('/run/netns').join('\n'), /^(gty-[0-9a-f]{8}|gantrytest-.*)/),
     tables: matches(output('nft', 'list', 'tables'), /gantry-([0-9a-f]{8})/),
-    cgroups: matches(cgroupNames().join('\n'), /^gantry-([0-9a-f]{8})$/),
+    cgroups: matches(cgroupNames().join('\n'), /^(gantry-.*)/),
   };
+}
+
+const placesOfTests = [join(tmpdir(), 'gantry-'), join(tmpdir(), 'runtime-'), '/run/gantry-test-'];
+const isOfTest = (path: string) => placesOfTests.some((place) => path.startsWith(place));
+
+function disksOfTests(mounts: string): string[] {
+  return mounts
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter(isOfTest);
+}
+
+/** The engine whose container a monitor watches, or its bundle where there is no engine. */
+function bundleOf(command: string): string[] {
+  const [, bundle = ''] = /^\S*conmon .* -b (\S+)/.exec(command) ?? [];
+  const [owner = ''] = bundle.split('/containers/');
+  return owner.includes('gantry') || isOfTest(owner) ? [owner] : [];
 }
 
 function matches(text: string, pattern: RegExp): string[] {

@@ -352,13 +352,18 @@ async function removeCgroup(facts: HostFacts, name: string): Promise<void> {
   }
 }
 
-async function runWithRunc(t: TestContext, given: (rootfs: string) => SpecInput): Promise<string> {
+async function runWithRunc(
+  t: TestContext,
+  given: (rootfs: string) => SpecInput,
+  cleanUp: () => Promise<void>,
+): Promise<string> {
   const bundle = mkdtempSync(join(tmpdir(), 'gantry-spec-'));
   const rootfs = join(bundle, 'rootfs');
   const name = `gantry-spec-${randomId().slice(0, 12)}`;
   const state = join(bundle, 'state');
   t.after(async () => {
     await run('runc', ['--root', state, 'delete', '--force', name]);
+    await cleanUp();
     await rm(bundle, { recursive: true, force: true });
   });
   mkdirSync(join(rootfs, 'bin'), { recursive: true });
@@ -385,7 +390,7 @@ test('runc runs what createSpec() writes: limits, read-only binds and confinemen
     'busybox ls /proc/acpi 2>/dev/null | busybox wc -l',
     'busybox cat /proc/1/cmdline | busybox tr "\\0" " "',
   ].join('\n');
-  const output = await runWithRunc(t, (rootfs) => {
+  const given = (rootfs: string) => {
     const bundle = join(rootfs, '..');
     const data = join(bundle, 'data');
     mkdirSync(data);
@@ -411,7 +416,8 @@ test('runc runs what createSpec() writes: limits, read-only binds and confinemen
         cgroupParent: `/${parent}`,
       },
     );
-  });
+  };
+  const output = await runWithRunc(t, given, () => removeCgroup(facts, parent));
   assert.deepEqual(
     output
       .replaceAll('\t', ' ')
@@ -431,5 +437,4 @@ test('runc runs what createSpec() writes: limits, read-only binds and confinemen
     ],
   );
   assert.match(output, /docker-init -- /);
-  t.after(() => removeCgroup(facts, parent));
 });
