@@ -88,6 +88,12 @@ for (const [what, file, argv, message] of [
     ['--debug', '--host', 'a'],
     'the following directives are specified both as a flag and in the configuration file: debug: (from flag: true, from file: false), hosts: (from flag: ["a"], from file: ["b"])',
   ],
+  [
+    'a proxy that a flag names too',
+    { proxies: { 'https-proxy': 'http://me:other@proxy:3128' } },
+    ['--https-proxy', 'me:secret@proxy:3128'],
+    'the following directives are specified both as a flag and in the configuration file: https-proxy: (from flag: "xxxxx:xxxxx@proxy:3128", from file: "http://xxxxx:xxxxx@proxy:3128")',
+  ],
   ['another type', { debug: 'yes' }, [], 'debug: "yes" is no boolean'],
   ['a list of another type', { hosts: 'a' }, [], 'hosts: "a" is no list of strings'],
   ['an element of another type', { 'log-opts': { a: 1 } }, [], 'log-opts: 1 is no string'],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { EngineError, hasErrno, messageOf } from '../errors/index.ts';
+import { redacted } from '../lib/http-proxy.ts';
 import type { Flag, FlagTable } from './flags.ts';
 
 export const defaultDaemonFile = '/etc/gantry/daemon.json';
@@ -43,8 +44,8 @@ export function withDaemonFile<V extends object>(
     for (const [directive, value] of said) {
       const name = flagOf(directive);
       if (given.has(name)) {
-        const flag = shown(merged[name]);
-        twice.push(`${directive}: (from flag: ${flag}, from file: ${shown(value)})`);
+        const told = /^https?-proxy$/.test(name) ? shownProxy : shown;
+        twice.push(`${directive}: (from flag: ${told(merged[name])}, from file: ${told(value)})`);
       } else merged[name] = read(table[name] as Flag, directive, value);
     }
     if (twice.length > 0) {
@@ -113,6 +114,10 @@ function textOf(value: unknown): string {
 
 function shown(value: unknown): string {
   return JSON.stringify(value);
+}
+
+function shownProxy(value: unknown): string {
+  return shown(redacted(String(value)));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

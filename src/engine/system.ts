@@ -4,6 +4,7 @@ import type { Builder } from '../build/index.ts';
 import { apiVersion, dockerVersion, type EngineConfig, gantryVersion } from '../config/index.ts';
 import { type Containers, type HostFacts, logDriverNames } from '../container/index.ts';
 import type { Images } from '../image/index.ts';
+import { redacted } from '../lib/http-proxy.ts';
 import type { Metadata } from '../metadata/index.ts';
 import { defaultDomain } from '../oci/index.ts';
 import type { Volumes } from '../volume/index.ts';
@@ -117,11 +118,6 @@ async function readInfo(parts: SystemParts): Promise<object> {
     CDISpecDirs: [],
     Warnings: warnings(host, about),
   };
-}
-
-/** A proxy's URL without the credentials it may hold. */
-function redacted(proxy: string): string {
-  return proxy.replace(/^(\w+:\/\/)?[^/@]*@/, '$1xxxxx:xxxxx@');
 }
 
 function registryConfig({ registries }: EngineConfig): object {

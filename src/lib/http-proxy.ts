@@ -12,6 +12,11 @@ export interface ProxyConfig {
 
 export const noProxies: ProxyConfig = Object.freeze({ httpProxy: '', httpsProxy: '', noProxy: '' });
 
+/** A proxy's URL without the credentials it may hold. */
+export function redacted(proxy: string): string {
+  return proxy.replace(/^(\w+:\/\/)?[^/@]*@/, '$1xxxxx:xxxxx@');
+}
+
 /**
  * The proxy that a URL is asked through, undefined for none. The rules are those of Go's `http.ProxyFromEnvironment`:
  * loopback never is, `.example.com` means only names below, an entry with a port only that port.
