@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/index.ts';
 import { parseDuration } from '../lib/duration.ts';
-import { type Flag, parsed, text } from './flags.ts';
+import { bool, type Flag, parsed, text } from './flags.ts';
 import { parseSize, parseSwapSize } from './sizes.ts';
 
 interface Options {
@@ -77,6 +77,19 @@ export function filter(
       return { ...previous, [key]: [...(previous[key] ?? []), pair.slice(equals + 1).trim()] };
     },
   });
+}
+
+/** `--disable-content-trust`: signatures of images are not known here, and who wants them must not go without. */
+export function contentTrust(usage: string): Flag<boolean> {
+  const flag = bool(usage, { initial: true });
+  return {
+    ...flag,
+    read: (value, previous) => {
+      const isDisabled = flag.read(value, previous);
+      if (!isDisabled) throw new EngineError('invalidArgument', 'content trust is not supported');
+      return isDisabled;
+    },
+  };
 }
 
 /** A list whose values are checked (and maybe rewritten) as they are read. */

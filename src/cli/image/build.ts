@@ -4,7 +4,7 @@ import { environmentProxies } from '../../config/index.ts';
 import { EngineError, messageOf } from '../../errors/index.ts';
 import { createHttpGet } from '../../lib/http-get.ts';
 import { defineCommand } from '../command.ts';
-import { bytes, checkedList, swapBytes } from '../flag-kinds.ts';
+import { bytes, checkedList, contentTrust, swapBytes } from '../flag-kinds.ts';
 import { bool, int, list, strings, text } from '../flags.ts';
 import { exitCodeOf, printProgress } from '../output/progress.ts';
 import { platformFlag, platformOf } from '../platform.ts';
@@ -32,7 +32,7 @@ export const buildCommand = defineCommand({
     'cpu-shares': int('CPU shares (relative weight)', { short: 'c' }),
     'cpuset-cpus': text('CPUs in which to allow execution (0-3, 0,1)'),
     'cpuset-mems': text('MEMs in which to allow execution (0-3, 0,1)'),
-    'disable-content-trust': bool('Skip image verification', { initial: true }),
+    'disable-content-trust': contentTrust('Skip image verification'),
     file: text('Name of the Dockerfile (Default is "PATH/Dockerfile")', { short: 'f' }),
     'force-rm': bool('Always remove intermediate containers'),
     iidfile: text('Write the image ID to the file'),

@@ -1,4 +1,5 @@
 import { type Context, defineCommand } from '../command.ts';
+import { contentTrust } from '../flag-kinds.ts';
 import { bool } from '../flags.ts';
 import { type ProgressSink, printProgress } from '../output/progress.ts';
 import { platformFlag, platformOf } from '../platform.ts';
@@ -39,7 +40,7 @@ export const pullCommand = defineCommand({
   maxArgs: 1,
   flags: {
     'all-tags': bool('Download all tagged images in the repository', { short: 'a' }),
-    'disable-content-trust': bool('Skip image verification', { initial: true }),
+    'disable-content-trust': contentTrust('Skip image verification'),
     platform: platformFlag,
     quiet: bool('Suppress verbose output', { short: 'q' }),
   },

@@ -1,4 +1,5 @@
 import { defineCommand } from '../command.ts';
+import { contentTrust } from '../flag-kinds.ts';
 import { bool, text } from '../flags.ts';
 import { printProgress } from '../output/progress.ts';
 import { platformOf } from '../platform.ts';
@@ -13,7 +14,7 @@ export const pushCommand = defineCommand({
   maxArgs: 1,
   flags: {
     'all-tags': bool('Push all tags of an image to the repository', { short: 'a' }),
-    'disable-content-trust': bool('Skip image signing', { initial: true }),
+    'disable-content-trust': contentTrust('Skip image signing'),
     platform: text(
       'Push a platform-specific manifest as a single-platform image. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
     ),

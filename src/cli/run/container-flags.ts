@@ -1,6 +1,6 @@
 import type { MountSpec } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
-import { bytes, checkedList, duration, map, swapBytes } from '../flag-kinds.ts';
+import { bytes, checkedList, contentTrust, duration, map, swapBytes } from '../flag-kinds.ts';
 import { bool, int, list, parsed, text, type ValuesOf } from '../flags.ts';
 import { platformFlag } from '../platform.ts';
 import { parseCpus } from '../sizes.ts';
@@ -113,7 +113,7 @@ export const containerFlags = {
   'device-read-iops': throttle('Limit read rate (IO per second) from a device', { bytes: false }),
   'device-write-bps': throttle('Limit write rate (bytes per second) to a device', { bytes: true }),
   'device-write-iops': throttle('Limit write rate (IO per second) to a device', { bytes: false }),
-  'disable-content-trust': bool('Skip image verification', { initial: true }),
+  'disable-content-trust': contentTrust('Skip image verification'),
   dns: checkedList('list', 'Set custom DNS servers', { check: parseAddress }),
   'dns-option': list('Set DNS options', { aliases: ['dns-opt'] }),
   'dns-search': checkedList('list', 'Set custom DNS search domains', { check: checkDomain }),

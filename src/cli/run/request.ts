@@ -130,7 +130,6 @@ function checkPossible(flags: ContainerFlagValues, given: ReadonlySet<string>): 
       `"--${flag}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
     );
   }
-  if (!flags['disable-content-trust']) throw invalid('content trust is not supported');
   if (flags['use-api-socket']) {
     throw invalid('--use-api-socket is not supported: pass the socket with --volume instead');
   }
