@@ -18,7 +18,10 @@ const flags = {
   'insecure-registry': list('Registries and networks that need no TLS'),
   'log-driver': text('Default driver for container logs', { initial: 'json-file' }),
   'log-opt': list('Default log driver options for containers', { kind: 'map' }),
-  'log-level': text('Set the logging level ("debug", "info")', { short: 'l', initial: 'info' }),
+  'log-level': text('Set the logging level ("debug", "info", "warn", "error", "fatal")', {
+    short: 'l',
+    initial: 'info',
+  }),
   'max-concurrent-downloads': int('Set the max concurrent downloads', { initial: 3 }),
   'max-concurrent-uploads': int('Set the max concurrent uploads', { initial: 5 }),
   'no-proxy': text('Hosts and networks reached without a proxy (default $NO_PROXY)'),
@@ -70,10 +73,12 @@ export const daemonCommand = defineCommand({
         `invalid --runtime ${JSON.stringify(runtime)}: must be "runc" or "crun"`,
       );
     }
+    const logLevel = logLevelOf(values['log-level']);
     const tls = tlsFiles(values);
     const options = {
       hosts: values.host.length === 0 ? [`unix://${defaultSocket}`] : values.host,
-      debug: values.debug || values['log-level'] === 'debug',
+      debug: values.debug || logLevel === 'debug',
+      logLevel: values.debug ? 'debug' : logLevel,
       shutdown,
       stopDeaf,
       ...(values.root === '' ? {} : { root: values.root }),
@@ -97,6 +102,15 @@ export const daemonCommand = defineCommand({
     return 0;
   },
 });
+
+/** The logger's word for a level of Docker's. */
+function logLevelOf(said: string): string {
+  const level = said.toLowerCase();
+  if (level === '') return 'info';
+  if (level === 'panic') return 'fatal';
+  if (['trace', 'debug', 'info', 'warn', 'error', 'fatal'].includes(level)) return level;
+  throw new EngineError('invalidArgument', `invalid logging level: ${said}`);
+}
 
 function registriesOf(values: {
   readonly 'insecure-registry': readonly string[];

@@ -9,6 +9,8 @@ export interface DaemonOptions extends EngineOptions {
   /** `unix:///PATH` or `tcp://ADDRESS:PORT`; at least one. */
   readonly hosts: readonly string[];
   readonly tls?: TlsFiles;
+  /** As the logger calls it: what is less grave is not written. */
+  readonly logLevel: string;
 }
 
 /**
@@ -18,10 +20,7 @@ export interface DaemonOptions extends EngineOptions {
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   adoptOrphans();
   const config = engineConfig({ ...options, adoptsOrphans: true });
-  const logger = pino(
-    { level: config.debug ? 'debug' : 'info', base: null },
-    pino.destination({ dest: 2, sync: true }),
-  );
+  const logger = pino({ level: options.logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
   const ended = new AbortController();
   // A signal during start-up must not leave half an engine: it waits until there is one to shut down.
   const stop = (signal: NodeJS.Signals) => {

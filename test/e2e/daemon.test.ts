@@ -42,11 +42,15 @@ test('the configuration file sets what flags set, and is checked with --validate
     'registry-mirrors': ['https://mirror.test/'],
     'log-driver': 'local',
     'log-opts': { 'max-size': '1m' },
+    'log-level': 'warn',
   };
   writeFileSync(engine.configFile, JSON.stringify(settings));
   assert.deepEqual(validate(engine.configFile), { code: 0, stdout: 'configuration OK\n', stderr: '' });
   await engine.end('SIGTERM');
+  const told = () => engine.log().split('"msg":"ready"').length - 1;
+  assert.equal(told(), 1);
   await engine.start();
+  assert.equal(told(), 1);
   const format = '{{.LoggingDriver}} {{.RegistryConfig.Mirrors}}';
   assert.equal(engine.ok(['info', '-f', format]), 'local [https://mirror.test/]');
   engine.ok(['create', '--name', 'logged', 'base:1', 'true']);
@@ -55,10 +59,15 @@ test('the configuration file sets what flags set, and is checked with --validate
     '{local map[max-size:1m]}',
   );
   const wrong = join(engine.directory, 'wrong.json');
-  writeFileSync(wrong, '{"registry-mirrors": ["nowhere"]}');
-  const refused = validate(wrong);
-  assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /^invalid mirror: "nowhere" is no URL of a registry$/m);
+  for (const [settings, said] of [
+    ['{"registry-mirrors": ["nowhere"]}', 'invalid mirror: "nowhere" is no URL of a registry'],
+    ['{"log-level": "nonsense"}', 'invalid logging level: nonsense'],
+  ] as const) {
+    writeFileSync(wrong, settings);
+    const refused = validate(wrong);
+    assert.equal(refused.code, 1);
+    assert.ok(refused.stderr.split('\n').includes(said), refused.stderr);
+  }
 });
 
 test('SIGHUP leaves the daemon as it is, and it says so', async (t) => {

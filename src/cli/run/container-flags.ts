@@ -93,7 +93,7 @@ export const containerFlags = {
   cgroupns: text(`Cgroup namespace to use (host|private)
 'host':    Run the container in the Docker host's cgroup namespace
 'private': Run the container in its own private cgroup namespace
-'':        Use the cgroup namespace as configured by the default-cgroupns-mode option on the daemon (default)`),
+'':        'private' on cgroup v2, else 'host' (default)`),
   cidfile: text('Write the container ID to the file'),
   'cpu-count': int('CPU count (Windows only)'),
   'cpu-percent': int('CPU percent (Windows only)'),
