@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { contentDigestOf } from '../../src/registry/server/content-digest.ts';
-import { flakyUpstream } from '../support/flaky-upstream.ts';
+import { type FaultProxy, type Seen, startFaultProxy } from '../support/fault-proxy.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const layer = randomBytes(3_000_000);
@@ -13,14 +13,25 @@ const digest = contentDigestOf(layer);
 async function startCache(t: TestContext, cache: object = {}) {
   const origin = await startRegistry(t);
   await origin.pushImage('team/app', 'v1', [layer]);
-  const upstream = await flakyUpstream(t, origin.url);
-  const entry = { prefix: 'mirror', upstream: upstream.url, ...cache };
+  const upstream = await startFaultProxy(t, origin.host);
+  const entry = { prefix: 'mirror', upstream: `http://${upstream.host}`, ...cache };
   const registry = await startRegistry(t, { config: { cache: [entry] } });
   return { origin, upstream, registry };
 }
 
-function blobRequests(seen: readonly string[]): number {
-  return seen.filter((line) => line.startsWith('GET') && line.includes(digest)).length;
+const isBlob = ({ path }: Seen) => path.includes('/blobs/sha256:');
+
+function blobRequests(upstream: FaultProxy): number {
+  return upstream.count('GET', new RegExp(digest));
+}
+
+/** Breaks each download of a blob after so many bytes, as long as the list goes. */
+function cutBlobs(upstream: FaultProxy, lengths: readonly number[]): void {
+  const left = [...lengths];
+  upstream.faultFor = (request) => {
+    const after = isBlob(request) ? left.shift() : undefined;
+    return after === undefined ? undefined : { kind: 'cut', after };
+  };
 }
 
 async function pull(registry: TestRegistry, headers: Record<string, string> = {}): Promise<Buffer> {
@@ -37,7 +48,7 @@ async function tagStatus(registry: TestRegistry, tag = 'v1') {
 
 test('what was pulled once is served without upstream; however many ask, it is fetched once', async (t) => {
   const { upstream, registry } = await startCache(t, { ttl: '1h' });
-  upstream.trouble.delayMs = 500;
+  upstream.faultFor = (request) => (isBlob(request) ? { kind: 'delay', ms: 500 } : undefined);
   assert.deepEqual(await tagStatus(registry), [200, null]);
   const all = await Promise.all([
     ...Array.from({ length: 8 }, () => pull(registry)),
@@ -46,8 +57,8 @@ test('what was pulled once is served without upstream; however many ask, it is f
   const part = all.pop();
   assert.ok(part !== undefined && layer.subarray(100, 200).equals(part));
   for (const bytes of all) assert.ok(layer.equals(bytes));
-  assert.equal(blobRequests(upstream.seen), 1);
-  upstream.trouble.status = 500;
+  assert.equal(blobRequests(upstream), 1);
+  upstream.faultFor = () => ({ kind: 'answer', status: 500 });
   assert.ok(layer.equals(await pull(registry)));
   assert.deepEqual(await tagStatus(registry), [200, null]);
   const push = await registry.fetch('/v2/mirror/team/app/blobs/uploads/', { method: 'POST' });
@@ -59,26 +70,32 @@ test('what was pulled once is served without upstream; however many ask, it is f
 test('a download that breaks goes on where it broke, unseen by the client', async (t) => {
   const { upstream, registry } = await startCache(t);
   await tagStatus(registry);
-  upstream.trouble.cutAfter = [0, 400_000, 1, 900_000];
+  cutBlobs(upstream, [0, 400_000, 1, 900_000]);
   const [bytes, again] = await Promise.all([pull(registry), pull(registry)]);
   assert.ok(layer.equals(bytes));
   assert.ok(layer.equals(again));
-  assert.equal(blobRequests(upstream.seen), 5);
+  assert.equal(blobRequests(upstream), 5);
 });
 
 test('corrupt or unreachable content reaches no client as whole, and is not kept', async (t) => {
   const { upstream, registry } = await startCache(t);
   await tagStatus(registry);
-  upstream.trouble.corrupt = true;
+  const change = (body: Buffer) => {
+    body.writeUInt8(body.readUInt8(0) ^ 1, 0);
+    return body;
+  };
+  upstream.faultFor = (request) => (isBlob(request) ? { kind: 'body', change } : undefined);
   await assert.rejects(pull(registry));
-  upstream.trouble.corrupt = false;
-  upstream.trouble.cutAfter = Array.from({ length: 20 }, () => 0);
+  cutBlobs(
+    upstream,
+    Array.from({ length: 20 }, () => 0),
+  );
   const broken = await registry.fetch(`/v2/mirror/team/app/blobs/${digest}`).then(
     ({ status }) => status,
     () => 0,
   );
   assert.ok(broken === 0 || broken >= 500, String(broken));
-  upstream.trouble.cutAfter = [];
+  upstream.faultFor = () => undefined;
   assert.ok(layer.equals(await pull(registry)));
   assert.deepEqual(readdirSync(join(registry.root, 'uploads')), []);
   const missing = await registry.fetch(`/v2/mirror/team/app/blobs/${contentDigestOf('missing')}`);
@@ -92,14 +109,14 @@ test('an old tag is served when upstream fails or has had enough, a moved one fo
   const head = await registry.fetch('/v2/mirror/team/app/manifests/v1', { method: 'HEAD' });
   assert.equal(head.headers.get('docker-content-digest'), moved);
   for (const status of [429, 503]) {
-    upstream.trouble.status = status;
+    upstream.faultFor = () => ({ kind: 'answer', status });
     const [code, warning] = await tagStatus(registry);
     assert.equal(code, 200);
     assert.match(String(warning), /^110/);
   }
   const [code] = await tagStatus(registry, 'never-seen');
   assert.equal(code, 503);
-  delete upstream.trouble.status;
+  upstream.faultFor = () => undefined;
   assert.deepEqual(await tagStatus(registry, 'none'), [404, null]);
 });
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Seen {
   readonly method: string;
@@ -11,6 +12,8 @@ export interface Seen {
 
 /** What is done to one exchange; nothing passes it on. */
 export type Fault =
+  /** It is asked later. */
+  | { readonly kind: 'delay'; readonly ms: number }
   /** The connection breaks after so many bytes of the answer's body. */
   | { readonly kind: 'cut'; readonly after: number }
   /** It says nothing more after so many bytes, and stays open. */
@@ -71,7 +74,9 @@ export class FaultProxy {
     const { method = 'GET', url = '/', headers } = incoming;
     const seen = { method, path: url, headers };
     this.seen.push(seen);
-    const fault = this.faultFor(seen);
+    const given = this.faultFor(seen);
+    if (given?.kind === 'delay') await sleep(given.ms);
+    const fault = given?.kind === 'delay' ? undefined : given;
     if (fault?.kind === 'answer') {
       incoming.resume();
       await once(incoming, 'end');
