@@ -5,14 +5,14 @@ import test, { after } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
 import { hostPlatform } from '../../src/oci/index.ts';
 import { type CommandOptions, openDaemon, runCommand, startDaemon } from '../support/daemon.ts';
-import { startRegistry } from '../support/docker-registry.ts';
+import { startDebianRegistry } from '../support/docker-registry.ts';
 import { untilNow } from '../support/event-times.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
 import { tarOf } from '../support/image-store.ts';
 
 // Images between the engine and Debian's docker-registry, through the clients people have.
 
-const registry = await startRegistry({ after });
+const registry = await startDebianRegistry({ after });
 const engine = await startDaemon({ after });
 const files = temporaryDirectory({ after });
 const docker = (...args: string[]) => engine.ok(args);

@@ -6,6 +6,7 @@ import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
 import { untilNow } from '../support/event-times.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 
 // `gantry update` of ports, environment, mounts and labels, as the docker CLI sees it.
@@ -40,14 +41,6 @@ function serve(...options: string[]): string {
   return docker(
     ...['run', '-d', '--name', 'app', '--stop-signal', 'KILL', ...options, 'base:1', 'sh', '-c', script],
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function page(port: number): Promise<string> {

@@ -5,15 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { type CommandResult, startDaemon } from '../support/daemon.ts';
-import { startRegistry } from '../support/docker-registry.ts';
+import { startDebianRegistry } from '../support/docker-registry.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
-import { startRegistry as startOwnRegistry } from '../support/registry.ts';
+import { startRegistry } from '../support/registry.ts';
 
 // A registry that wants to know who one is: both CLIs, their configuration, and credential helpers.
 
 /** user:secret, by bcrypt of the least cost. */
 const htpasswd = 'user:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n';
-const registry = await startRegistry({ after }, { htpasswd });
+const registry = await startDebianRegistry({ after }, { htpasswd });
 const engine = await startDaemon({ after });
 const files = temporaryDirectory({ after });
 const image = `${registry.host}/private/app:1`;
@@ -83,7 +83,7 @@ test('who is not logged in reads what is open to all, from a registry with basic
     { repositories: ['open'], anonymous: true, actions: ['pull'] },
     { repositories: ['**'], users: ['user'], actions: ['pull', 'push'] },
   ];
-  const { host } = await startOwnRegistry(t, { config: { auth: { htpasswd: users, rules } } });
+  const { host } = await startRegistry(t, { config: { auth: { htpasswd: users, rules } } });
   const env = { DOCKER_CONFIG: configOf('open') };
   const login = ['login', '-u', 'user', '--password-stdin', host];
   succeeds(engine.docker(login, { env, input: 'secret' }));

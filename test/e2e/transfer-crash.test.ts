@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
-import { startRegistry } from '../support/docker-registry.ts';
+import { startDebianRegistry } from '../support/docker-registry.ts';
 import { callEngine, type EngineCall, Gone } from '../support/engine-call.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 
 // The engine is killed in the middle of a pull, a push, a load and a collection.
 
-const registry = await startRegistry({ after });
+const registry = await startDebianRegistry({ after });
 const engine = await startDaemon({ after });
 const files = temporaryDirectory({ after });
 const layerBytes = 4_000_000;

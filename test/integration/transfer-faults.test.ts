@@ -9,7 +9,7 @@ import { createTransfers, type Image, type Transfers } from '../../src/image/ind
 import { noProxies } from '../../src/lib/http-proxy.ts';
 import { parseReference } from '../../src/oci/index.ts';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/index.ts';
-import { startRegistry } from '../support/docker-registry.ts';
+import { startDebianRegistry } from '../support/docker-registry.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import {
   addChild,
@@ -23,7 +23,7 @@ import { until } from '../support/until.ts';
 
 // A network and a registry that fail, between real stores and a real docker-registry.
 
-const registry = await startRegistry({ after });
+const registry = await startDebianRegistry({ after });
 const layerBytes = 400_000;
 
 interface CallOptions {

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 
-export interface RegistryOptions {
+export interface DebianRegistryOptions {
   /** Lines of an htpasswd file with bcrypt hashes. */
   readonly htpasswd?: string;
   readonly tls?: { readonly certificate: string; readonly key: string };
@@ -15,14 +15,14 @@ export interface RegistryOptions {
 }
 
 /** Debian's docker-registry on a port of its own, its storage in a directory of its own. */
-export class TestRegistry {
+export class DebianRegistry {
   readonly directory: string;
   /** `127.0.0.1:PORT` */
   readonly host: string;
-  readonly #options: RegistryOptions;
+  readonly #options: DebianRegistryOptions;
   #process: ChildProcess | undefined;
 
-  constructor(port: number, options: RegistryOptions) {
+  constructor(port: number, options: DebianRegistryOptions) {
     this.directory = mkdtempSync(join(tmpdir(), 'gantry-registry-'));
     this.host = `127.0.0.1:${port}`;
     this.#options = options;
@@ -87,22 +87,12 @@ export class TestRegistry {
 }
 
 /** A registry for one test, or with a file's `after` for all of them. */
-export async function startRegistry(
+export async function startDebianRegistry(
   t: { after(cleanUp: () => Promise<void>): void },
-  options: RegistryOptions = {},
-): Promise<TestRegistry> {
-  const registry = new TestRegistry(await freePort(), options);
+  options: DebianRegistryOptions = {},
+): Promise<DebianRegistry> {
+  const registry = new DebianRegistry(await freePort(), options);
   t.after(() => registry.destroy());
   await registry.start();
   return registry;
-}
-
-/** A port that was free a moment ago: docker-registry does not tell which one it was given. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
