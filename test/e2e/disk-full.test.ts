@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
-import { type CommandResult, runCommand, startDaemon } from '../support/daemon.ts';
+import { type CommandResult, ok, runCommand, startDaemon } from '../support/daemon.ts';
 import { temporaryDirectory, writeTree } from '../support/files.ts';
-import { ok, SmallDisk } from '../support/small-disk.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 
 // The engine's root stands on a small file system of its own that runs full.

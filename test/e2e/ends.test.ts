@@ -9,7 +9,7 @@ import type { CommandResult } from '../support/daemon.ts';
 import { runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
 import { callEngine } from '../support/engine-call.ts';
-import { prunesOf, untilNow } from '../support/event-times.ts';
+import { actionsOf, prunesOf } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
 // How containers end: a stop, a restart or a kill that meets an exit, a pause or a commit; a prune.
@@ -17,10 +17,6 @@ import { until } from '../support/until.ts';
 const engine = await startDaemon({ after });
 const docker = (...args: string[]) => engine.ok(args);
 const show = (name: string, format: string) => docker('inspect', '-f', format, name);
-const actionsOf = (id: string) => {
-  const filters = ['--filter', 'type=container', '--filter', `container=${id}`, '--format', '{{.Action}}'];
-  return docker('events', '--since', '0', '--until', untilNow(), ...filters).split('\n');
-};
 
 /** A descriptor of a fifo that somebody is about to read; `undefined` as long as nobody is. */
 function openWhenRead(fifo: string): number | undefined {
@@ -75,7 +71,7 @@ test('a stop that meets an exit is done, and leaves no trace', async () => {
   const { code, stderr } = await duringExit(id, ['stop', '-t', '100', id]);
   assert.equal(code, 0, stderr);
   assert.equal(show(id, '{{.State.Status}} {{.State.ExitCode}}'), 'exited 137');
-  assert.deepEqual(actionsOf(id), ['create', 'start', 'die']);
+  assert.deepEqual(actionsOf(engine, id), ['create', 'start', 'die']);
   docker('rm', id);
   const removed = start('--rm');
   assert.equal((await duringExit(removed, ['stop', '-t', '100', removed])).code, 0);
@@ -144,7 +140,7 @@ test('a signal that may end a paused container lets it go on', async () => {
   docker('pause', id);
   docker('kill', '-s', 'TERM', id);
   await until(() => show(id, '{{.State.Status}} {{.State.ExitCode}}') === 'exited 3', 'it does not end', 5);
-  assert.deepEqual(actionsOf(id).slice(-3), ['kill', 'unpause', 'die']);
+  assert.deepEqual(actionsOf(engine, id).slice(-3), ['kill', 'unpause', 'die']);
   docker('rm', id);
 });
 
@@ -212,7 +208,7 @@ test('a container is as healthy after a commit as before, and may be paused duri
   await sleep(500);
   docker('unpause', id);
   docker('exec', id, 'true');
-  const told = actionsOf(id).filter((action) => action.startsWith('health_status'));
+  const told = actionsOf(engine, id).filter((action) => action.startsWith('health_status'));
   assert.deepEqual(told, ['health_status: healthy']);
   docker('rm', '-f', id);
 });

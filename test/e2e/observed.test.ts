@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
 import { callEngine, getJson } from '../support/engine-call.ts';
-import { prunesOf, untilNow } from '../support/event-times.ts';
+import { actionsOf, prunesOf } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
 // What clients are shown of containers: health, statistics, processes, and that they looked.
@@ -10,10 +10,6 @@ import { until } from '../support/until.ts';
 const engine = await startDaemon({ after });
 const docker = (...args: string[]) => engine.ok(args);
 const show = (name: string, format: string) => docker('inspect', '-f', format, name);
-const actionsOf = (name: string) => {
-  const filters = ['--filter', 'type=container', '--filter', `container=${name}`, '--format', '{{.Action}}'];
-  return docker('events', '--since', '0', '--until', untilNow(), ...filters).split('\n');
-};
 const run = (name: string, ...options: string[]) =>
   docker('run', '-d', '--name', name, ...options, 'base:1', 'sleep', '1000');
 
@@ -22,7 +18,7 @@ test('a container that has ended is not healthy, which is no event', async () =>
   await until(() => show('checked', '{{.State.Health.Status}}') === 'healthy', 'it is not healthy');
   docker('kill', 'checked');
   assert.equal(show('checked', '{{.State.Health.Status}}'), 'unhealthy');
-  const told = actionsOf('checked').filter((action) => action.startsWith('health_status'));
+  const told = actionsOf(engine, 'checked').filter((action) => action.startsWith('health_status'));
   assert.deepEqual(told, ['health_status: healthy']);
   docker('start', 'checked');
   await until(() => show('checked', '{{.State.Health.Status}}') === 'healthy', 'it is not healthy again');
@@ -48,7 +44,7 @@ test('statistics have the networks of the container whose network is shared', as
 test('top is an event, and is refused for a container that waits for its restart', async () => {
   run('looked');
   docker('top', 'looked');
-  assert.equal(actionsOf('looked').at(-1), 'top');
+  assert.equal(actionsOf(engine, 'looked').at(-1), 'top');
   docker('rm', '-f', 'looked');
   docker('run', '-d', '--name', 'loops', '--restart', 'always', 'base:1', 'false');
   await until(

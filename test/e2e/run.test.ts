@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
+import { processes, textOf } from '../support/proc.ts';
 import { until } from '../support/until.ts';
 
 // docker run and its options, as the unmodified CLI sees them.
@@ -133,7 +134,7 @@ describe('settings', () => {
   test('--privileged gives devices and every capability the daemon has', () => {
     const capabilities = (status: string) => /CapEff:\t(\w+)/.exec(status)?.[1] ?? '';
     const given = run('--privileged', 'base:1', 'grep', 'CapEff', '/proc/self/status');
-    assert.equal(capabilities(given), capabilities(statusOf(String(engine.pid))));
+    assert.equal(capabilities(given), capabilities(statusOf(engine.pid)));
     assert.ok(Number(run('--privileged', 'base:1', 'sh', '-c', 'ls /dev | wc -l')) > 20);
   });
 
@@ -327,25 +328,18 @@ test('the daemon, which adopts what execs run, leaves no ended process behind', 
   docker('rm', '-f', 'zombies', 'hostpid');
   docker('run', '--rm', 'base:1', 'true');
   const ended = () =>
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .filter(
-        (pid) => statusOf(pid).includes(`\nPPid:\t${engine.pid}\n`) && statusOf(pid).includes('State:\tZ'),
-      );
+    processes().filter(({ pid }) => {
+      const status = statusOf(pid);
+      return status.includes(`\nPPid:\t${engine.pid}\n`) && status.includes('State:\tZ');
+    });
   await until(
     () => ended().length === 0,
-    () => `ended: ${ended().join()}`,
+    () => `ended: ${JSON.stringify(ended())}`,
     60,
   );
 });
 
-function statusOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'utf8');
-  } catch {
-    return ''; // It is gone.
-  }
-}
+const statusOf = (pid: number) => textOf(`/proc/${pid}/status`);
 
 describe('logs', () => {
   test('--tail, -t, --since and -f', () => {

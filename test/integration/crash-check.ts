@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { ContainerInspect, ContainerSummary } from '../../src/api/index.ts';
@@ -7,6 +7,7 @@ import { type EngineConfig, engineConfig } from '../../src/config/index.ts';
 import { callEngine, getJson } from '../support/engine-call.ts';
 import { readDisk, readKernel } from '../support/engine-state.ts';
 import { addressesOf, publishedPorts } from '../support/network-kernel.ts';
+import { namesIn } from '../support/proc.ts';
 import type { Known, Told, Tracked } from './crash-told.ts';
 
 const poolSize = 8;
@@ -259,8 +260,4 @@ function trackedOf(one: ContainerInspect): Tracked {
 
 function lost(wanted: Iterable<string>, there: ReadonlySet<string>): string[] {
   return [...wanted].filter((name) => !there.has(name));
-}
-
-function namesIn(path: string): string[] {
-  return existsSync(path) ? readdirSync(path) : [];
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { after, afterEach, describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from '../support/daemon.ts';
+import { processes } from '../support/proc.ts';
 import { until } from '../support/until.ts';
 
 // `gantry update` of a running container, cut off at each of its steps.
@@ -145,13 +146,7 @@ async function endedAt(
 }
 
 function isRunning(marker: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`: ${marker};`);
-    } catch {
-      return false; // It ended while we looked.
-    }
-  });
+  return processes().some(({ words }) => words.some((word) => word.includes(`: ${marker};`)));
 }
 
 /** Another update is refused while one is under way. */

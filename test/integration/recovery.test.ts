@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineConfig } from '../../src/config/index.ts';
-import { runCommand, startDaemon } from '../support/daemon.ts';
+import { ok, runCommand, startDaemon } from '../support/daemon.ts';
 import { runClient } from '../support/docker-client.ts';
 import { untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
@@ -25,11 +25,6 @@ async function crash(meanwhile: () => void | Promise<void> = () => undefined): P
   await engine.end('SIGKILL');
   await meanwhile();
   await engine.start();
-}
-
-function ok(program: string, ...args: string[]): void {
-  const { code, stderr } = runCommand(program, args);
-  assert.equal(code, 0, `${program} ${args.join(' ')}: ${stderr}`);
 }
 
 test('a pause or unpause that was not written down is found in the kernel', async () => {

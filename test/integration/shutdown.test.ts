@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { engineConfig } from '../../src/config/index.ts';
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { readDisk, readKernel } from '../support/engine-state.ts';
 import { untilNow } from '../support/event-times.ts';
+import { processes } from '../support/proc.ts';
 import { until } from '../support/until.ts';
 
 /** A stop of a container that is deaf takes ten seconds, and a client that is waited for never ends. */
@@ -32,16 +34,11 @@ async function shutdownMs(daemon: TestDaemon): Promise<number> {
   return performance.now() - begun;
 }
 
-/** Host pids whose command line is exactly these words. */
-function pidsOf(...words: string[]): string[] {
-  const wanted = `${words.join('\0')}\0`;
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') === wanted;
-    } catch {
-      return false; // It ended while we looked.
-    }
-  });
+/** Processes whose command line is exactly these words. */
+function pidsOf(...wanted: string[]): number[] {
+  return processes()
+    .filter(({ words }) => isDeepStrictEqual(words, wanted))
+    .map(({ pid }) => pid);
 }
 
 test('SIGTERM ends builds, execs and attached clients at once and leaves containers running', async (t) => {

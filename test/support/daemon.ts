@@ -148,6 +148,12 @@ export function runCommand(
   return { code: result.status ?? 128, stdout: result.stdout, stderr: result.stderr };
 }
 
+/** Runs a program that must not fail. */
+export function ok(program: string, ...args: string[]): void {
+  const { code, stderr } = runCommand(program, args);
+  assert.equal(code, 0, `${program} ${args.join(' ')}: ${stderr}`);
+}
+
 export interface DaemonOptions {
   readonly args?: readonly string[];
   /** Import busybox as `base:1`. Default true. */

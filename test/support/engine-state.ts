@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { EngineConfig } from '../../src/config/index.ts';
+import { namesIn, processes } from './proc.ts';
 
 /** What an engine has in the kernel, by container id where there is one. */
 export interface KernelState {
@@ -26,12 +27,10 @@ export function readKernel(config: EngineConfig): KernelState {
 
 /** Container ids of the monitors that run, those of execs left out. */
 function monitorsOf(run: string): string[] {
-  return namesIn('/proc').flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return [];
-    const args = textOf(`/proc/${pid}/cmdline`).split('\0');
-    if (!args[0]?.endsWith('conmon') || !args.some((arg) => arg.includes(run)) || args.includes('-e'))
+  return processes().flatMap(({ words }) => {
+    if (!words[0]?.endsWith('conmon') || !words.some((word) => word.includes(run)) || words.includes('-e'))
       return [];
-    return [args[args.indexOf('-c') + 1] ?? ''];
+    return [words[words.indexOf('-c') + 1] ?? ''];
   });
 }
 
@@ -98,25 +97,5 @@ export function readDisk({ root }: EngineConfig): DiskState {
     };
   } finally {
     db.close();
-  }
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return []; // A plain file, or gone.
-  }
-}
-
-function textOf(path: string): string {
-  return existsSync(path) ? readOnce(path) : '';
-}
-
-function readOnce(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return ''; // The process ended while we looked.
   }
 }

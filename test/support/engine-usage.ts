@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { engineConfig } from '../../src/config/index.ts';
 import type { TestDaemon } from './daemon.ts';
+import { namesIn, processes } from './proc.ts';
 
 /** All that an engine holds of the machine, but its memory. Equal before and after means that nothing leaked. */
 export interface EngineUsage {
@@ -51,11 +52,9 @@ export function memoryOf(pid: number): number {
 }
 
 function processesNaming(directory: string): { pid: number; command: string }[] {
-  return namesIn('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    const command = readOrEmpty(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim();
-    return command.includes(directory) ? [{ pid: Number(name), command }] : [];
-  });
+  return processes()
+    .map(({ pid, words }) => ({ pid, command: words.join(' ') }))
+    .filter(({ command }) => command.includes(directory));
 }
 
 function linesWith(path: string, text: string): string[] {
@@ -117,20 +116,4 @@ function output(program: string, ...args: string[]): string {
     // nft warns of tables that iptables made.
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return []; // Gone meanwhile, or never there.
-  }
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return ''; // It ended while we looked.
-  }
 }

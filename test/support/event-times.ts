@@ -14,3 +14,10 @@ export function prunesOf(engine: TestDaemon): string {
   const range = ['--since', '0', '--until', untilNow()];
   return engine.ok(['events', ...range, '--filter', 'event=prune', '--format', format]);
 }
+
+/** What happened to a container so far. */
+export function actionsOf(engine: TestDaemon, container: string): string[] {
+  const filters = ['--filter', 'type=container', '--filter', `container=${container}`];
+  const range = ['--since', '0', '--until', untilNow()];
+  return engine.ok(['events', ...range, ...filters, '--format', '{{.Action}}']).split('\n');
+}

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { namesIn, processes } from './proc.ts';
 
 /**
  * What engines hold in the kernel, each thing named by its engine: the root's path, or the 8 digits of its digest. And
@@ -23,9 +24,9 @@ export function readKernelState(): KernelState {
       ...matches(mounts, / (\/\S*gantry\S*)\/(?:snapshots|volumes|containers)/),
       ...disksOfTests(mounts),
     ],
-    processes: commands().flatMap(bundleOf),
+    processes: processes().flatMap(({ words }) => bundleOf(words.join(' '))),
     links: matches(output('ip', '-o', 'link'), /: gt[yv]([0-9a-f]{8})/),
-    namespaces: matches(names('/run/netns').join('\n'), /^(gty-[0-9a-f]{8}|gantrytest-.*)/),
+    namespaces: matches(namesIn('/run/netns').join('\n'), /^(gty-[0-9a-f]{8}|gantrytest-.*)/),
     tables: matches(output('nft', 'list', 'tables'), /gantry-([0-9a-f]{8})/),
     cgroups: matches(cgroupNames().join('\n'), /^(gantry-.*)/),
   };
@@ -57,26 +58,9 @@ function output(program: string, ...args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8' });
 }
 
-function names(directory: string): string[] {
-  return existsSync(directory) ? readdirSync(directory) : [];
-}
-
 function cgroupNames(): string[] {
   const root = '/sys/fs/cgroup';
-  const controllers = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return [...names(root), ...controllers.flatMap(({ name }) => names(`${root}/${name}`))];
-}
-
-function commands(): string[] {
-  return names('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      } catch {
-        return ''; // It ended while we looked.
-      }
-    });
+  return [...namesIn(root), ...namesIn(root).flatMap((name) => namesIn(`${root}/${name}`))];
 }
 
 // Run by itself it prints the state, for the test that compares it with the one after all tests.

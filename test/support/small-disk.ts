@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { runCommand } from './daemon.ts';
+import { ok, runCommand } from './daemon.ts';
 
 /** A small ext4 file system of its own, in a file of `directory`; unmounted when the process exits. */
 export class SmallDisk {
@@ -87,9 +87,4 @@ function writeUntilFull(fd: number, data: Buffer): void {
   } catch (error) {
     assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
   }
-}
-
-export function ok(program: string, ...args: string[]): void {
-  const result = runCommand(program, args);
-  assert.equal(result.code, 0, `${program} ${args.join(' ')}: ${result.stderr}`);
 }
