@@ -10,8 +10,6 @@ export interface ProxyConfig {
   readonly noProxy: string;
 }
 
-export const noProxies: ProxyConfig = Object.freeze({ httpProxy: '', httpsProxy: '', noProxy: '' });
-
 /** A proxy's URL without the credentials it may hold. */
 export function redacted(proxy: string): string {
   return proxy.replace(/^(\w+:\/\/)?[^/@]*@/, '$1xxxxx:xxxxx@');

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { EngineError } from '../errors/index.ts';
 
 declare const brand: unique symbol;
 
@@ -16,12 +15,6 @@ const pattern = /^sha256:[0-9a-f]{64}$/;
 
 export function isDigest(text: string): text is Digest {
   return pattern.test(text);
-}
-
-/** Throws `invalidArgument` for anything but a canonical sha256 digest. */
-export function parseDigest(text: string): Digest {
-  if (!isDigest(text)) throw new EngineError('invalidArgument', `invalid digest: ${JSON.stringify(text)}`);
-  return text;
 }
 
 export function digestOf(bytes: string | Uint8Array): Digest {

@@ -6,7 +6,6 @@ import test, { after, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProgressMessage } from '../../src/api/index.ts';
 import { createTransfers, type Image, type Transfers } from '../../src/image/index.ts';
-import { noProxies } from '../../src/lib/http-proxy.ts';
 import { parseReference } from '../../src/oci/index.ts';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/index.ts';
 import { startDebianRegistry } from '../support/docker-registry.ts';
@@ -19,6 +18,7 @@ import {
   streamOf,
   tarOf,
 } from '../support/image-store.ts';
+import { noProxies } from '../support/no-proxies.ts';
 import { until } from '../support/until.ts';
 
 // A network and a registry that fail, between real stores and a real docker-registry.

@@ -17,13 +17,13 @@ import {
 import { openContentStore } from '../../src/content/index.ts';
 import { createImages, type Images } from '../../src/image/index.ts';
 import { createHttpGet } from '../../src/lib/http-get.ts';
-import { noProxies } from '../../src/lib/http-proxy.ts';
 import { mount, unmount } from '../../src/lib/native.ts';
 import { exitOf, start } from '../../src/lib/process.ts';
 import { byteString, encodeTarEntry, type NewTarEntry, paddingOf, tarEnd } from '../../src/lib/tar/index.ts';
 import { openMetadata } from '../../src/metadata/index.ts';
 import type { ImageId } from '../../src/oci/index.ts';
 import { openSnapshots, type Snapshots } from '../../src/snapshot/index.ts';
+import { noProxies } from './no-proxies.ts';
 
 interface Bench {
   readonly builder: Builder;

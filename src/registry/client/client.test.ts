@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { temporaryDirectory } from '../../../test/support/files.ts';
-import { noProxies } from '../../lib/http-proxy.ts';
+import { noProxies } from '../../../test/support/no-proxies.ts';
 import { run } from '../../lib/run.ts';
 import { readHostTls } from './certificates.ts';
 import { parseChallenges } from './challenge.ts';
