@@ -249,7 +249,7 @@ export class Lifecycle {
     try {
       return await action();
     } finally {
-      if (this.#held.get(id) === promise) this.#held.delete(id);
+      this.#held.delete(id);
       resolve();
     }
   }

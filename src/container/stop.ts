@@ -62,7 +62,6 @@ export class Stopper {
 
   async kill(container: Container, signal: string | undefined): Promise<void> {
     const signalNumber = parseSignal(signal === undefined || signal === '' ? 'SIGKILL' : signal);
-    assertCan('kill', container);
     const told = await this.#send(container, signalNumber);
     if (signalNumber === sigkill && told !== undefined)
       await raceAbort(told.ended, AbortSignal.timeout(10_000)).catch(() => undefined);

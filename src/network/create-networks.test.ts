@@ -8,6 +8,7 @@ const isolated = '--isolated';
 // The suites change addresses, routes and firewall rules: they get a host of its own, as far as the kernel goes.
 if (process.argv.includes(isolated)) {
   await import('../../test/integration/networks-suite.ts');
+  await import('../../test/integration/networks-names-suite.ts');
   await import('../../test/integration/networks-neighbours-suite.ts');
   await import('../../test/integration/networks-options-suite.ts');
   await import('../../test/integration/networks-pool-suite.ts');

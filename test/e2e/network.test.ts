@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import test, { after, describe } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerInspect } from '../../src/api/index.ts';
 import { type CommandResult, runCommand, startDaemon } from '../support/daemon.ts';
 import { callEngine, getJson } from '../support/engine-call.ts';

@@ -3,10 +3,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, afterEach } from 'node:test';
 import { engineConfig } from '../../src/config/index.ts';
-import { runCommand, startDaemon } from '../support/daemon.ts';
+import { ok, runCommand, startDaemon } from '../support/daemon.ts';
 import { callEngine } from '../support/engine-call.ts';
 import { temporaryDirectory } from '../support/files.ts';
-import { ok, SmallDisk } from '../support/small-disk.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 
 // What is asked of a container while something else is under way. An update that makes a directory on a frozen disk

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import test from 'node:test';
-import { noProxies } from '../../lib/http-proxy.ts';
+import { noProxies } from '../../../test/support/no-proxies.ts';
 import { digestOf, parseReference } from '../../oci/index.ts';
 import { createRegistryClient } from './create-client.ts';
 

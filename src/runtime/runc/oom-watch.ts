@@ -9,7 +9,7 @@ import type { ContainerState } from './state.ts';
 export interface OomSign {
   /** A file or directory that changes then, among other times. */
   readonly path: string;
-  shows(): Promise<boolean>;
+  readonly shows: () => Promise<boolean>;
 }
 
 /**
