@@ -94,13 +94,14 @@ test('a pull and a quiet push end with the whole name of the image', () => {
       assert.equal(stdout.trimEnd().split('\n').at(-1), whole, `${cli} ${command}`);
     }
   }
+  docker('rmi', repository);
 });
 
 test('a pull by digest, of all tags, quiet, and with the 20.10 client', () => {
   docker('tag', name('team/app:1'), name('team/all:a'));
   docker('tag', 'base:1', name('team/all:b'));
   const pushed = docker('push', '-a', name('team/all'));
-  assert.match(pushed, /: Mounted from team\/app\n/);
+  assert.match(pushed, /: Mounted from team\/\w+\n/);
   assert.match(pushed, /^a: digest: [\s\S]*^b: digest: /m);
   const digest = digestIn(name('team/all:a'));
   docker('rmi', name('team/all:a'), name('team/all:b'));
