@@ -5,6 +5,7 @@ import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
 import { exists, namesIn } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
+import { cgroupPlaces, removeCgroup } from '../../lib/remove-cgroup.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
 import type {
   Attachment,
@@ -133,6 +134,9 @@ class Containers implements Disposable {
       await monitor.detached();
       await killMonitor(directory);
       await this.delete(id, { force: true });
+      // Of which a runtime that was cut off has told nobody.
+      const places = await cgroupPlaces(options.spec.linux.cgroupsPath);
+      await Promise.all(places.map(removeCgroup));
       throw error;
     } finally {
       monitor.close();

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { codeOf } from '../../../src/errors/index.ts';
 import { randomId } from '../../../src/lib/ids.ts';
 import { raceAbort } from '../../../src/lib/keyed-lock.ts';
+import { cgroupPlaces } from '../../../src/lib/remove-cgroup.ts';
 import { collect, conflict, killMonitors, monitorsOf } from '../../support/runtime-helpers.ts';
 import { runtimeSpec } from '../../support/runtime-spec.ts';
 import type { RuntimeBed } from './runtime-bed.ts';
@@ -134,6 +136,7 @@ export function testLifecycle(bed: RuntimeBed): void {
     await assert.rejects(bed.runtime.create(options, AbortSignal.timeout(10)), { name: 'TimeoutError' });
     assert.equal(await bed.runtime.state(id), undefined);
     assert.deepEqual(await monitorsOf(bed.run, id), []);
+    assert.deepEqual((await cgroupPlaces(`gantry-test/${id}`)).filter(existsSync), []);
   });
 
   test('a container has none of the engine’s descriptors and variables', async (t) => {
