@@ -41,7 +41,7 @@ export async function* eventStream(
       cursor = row.cursor;
       if (matches(filters, row)) yield toEventMessage(row);
     }
-    if (behind) read({ afterCursor: cursor });
+    if (behind) read({ afterCursor: cursor, ...(untilNano === undefined ? {} : { untilNano }) });
     if (pending.length > 0) continue;
     if (timeout?.signal.aborted === true || signal.aborted) return;
     await raceAbort(

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
 import { type EngineOptions, engineConfig } from '../config/index.ts';
 import { startEngine } from '../engine/index.ts';
 import { adoptOrphans } from '../lib/orphans.ts';
@@ -13,6 +13,12 @@ export interface DaemonOptions extends EngineOptions {
   readonly logLevel: string;
 }
 
+/** What it does not take, its terminal gone or its disk full, ends no daemon; the last MiB of that is kept for later. */
+function standardError(): DestinationStream {
+  const destination = pino.destination({ dest: 2, sync: true, maxLength: 1 << 20 });
+  return destination.on('error', () => undefined);
+}
+
 /**
  * Runs an engine and its HTTP servers until SIGTERM or SIGINT. Logs JSON lines to standard error.
  * Rejects, with everything undone, when it cannot start.
@@ -20,7 +26,7 @@ export interface DaemonOptions extends EngineOptions {
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   adoptOrphans();
   const config = engineConfig({ ...options, adoptsOrphans: true });
-  const logger = pino({ level: options.logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
+  const logger = pino({ level: options.logLevel, base: null }, standardError());
   const ended = new AbortController();
   // A signal during start-up must not leave half an engine: it waits until there is one to shut down.
   const stop = (signal: NodeJS.Signals) => {

@@ -77,6 +77,14 @@ test('SIGHUP leaves the daemon as it is, and it says so', async (t) => {
   assert.equal(engine.ok(['ps', '-q']), '');
 });
 
+test('a daemon whose log takes nothing runs and ends as any other', async (t) => {
+  const wrapper = ['sh', '-c', 'exec "$@" 2>/dev/full', 'sh'];
+  const engine = await startDaemon(t, { base: false, wrapper });
+  process.kill(engine.pid, 'SIGHUP');
+  assert.equal(engine.ok(['ps', '-q']), '');
+  assert.equal(await engine.end('SIGTERM'), 0);
+});
+
 test('the socket is 0660', async (t) => {
   const engine = await startDaemon(t, { base: false });
   assert.equal(statSync(engine.host.slice('unix://'.length)).mode & 0o777, 0o660);

@@ -7,7 +7,7 @@ const reverse = '.in-addr.arpa';
 /** What goes in one datagram everywhere, as resolvers have agreed on. */
 export const longestQuery = 1232;
 
-/** What to do with a query: send an answer, ask the host's resolvers, or nothing (it is no query). */
+/** What to do with a query: send an answer, ask other servers, or nothing (it is no query as programs send them). */
 export type Verdict =
   | { readonly kind: 'answer'; readonly packet: Buffer }
   | { readonly kind: 'forward' }

@@ -1,7 +1,7 @@
-import { rmdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasErrno } from '../../errors/index.ts';
 import { directoriesIn, ifThere, readOptional } from '../../lib/missing-files.ts';
+import { removeEmptyCgroup } from '../../lib/remove-cgroup.ts';
 import type { ContainerState } from './state.ts';
 
 /** Every process in the container, nested cgroups included. */
@@ -40,22 +40,16 @@ export async function thawForKill(state: ContainerState): Promise<void> {
 /** Removes an ended container's cgroups, nested ones too; false if something still runs in one. */
 export async function removeCgroups(state: ContainerState): Promise<boolean> {
   const paths = new Set(Object.values(state.cgroupPaths));
-  const removed = await Promise.all(Array.from(paths, (path) => removeCgroup(path)));
+  const removed = await Promise.all(Array.from(paths, (path) => removeEnded(path)));
   return removed.every(Boolean);
 }
 
-async function removeCgroup(path: string): Promise<boolean> {
-  try {
-    await rmdir(path);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return true;
-    if (!hasErrno(error, 'EBUSY')) throw error;
-  }
+async function removeEnded(path: string): Promise<boolean> {
+  if (await removeEmptyCgroup(path)) return true;
   const children = await directoriesIn(path);
   if (children.length === 0) return false;
   for (const child of children) {
-    if (!(await removeCgroup(join(path, child)))) return false;
+    if (!(await removeEnded(join(path, child)))) return false;
   }
-  return removeCgroup(path);
+  return removeEnded(path);
 }
