@@ -489,3 +489,22 @@ for (const pack of ['pack', 'packTree'] as const) {
     assert.ok(!existsSync(UpperDir));
   });
 }
+
+test('packTree() gives all files of layers that go with their container meanwhile', async (t) => {
+  const opened = await open(t);
+  const { snapshots, layers } = opened;
+  const count = 3000;
+  const files = Array.from({ length: count }, (_, at) => file(`files/${at}`));
+  const layer = await apply(opened, undefined, directory('files'), ...files);
+  await snapshots.prepare('c', layer);
+  let text = '';
+  for await (const chunk of (await layers.packTree('c')) as AsyncIterable<Buffer>) {
+    if (text === '') {
+      await snapshots.remove('c');
+      await snapshots.remove(layer);
+      await opened[Symbol.asyncDispose]();
+    }
+    text += chunk.toString('latin1');
+  }
+  assert.equal(text.match(/files\/\d+\0/g)?.length, count);
+});

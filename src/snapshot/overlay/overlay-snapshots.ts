@@ -146,7 +146,11 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   }
 
   hold(key: string): Disposable {
-    return this.#trash.hold(this.#layout.directory(this.#rows.active(key).directory));
+    const { directory, parent } = this.#rows.active(key);
+    using holds = new DisposableStack();
+    for (const name of [directory, ...this.#rows.chain(parent ?? undefined)])
+      holds.use(this.#trash.hold(this.#layout.directory(name)));
+    return holds.move();
   }
 
   paths(key: string): SnapshotPaths {
@@ -315,7 +319,9 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const known = new Set<string>([...reserved, ...this.#table.all().map(({ directory }) => directory)]);
     const names = readdirSync(this.#layout.root);
     // What this process made and has no row yet is being filled.
-    const strays = names.filter((name) => !known.has(name) && !this.#layout.made.has(name));
+    const isInUse = (name: string) =>
+      this.#layout.made.has(name) || this.#trash.isLeaving(this.#layout.directory(name));
+    const strays = names.filter((name) => !known.has(name) && !isInUse(name));
     if (remove) for (const name of strays) this.#trash.discard(this.#layout.directory(name));
     return strays;
   }

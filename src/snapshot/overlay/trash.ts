@@ -41,6 +41,11 @@ export class Trash implements AsyncDisposable {
     };
   }
 
+  /** Whether the path goes once nobody holds it any more. */
+  isLeaving(path: string): boolean {
+    return this.#holds.get(path)?.discarded === true;
+  }
+
   /** Nothing to do for a path that is not there. */
   discard(path: string): void {
     const hold = this.#holds.get(path);
