@@ -55,7 +55,7 @@ export class Archives {
     const held = making.move();
     // Nobody is left to tell of an error, and what a view holds ends with the engine at the latest.
     result.tar.once('close', () => void held.disposeAsync().catch(() => undefined));
-    this.#deps.store.note(container, { action: 'archive-path' });
+    this.#note(container, 'archive-path', result.tar);
     return result;
   }
 
@@ -78,8 +78,18 @@ export class Archives {
   /** The merged tree without what is mounted in it. */
   async export(container: Container): Promise<Readable> {
     const tar = await this.#deps.storage.layers.packTree(container.record.id);
-    this.#deps.store.note(container, { action: 'export' });
+    this.#note(container, 'export', tar);
     return tar;
+  }
+
+  /** What the stream holds goes with it, also if a full disk does not take the event. */
+  #note(container: Container, action: string, tar: Readable): void {
+    try {
+      this.#deps.store.note(container, { action });
+    } catch (error) {
+      tar.destroy();
+      throw error;
+    }
   }
 
   async #view(container: Container, path: string): Promise<FileView> {

@@ -142,7 +142,13 @@ export class Lifecycle {
       return { state, run: runOf({ ...state, startedAt: zeroTime, finishedAt: new Date().toISOString() }) };
     });
     waiters.exited(id, exitCode);
-    if (hostConfig.AutoRemove && !isReconfigured(container)) await remover.remove(id, { volumes: true });
+    if (!hostConfig.AutoRemove || isReconfigured(container)) return;
+    try {
+      await remover.remove(id, { volumes: true });
+    } catch (failure) {
+      // It is dead, and why it did not start is what its client asked.
+      logger.error({ container: id, err: failure }, 'cannot remove a container that did not start');
+    }
   }
 
   /** Watches a running container until it ends. */

@@ -31,6 +31,12 @@ test('userIn() waits for no writer of a fifo', (t) => {
   assert.throws(() => userIn(root, ''), refused);
 });
 
+test('userIn() takes /dev/null for an empty file', (t) => {
+  const { root, passwd } = tree(t);
+  execFileSync('mknod', [passwd, 'c', '1', '3']);
+  assert.deepEqual(userIn(root, '7'), { uid: 7, gid: 0, additionalGids: [0] });
+});
+
 test('userIn() reads no device and no file that is too large', (t) => {
   const { root, passwd } = tree(t);
   execFileSync('mknod', [passwd, 'c', '1', '5']);

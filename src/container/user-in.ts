@@ -4,6 +4,8 @@ import { openInRoot } from '../lib/open-in-root.ts';
 import { type ResolvedUser, resolveUser } from './user.ts';
 
 const longestFile = 4 << 20;
+/** /dev/null, with which a file can be masked. */
+const nullDevice = 0x103;
 
 /** A user as the files of the tree at `root` name it. */
 export function userIn(root: string, user: string, groupAdd: readonly string[] = []): ResolvedUser {
@@ -19,6 +21,7 @@ function textIn(root: string, path: string): string {
   try {
     using named = openInRoot(root, path);
     const stat = fstatSync(named.fd);
+    if (stat.isCharacterDevice() && stat.rdev === nullDevice) return '';
     if (!stat.isFile() || stat.size > longestFile) {
       const text = `Cannot look up users in ${path} of the container: it is no file of at most ${longestFile} bytes`;
       throw new EngineError('invalidArgument', text);

@@ -133,10 +133,11 @@ class Containers implements Disposable {
     } catch (error) {
       await monitor.detached();
       await killMonitor(directory);
-      await this.delete(id, { force: true });
+      // Whoever takes the rest away hears what stands in the way of that; here the reason counts.
+      await Promise.allSettled([this.delete(id, { force: true })]);
       // Of which a runtime that was cut off has told nobody.
       const places = await cgroupPlaces(options.spec.linux.cgroupsPath);
-      await Promise.all(places.map(removeCgroup));
+      await Promise.allSettled(places.map(removeCgroup));
       throw error;
     } finally {
       monitor.close();
