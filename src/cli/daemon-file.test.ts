@@ -91,7 +91,7 @@ for (const [what, file, argv, message] of [
   [
     'a proxy that a flag names too',
     { proxies: { 'https-proxy': 'http://me:other@proxy:3128' } },
-    ['--https-proxy', 'me:secret@proxy:3128'],
+    ['--https-proxy', 'me:sec@ret@proxy:3128'],
     'the following directives are specified both as a flag and in the configuration file: https-proxy: (from flag: "xxxxx:xxxxx@proxy:3128", from file: "http://xxxxx:xxxxx@proxy:3128")',
   ],
   ['another type', { debug: 'yes' }, [], 'debug: "yes" is no boolean'],

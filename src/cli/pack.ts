@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { hasErrno } from '../errors/index.ts';
 import {
   type ByteString,
   bufferOf,
@@ -81,8 +82,7 @@ function* walkDirectory(
   at: { readonly relative: ByteString; readonly name: ByteString; readonly ignored: boolean },
   options: PackOptions,
 ): Generator<Walked> {
-  const entries = readdirSync(bufferOf(directory), 'latin1').sort() as ByteString[];
-  for (const entry of entries) {
+  for (const entry of entriesOf(directory)) {
     const relative = under(at.relative, entry);
     const ignored = options.ignores?.(textOf(relative)) ?? false;
     const child = under(directory, entry);
@@ -95,6 +95,16 @@ function* walkDirectory(
     if (stats.isDirectory() && (!ignored || options.hasExceptions === true)) {
       yield* walkDirectory(child, { relative, name, ignored }, options);
     }
+  }
+}
+
+/** None where it went while the tree was read. */
+function entriesOf(directory: ByteString): ByteString[] {
+  try {
+    return readdirSync(bufferOf(directory), 'latin1').sort() as ByteString[];
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    return [];
   }
 }
 

@@ -226,6 +226,11 @@ function answerOf(outgoing: ClientRequest, host: string): Promise<Answer> {
 /** The daemon may refuse before it has read the whole body; then its answer counts, not the broken pipe. */
 async function upload(body: Readable, outgoing: ClientRequest, answered: Promise<Answer>): Promise<Answer> {
   const sent = pipeline(body, outgoing);
+  // A daemon that refuses may read on all the same: whoever has its whole answer sends no more.
+  answered.then(
+    ({ response }) => response.once('end', () => body.destroy()),
+    () => undefined,
+  );
   const failed = sent.then(
     () => answered,
     (error: unknown) =>

@@ -12,7 +12,7 @@ export interface ProxyConfig {
 
 /** A proxy's URL without the credentials it may hold. */
 export function redacted(proxy: string): string {
-  return proxy.replace(/^(\w+:\/\/)?[^/@]*@/, '$1xxxxx:xxxxx@');
+  return proxy.replace(/^(\w+:\/\/)?[^/]*@/, '$1xxxxx:xxxxx@');
 }
 
 /**

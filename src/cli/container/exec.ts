@@ -5,7 +5,7 @@ import { bool, list, text, type ValuesOf } from '../flags.ts';
 import { resolveEnv } from '../run/env-file.ts';
 import { envFlag } from '../run/env-flag.ts';
 import { detachKeysOf } from '../terminal/detach-keys.ts';
-import { terminalSize } from '../terminal/resize.ts';
+import { followSize, terminalSize } from '../terminal/resize.ts';
 import { joinStdio } from '../terminal/stdio.ts';
 
 const execFlags = {
@@ -79,15 +79,12 @@ async function runExec(
     tty: values.tty,
     ...(size === undefined ? {} : { consoleSize: [size.height, size.width] }),
   });
-  using following = values.tty
-    ? (await import('../terminal/resize.ts')).followSize(context, (one) => client.exec.resize(id, one))
-    : undefined;
+  using _size = values.tty ? followSize(context, (one) => client.exec.resize(id, one)) : undefined;
   const how = await joinStdio(context, connection, {
     tty: values.tty,
     stdin: values.interactive,
     detachKeys,
   });
-  void following;
   if (how === 'detached') {
     context.stderr.write('read escape sequence\n');
     return 1;

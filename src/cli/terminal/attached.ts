@@ -36,12 +36,13 @@ export async function attachTo(
   const waiting = await containers.wait(id, until);
   using _signals = options.signals ? forwardSignals((signal) => containers.kill(id, signal)) : undefined;
   const joined = joinStdio(context, connection, { tty, stdin: streams.stdin, detachKeys });
+  // It is awaited once the container has begun; a failure before that is told there.
+  joined.catch(() => undefined);
   try {
     await options.begin();
   } catch (error) {
     connection[Symbol.dispose]();
     await joined.catch(() => undefined);
-    if (until === 'removed') await waiting.exit.catch(() => undefined);
     throw error;
   }
   using _size = tty ? followSize(context, (size) => containers.resize(id, size)) : undefined;

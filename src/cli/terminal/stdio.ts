@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { StdioChunk, StdioConnection } from '../../client/index.ts';
+import { isCode } from '../../errors/index.ts';
 import { DetachFilter, defaultDetachKeys, parseDetachKeys } from '../../lib/detach-keys.ts';
 import { ignoreClosed } from '../../lib/ignore-closed.ts';
 import { exitOf, start } from '../../lib/process.ts';
@@ -63,7 +64,12 @@ export async function joinStdio(
 /** Raw both ways: Node's mode alone would still turn each line feed of a program into two characters. */
 async function beginRaw(terminal: Context['stdin']): Promise<void> {
   terminal.setRawMode(true);
-  await exitOf('stty', start('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] }));
+  try {
+    await exitOf('stty', start('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] }));
+  } catch (error) {
+    // A line feed of two characters is no reason to let go of a container.
+    if (!isCode(error, 'unavailable')) throw error;
+  }
 }
 
 /** Nothing to send; the process sees no end of input either, as with Docker. */

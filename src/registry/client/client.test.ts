@@ -134,7 +134,7 @@ test('what changes something may take longer to answer than a connection may sta
     userAgent: 'test',
     stallMs: 500,
   });
-  const changing = (['POST', 'PUT', 'PATCH', 'DELETE'] as const).map(async (method) => {
+  const changing = (['POST', 'PUT', 'DELETE'] as const).map(async (method) => {
     const { body } = await http.send({ method, url });
     assert.equal(String(await body.toArray()), method);
   });

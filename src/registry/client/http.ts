@@ -7,7 +7,7 @@ import type { HostTls } from './certificates.ts';
 import { networkError } from './network-error.ts';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** Asked again when the request has to be sent once more, after a redirect. */
