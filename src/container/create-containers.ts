@@ -172,6 +172,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     },
     stopAll: async () => {
       restarts.close();
+      await lifecycle.endStarts();
       const running = store.all().filter(({ state }) => state.running);
       await Promise.allSettled(running.map((container) => stopper.stop(container, {}, 'shutdown')));
     },

@@ -77,6 +77,7 @@ export class Lifecycle {
   /** Containers in `docker restart`, until it has ended: their exit neither removes nor restarts them. */
   readonly #held = new Map<string, Promise<void>>();
   #restarts: Restarts | undefined;
+  #startsNothing = false;
 
   constructor(deps: LifecycleDeps) {
     this.locks = deps.locks;
@@ -108,8 +109,16 @@ export class Lifecycle {
     await this.startHeld(container, options.byPolicy === true);
   }
 
+  /** From now on nothing is started. Resolves when no start is under way. */
+  async endStarts(): Promise<void> {
+    this.#startsNothing = true;
+    const ids = this.#deps.store.all().map(({ record }) => record.id);
+    await Promise.all(ids.map(async (id) => (await this.locks.acquire(id))[Symbol.dispose]()));
+  }
+
   /** Starts a container whose lock the caller holds. A start that fails leaves it stopped. */
   async startHeld(container: Container, byPolicy: boolean): Promise<void> {
+    if (this.#startsNothing) throw new EngineError('cancelled', 'the engine is shutting down');
     const { store, launcher, runtime, pending } = this.#deps;
     const { id } = container.record;
     try {

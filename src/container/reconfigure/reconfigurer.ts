@@ -231,6 +231,8 @@ export class Reconfigurer {
       await this.#fill(container, addedMounts(container.record.mounts, previous.mounts));
       await lifecycle.startHeld(container, false);
     } catch (error) {
+      // The next start of the engine goes on with it.
+      if (isCode(error, 'cancelled')) throw error;
       const failed = store.current(id);
       const restored = store.save(
         {
@@ -262,6 +264,7 @@ export class Reconfigurer {
     try {
       await lifecycle.startHeld(container, false);
     } catch (error) {
+      if (isCode(error, 'cancelled')) throw error;
       this.#setStep(this.#deps.store.current(id), undefined);
       if (hostConfig.AutoRemove) await remover.remove(id, { volumes: true });
       throw new EngineError(
