@@ -179,32 +179,14 @@ export class Sandboxes {
 
   #link(
     namespace: string,
-    {
-      endpointId,
-      bridge,
-      isIsolated,
-      mac,
-      mtu,
-      address,
-      prefix,
-      gateway,
-      linkLocal,
-      sysctls,
-    }: SandboxEndpoint,
+    { gateway, ...endpoint }: SandboxEndpoint,
     { device, isGateway }: { readonly device: string; readonly isGateway: boolean },
   ): EndpointLink {
     return {
+      ...endpoint,
       namespace,
-      veth: this.#names.veth(endpointId),
+      veth: this.#names.veth(endpoint.endpointId),
       device,
-      bridge,
-      isIsolated,
-      mac,
-      mtu,
-      address,
-      prefix,
-      linkLocal,
-      sysctls,
       ...(isGateway ? { gateway } : {}),
     };
   }
