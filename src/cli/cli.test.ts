@@ -68,26 +68,14 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
   [['version', '--format', '{{.Client.APIVersion}} {{.Client.ApiVersion}}'], 1, /^1\.\d+ 1\.\d+$/m],
   [['completion', 'bash'], 0, /complete -F _gantry gantry/],
   [['__complete', 'container', 'pr'], 0, /^prune$/m],
-  [
-    ['pull', '--disable-content-trust=false', 'x'],
-    125,
-    /^invalid argument "false" for "--disable-content-trust" flag: content trust is not supported\n/,
-  ],
-  [
-    ['push', '--disable-content-trust=false', 'x'],
-    125,
-    /^invalid argument "false" for "--disable-content-trust" flag: content trust is not supported\n/,
-  ],
-  [
-    ['build', '--disable-content-trust=false', 'x'],
-    125,
-    /^invalid argument "false" for "--disable-content-trust" flag: content trust is not supported\n/,
-  ],
-  [
-    ['run', '--disable-content-trust=false', 'x'],
-    125,
-    /^invalid argument "false" for "--disable-content-trust" flag: content trust is not supported\n/,
-  ],
+  ...['pull', 'push', 'build', 'run'].map(
+    (command) =>
+      [
+        [command, '--disable-content-trust=false', 'x'],
+        125,
+        /^invalid argument "false" for "--disable-content-trust" flag: content trust is not supported\n/,
+      ] as const,
+  ),
 ];
 
 for (const [words, exitCode, text] of lines) {
