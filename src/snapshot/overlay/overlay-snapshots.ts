@@ -318,7 +318,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
   strays({ remove }: { readonly remove: boolean }): string[] {
     const known = new Set<string>([...reserved, ...this.#table.all().map(({ directory }) => directory)]);
     const names = readdirSync(this.#layout.root);
-    // What this process made and has no row yet is being filled.
+    // What this process made and has no row yet is being filled, and what is held goes when that ends.
     const isInUse = (name: string) =>
       this.#layout.made.has(name) || this.#trash.isLeaving(this.#layout.directory(name));
     const strays = names.filter((name) => !known.has(name) && !isInUse(name));
