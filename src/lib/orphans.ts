@@ -22,6 +22,7 @@ export function adoptOrphans(): void {
 export class OrphanSweep implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #seen: ReadonlySet<number> = new Set();
+  #expecting = 0;
 
   /** Says that an orphan may have ended, or end soon. Costs nothing when a look is due already. */
   note(): void {
@@ -29,6 +30,20 @@ export class OrphanSweep implements Disposable {
       this.#timer = undefined;
       this.#look();
     }, sweepMs).unref();
+  }
+
+  /** Looks again and again until the result is disposed of, for who waits for what an orphan is in the way of. */
+  during(): Disposable {
+    this.#expecting += 1;
+    this.note();
+    let open = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (open) this.#expecting -= 1;
+        open = false;
+        this.note();
+      },
+    };
   }
 
   [Symbol.dispose](): void {
@@ -39,7 +54,7 @@ export class OrphanSweep implements Disposable {
     const ended = endedChildren();
     for (const pid of ended) if (this.#seen.has(pid)) reapChild(pid);
     this.#seen = new Set(ended.filter((pid) => !this.#seen.has(pid)));
-    if (this.#seen.size > 0) this.note();
+    if (this.#seen.size > 0 || this.#expecting > 0) this.note();
   }
 }
 

@@ -182,6 +182,8 @@ class Containers implements Disposable {
   ): Promise<void> {
     // First, for what the cgroup told goes with it.
     if (keep !== undefined) await keepExit(this.#host.layout.container(id), keep);
+    // A process of the container that is left to us to reap keeps the first one from going, and whoever kills it waiting.
+    using _sweep = this.#host.adopts ? this.#host.orphans.during() : undefined;
     // An engine killed during `create` leaves a monitor whose runtime has not got as far as a state file.
     if (force && (await this.state(id)) === undefined) await killMonitor(this.#host.layout.container(id));
     if (!(await this.#removeEnded(id)) && (await exists(this.#host.stateDirectory(id)))) {
@@ -190,7 +192,6 @@ class Containers implements Disposable {
     const directory = this.#host.layout.container(id);
     // The monitor writes its exit file on the way out; it must not come back after the removal.
     if (await exists(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
-    if (this.#host.adopts) this.#host.orphans.note();
     this.#reopenings.forget(id);
     await Promise.all([
       keep === undefined ? removeTree(directory) : undefined,
