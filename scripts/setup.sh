@@ -6,9 +6,13 @@ cd "$(dirname "$0")/.."
 
 missing=''
 reasons=''
+lacks() { # package why
+  missing="$missing $1"
+  reasons="$reasons  $1 ($2)
+"
+}
 need() { # program package why
-  command -v "$1" >/dev/null 2>&1 || { missing="$missing $2"; reasons="$reasons  $2 ($3)
-"; }
+  command -v "$1" >/dev/null 2>&1 || lacks "$2" "$3"
 }
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
@@ -18,7 +22,10 @@ need nft nftables 'publishes ports, NAT'
 need ip iproute2 'container networks'
 need tar tar 'packs and unpacks layers'
 need ps procps 'gantry top'
-need busybox busybox-static 'the built-in base image'
+# Most machines have the package busybox, whose program finds no libc in an image; apt puts the static one in its place.
+if ! busybox=$(command -v busybox) || ldd "$busybox" >/dev/null 2>&1; then
+  lacks busybox-static 'the built-in base image'
+fi
 need tini-static tini 'run --init'
 for word in ${EXTRA_PACKAGES:-}; do need "${word%%:*}" "${word#*:}" 'the tests'; done
 
