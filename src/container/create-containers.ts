@@ -30,6 +30,7 @@ import { Reconfigurer } from './reconfigure/reconfigurer.ts';
 import { recover, wantedByPolicy } from './recover.ts';
 import { Remover } from './remove.ts';
 import { Restarts } from './restarts.ts';
+import { RunEnder } from './run-ender.ts';
 import { DeafnessWatch } from './runs/deafness-watch.ts';
 import { SeccompProfiles } from './spec/index.ts';
 import { Specs } from './specs.ts';
@@ -114,7 +115,6 @@ export function createContainers({ config, host, store, services, logger }: Cont
     waiters,
     pending,
     remover,
-    freezer,
     locks,
     logger,
   });
@@ -133,7 +133,8 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const rotation = new LogRotation({ runtime, pathOf, logger });
   lifecycle.observe(rotation);
   lifecycle.observe(forwarding);
-  const stopper = new Stopper({ store, lifecycle, remover, restarts, deaf: config.stopDeaf });
+  const ender = new RunEnder({ store, runtime, waiters, freezer, restarts, locks, logger });
+  const stopper = new Stopper({ store, lifecycle, ender, remover, restarts, deaf: config.stopDeaf });
   const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
   const pruner = new Pruner({ store, snapshots, stopper, restarts, logger });
   const logs = new Logs({ reader: services.logReader, waiters, pathOf });
@@ -180,6 +181,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
       health.close();
       deafness.close();
       execs.close();
+      ender.close();
       await Promise.all([lifecycle.close(), rotation.close(), forwarding.close()]);
       // `docker cp` left the trees of stopped containers mounted for the next one.
       const stopped = store.all().filter(({ state }) => !state.running);

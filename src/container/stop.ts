@@ -1,9 +1,10 @@
 import { KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
 import type { StopOptions } from './containers.ts';
-import type { Lifecycle, Told } from './lifecycle.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import type { Container } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
+import type { RunEnder, Told } from './run-ender.ts';
 import { parseSignal } from './signals.ts';
 import type { ContainerStore } from './store.ts';
 import { assertCan, assertSettled, notRunning } from './transitions.ts';
@@ -17,6 +18,7 @@ export type StopReason = 'stop' | 'restart' | 'reconfigure' | 'shutdown';
 export interface StopperDeps {
   readonly store: ContainerStore;
   readonly lifecycle: Lifecycle;
+  readonly ender: RunEnder;
   readonly remover: Remover;
   readonly restarts: Restarts;
   /** What a stop does when the stop signal can have no effect. */
@@ -34,11 +36,11 @@ export class Stopper {
 
   async stop(container: Container, options: StopOptions, action: StopReason = 'stop'): Promise<void> {
     assertCan('stop', container);
-    const { store, lifecycle } = this.#deps;
+    const { store, ender } = this.#deps;
     const { id, config } = container.record;
     const signalNumber = parseSignal(options.signal ?? config.StopSignal ?? 'SIGTERM');
     const seconds = options.timeoutSeconds ?? config.StopTimeout ?? defaultTimeoutSeconds;
-    const ended = await lifecycle.end(id, {
+    const ended = await ender.end(id, {
       action,
       signalNumber,
       timeoutMs: seconds < 0 ? -1 : seconds * 1000,
@@ -68,31 +70,31 @@ export class Stopper {
   }
 
   async #send(before: Container, signalNumber: number): Promise<Told | undefined> {
-    const { store, lifecycle } = this.#deps;
+    const { store, lifecycle, ender } = this.#deps;
     const { id, config } = before.record;
     using _held = await lifecycle.locks.acquire(id);
     const container = store.get(id);
     if (container === undefined) throw notRunning(before);
     assertCan('kill', container);
-    if (lifecycle.cancelRestart(container, { stops: true })) return undefined;
+    if (ender.cancelRestart(container, { stops: true })) return undefined;
     const { StopSignal } = config;
     const stops = signalNumber === sigkill || signalNumber === parseSignal(StopSignal ?? 'SIGTERM');
     // As in Docker, any signal may be the end of a container that names none for it.
     const thaws = stops || StopSignal === undefined;
-    return await lifecycle.tell(container, { action: 'kill', signalNumber, stops, thaws });
+    return await ender.tell(container, { action: 'kill', signalNumber, stops, thaws });
   }
 
   async remove(
     container: Container,
     options: { readonly force: boolean; readonly volumes: boolean },
   ): Promise<void> {
-    const { store, lifecycle, remover, restarts } = this.#deps;
+    const { store, lifecycle, ender, remover, restarts } = this.#deps;
     const { id } = container.record;
     if (!options.force || container.state.removing) assertCan('remove', container);
     for (;;) {
       const before = store.get(id);
       if (options.force && before !== undefined && isUp(before)) {
-        await lifecycle.end(id, { action: 'remove', signalNumber: sigkill, timeoutMs: 10_000 });
+        await ender.end(id, { action: 'remove', signalNumber: sigkill, timeoutMs: 10_000 });
       }
       using _held = await lifecycle.locks.acquire(id);
       const current = store.get(id);
@@ -104,7 +106,7 @@ export class Stopper {
       }
       // Its policy, or a client, was starting it at this very moment.
       if (isUp(current)) continue;
-      lifecycle.cancelRestart(current, { stops: true });
+      ender.cancelRestart(current, { stops: true });
       restarts.cancel(id);
       await remover.remove(id, { volumes: options.volumes });
       return;
