@@ -76,12 +76,13 @@ export class Attachments {
   }
 
   /**
-   * For an address of a network that has none left: what stands ready gives its own back, and those of containers that
-   * ended are free soon.
+   * For an address of a network that has none left, or not the one that is wanted: what stands ready gives its own back,
+   * and those of containers that ended are free soon.
    */
-  async makeRoom(record: NetworkRecord): Promise<void> {
-    if (this.#endpoints.freeCount(record) > 0) return;
-    if (record.name === 'bridge') await this.#pool.drain();
+  async makeRoom(record: NetworkRecord, { IPAMConfig }: Partial<EndpointSettings> = {}): Promise<void> {
+    const isFull = this.#endpoints.freeCount(record) === 0;
+    if (!isFull && !this.#endpoints.isTaken(record, IPAMConfig?.IPv4Address ?? '')) return;
+    if (isFull && record.name === 'bridge') await this.#pool.drain();
     await this.#sandboxes.idle();
   }
 
@@ -193,7 +194,7 @@ export class Attachments {
     try {
       for (const { record, settings } of networks) {
         if (record.bridge === undefined) continue;
-        await this.makeRoom(record);
+        await this.makeRoom(record, settings);
         endpoints.push(makeEndpoint(this.#state, { record, settings, containerId }));
       }
     } catch (error) {

@@ -108,7 +108,7 @@ class BridgeNetworks implements Networks {
     this.#live = new LiveMemberships({
       state,
       publisher,
-      makeRoom: async (record) => this.#attachments.makeRoom(record),
+      makeRoom: async (record, settings) => this.#attachments.makeRoom(record, settings),
     });
   }
 

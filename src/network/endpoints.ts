@@ -62,6 +62,10 @@ export class Endpoints {
     return record.bridge === undefined ? 0 : countFree(this.#query(record, record.bridge));
   }
 
+  isTaken({ id }: NetworkRecord, address: string): boolean {
+    return this.#used.get(id)?.has(address) === true;
+  }
+
   free(networkId: string, address: string): void {
     const isHeld = [...this.#held.values()].some((held) => held[networkId] === address);
     if (!isHeld) this.#used.get(networkId)?.delete(address);

@@ -20,7 +20,7 @@ export interface LiveMembershipsOptions {
   readonly state: NetworkState;
   readonly publisher: Publisher;
   /** Called before an address of the network is reserved. */
-  readonly makeRoom: (record: NetworkRecord) => Promise<void>;
+  readonly makeRoom: (record: NetworkRecord, settings: Partial<EndpointSettings>) => Promise<void>;
 }
 
 /** Brings containers that run onto networks and off again; see `Networks` for the contract. */
@@ -40,7 +40,7 @@ export class LiveMemberships {
     const { containerId, containerName, settings } = request;
     const record = this.#joinable(request, connection);
     using _joining = endpoints.joining(containerId, [record.id]);
-    await this.#makeRoom(record);
+    await this.#makeRoom(record, settings);
     const endpoint = makeEndpoint(this.#state, { record, settings });
     try {
       const { devices } = await this.#look(connection);

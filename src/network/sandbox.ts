@@ -50,13 +50,17 @@ export function freeDevice({ devicePrefix }: SandboxEndpoint, taken: ReadonlySet
   }
 }
 
+/** So long a removal waits for more to go with it, and leaves the machine to what follows the end of a container. */
+const gatherMs = 50;
+
 /** Makes and removes network namespaces, several with one program call. */
 export class Sandboxes {
   readonly #names: KernelNames;
   /** Host interface names carry four digits of an endpoint's id: no two that live may share them. */
   readonly #veths = new Set<string>();
-  #queue: { readonly lines: readonly string[]; readonly after: () => void }[] = [];
+  readonly #queue: { readonly lines: readonly string[]; readonly after: () => void }[] = [];
   #removing: Promise<void> | undefined;
+  #soon: NodeJS.Timeout | undefined;
 
   constructor(names: KernelNames) {
     this.#names = names;
@@ -141,22 +145,26 @@ export class Sandboxes {
         after();
       },
     });
-    this.#removing ??= this.#drain();
+    this.#soon ??= setTimeout(() => {
+      // What could not be removed is left for the next time.
+      this.idle().catch(() => undefined);
+    }, gatherMs);
   }
 
   /** Resolves when everything given to `remove` is gone. Rejects if the kernel's tool could not run. */
   async idle(): Promise<void> {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    if (this.#queue.length > 0) this.#removing ??= this.#drain();
     await this.#removing;
   }
 
   async #drain(): Promise<void> {
     try {
-      // One turn later, so that what is removed together goes in one call.
-      await new Promise(setImmediate);
       while (this.#queue.length > 0) {
-        const batch = this.#queue;
-        this.#queue = [];
+        const batch = [...this.#queue];
         await ipForce(batch.flatMap(({ lines }) => lines));
+        this.#queue.splice(0, batch.length);
         for (const { after } of batch) after();
       }
     } finally {

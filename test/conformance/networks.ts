@@ -55,6 +55,18 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     await networks.release('b'.repeat(64), b);
   });
 
+  test('connect() at an address gets that of a container released a moment ago', async (t) => {
+    const networks = await make(t);
+    await networks.create({ Name: 'web', IPAM: { Config: [{ Subnet: '10.99.7.0/24' }] } });
+    const at = { web: { IPAMConfig: { IPv4Address: '10.99.7.20' } } };
+    const a = await networks.connect(connectRequest('a', { networkMode: 'web', endpoints: at }));
+    await networks.release('a'.repeat(64), a);
+    const b = await networks.connect(connectRequest('b', { networkMode: 'web', endpoints: at }));
+    assert.equal(b.endpoints['web']?.IPAddress, '10.99.7.20');
+    await networks.release('b'.repeat(64), b);
+    await networks.remove('web');
+  });
+
   test('connect() to none has a namespace without an address', async (t) => {
     const networks = await make(t);
     const connection = await networks.connect(connectRequest('a', { networkMode: 'none' }));
