@@ -1,4 +1,5 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allEnded } from '../lib/all-ended.ts';
 import { overwriteFile } from '../lib/replace-file.ts';
@@ -172,11 +173,9 @@ export class Launcher {
           gateway: networks.gateway,
         });
     const resolvers = await resolvConfOf(record, connection);
-    await Promise.all([
-      writeFile(files.hosts, hosts),
-      writeFile(files.hostname, hostnameFile(config.Hostname)),
-      writeFile(files.resolvConf, resolvers),
-    ]);
+    writeFileSync(files.hosts, hosts);
+    writeFileSync(files.hostname, hostnameFile(config.Hostname));
+    writeFileSync(files.resolvConf, resolvers);
     return files;
   }
 
@@ -203,7 +202,7 @@ export class Launcher {
 
   /** The directory of a new container's files. */
   async makeDirectory(id: string): Promise<void> {
-    await mkdir(join(this.#deps.storage.directory, id), { recursive: true, mode: 0o710 });
+    mkdirSync(join(this.#deps.storage.directory, id), { recursive: true, mode: 0o710 });
   }
 
   async removeDirectory(id: string): Promise<void> {

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import koffi from 'koffi';
-import { hasErrno } from '../errors/index.ts';
+import { readMemoryFile } from './memory-files.ts';
 import { systemError } from './native.ts';
 import { reapChild } from './reap-child.ts';
 
@@ -60,16 +60,7 @@ export class OrphanSweep implements Disposable {
 
 function endedChildren(): number[] {
   return readdirSync('/proc/self/task')
-    .flatMap((thread) => (readOptional(`/proc/self/task/${thread}/children`) ?? '').split(' '))
-    .filter((pid) => pid !== '' && / \(.*\) Z /s.test(readOptional(`/proc/${pid}/stat`) ?? ''))
+    .flatMap((thread) => (readMemoryFile(`/proc/self/task/${thread}/children`) ?? '').split(' '))
+    .filter((pid) => pid !== '' && / \(.*\) Z /s.test(readMemoryFile(`/proc/${pid}/stat`) ?? ''))
     .map(Number);
-}
-
-function readOptional(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH')) return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
-import { readOptional } from '../../lib/missing-files.ts';
+import { readMemoryFile } from '../../lib/memory-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
 import { type FastChild, spawnFast } from '../../lib/spawn-fast.ts';
@@ -77,10 +77,10 @@ export class AdoptedExec {
     );
     const attachment = new PipeAttachment(pipesOf(child));
     const exitCode = await child.exited;
-    const pid = Number((await readOptional(file(monitorFiles.pid))) ?? 0);
+    const pid = Number(readMemoryFile(file(monitorFiles.pid)) ?? 0);
     if (exitCode === 0 && pid > 0) return new AdoptedExec(pid, attachment);
     attachment.close();
-    throw failure((await readOptional(file(logFile))) ?? '');
+    throw failure(readMemoryFile(file(logFile)) ?? '');
   }
 }
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { directoriesIn, ifThere, readOptional } from '../../lib/missing-files.ts';
+import { readMemoryFile } from '../../lib/memory-files.ts';
+import { directoriesIn, ifThere } from '../../lib/missing-files.ts';
 import { removeEmptyCgroup } from '../../lib/remove-cgroup.ts';
 import type { ContainerState } from './state.ts';
 
@@ -11,7 +12,7 @@ export async function processesOf(state: ContainerState): Promise<number[]> {
 }
 
 async function processesIn(directory: string): Promise<number[]> {
-  const own = (await readOptional(join(directory, 'cgroup.procs'))) ?? '';
+  const own = readMemoryFile(join(directory, 'cgroup.procs')) ?? '';
   const pids = own.split('\n').filter(Boolean).map(Number);
   for (const child of await directoriesIn(directory))
     pids.push(...(await processesIn(join(directory, child))));
@@ -19,12 +20,12 @@ async function processesIn(directory: string): Promise<number[]> {
 }
 
 /** True if the kernel killed a process of the container for memory. Works until the cgroup is removed. */
-export async function hadOomKill(state: ContainerState): Promise<boolean> {
+export function hadOomKill(state: ContainerState): boolean {
   const { memory, '': unified } = state.cgroupPaths;
   const file = memory === undefined ? 'memory.events' : 'memory.oom_control';
   const directory = memory ?? unified;
   if (directory === undefined) return false;
-  const count = /^oom_kill (\d+)$/m.exec((await readOptional(join(directory, file))) ?? '')?.[1];
+  const count = /^oom_kill (\d+)$/m.exec(readMemoryFile(join(directory, file)) ?? '')?.[1];
   return count !== undefined && count !== '0';
 }
 
@@ -33,7 +34,7 @@ export async function thawForKill(state: ContainerState): Promise<void> {
   const { freezer } = state.cgroupPaths;
   if (freezer === undefined) return;
   const file = join(freezer, 'freezer.state');
-  const frozen = await readOptional(file);
+  const frozen = readMemoryFile(file);
   if (frozen !== undefined && frozen.trim() !== 'THAWED') await ifThere(writeFile(file, 'THAWED'));
 }
 

@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
-import { exists, namesIn, readOptional } from '../../lib/missing-files.ts';
+import { readMemoryFile } from '../../lib/memory-files.ts';
+import { namesIn } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { killGroupOf } from '../../lib/run.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
@@ -48,13 +49,11 @@ export class Execs {
     signal?: AbortSignal,
   ): Promise<StartedExec> {
     signal?.throwIfAborted();
-    if (!(await exists(this.#host.layout.container(id)))) throw notRunning(id);
+    if (!existsSync(this.#host.layout.container(id))) throw notRunning(id);
     const directory = this.#host.layout.exec(id, options.execId);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await Promise.all([
-      writeFile(join(directory, monitorFiles.meta), JSON.stringify(metaOf(directory, options))),
-      writeFile(join(directory, monitorFiles.process), JSON.stringify(options.process)),
-    ]);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory, monitorFiles.meta), JSON.stringify(metaOf(directory, options)));
+    writeFileSync(join(directory, monitorFiles.process), JSON.stringify(options.process));
     const adopt = this.#host.adopts && options.attach && !options.terminal && options.sharesPids !== true;
     return adopt
       ? this.#startAdopted({ id, directory, options }, signal)
@@ -128,11 +127,11 @@ export class Execs {
     const directory = this.#host.layout.exec(id, execId);
     const adopted = this.#adopted.get(directory);
     if (adopted !== undefined) return raceAbort(adopted.exit, signal);
-    const recorded = await readExit(directory);
+    const recorded = readExit(directory);
     if (recorded !== undefined) return recorded;
-    if ((await readMeta(directory)) === undefined) throw noSuchExec(execId);
+    if (readMeta(directory) === undefined) throw noSuchExec(execId);
     await this.#host.monitors.ended(directory, () => this.#lost(directory), signal);
-    const exit = await readExit(directory);
+    const exit = readExit(directory);
     if (exit === undefined) throw noSuchExec(execId);
     return exit;
   }
@@ -152,7 +151,7 @@ export class Execs {
 
   async recover(): Promise<void> {
     for (const id of await namesIn(this.#host.layout.allExecs)) {
-      if (!(await exists(this.#host.layout.container(id)))) {
+      if (!existsSync(this.#host.layout.container(id))) {
         await removeTree(this.#host.layout.execs(id));
         continue;
       }
@@ -162,14 +161,14 @@ export class Execs {
 
   async #recover(id: string, execId: string): Promise<void> {
     const directory = this.#host.layout.exec(id, execId);
-    const monitored = await isMonitorOf(await monitorPid(directory), directory);
-    const ends = (await readMeta(directory))?.endsWithEngine === true;
+    const monitored = isMonitorOf(monitorPid(directory), directory);
+    const ends = readMeta(directory)?.endsWithEngine === true;
     if (monitored && !ends) {
       this.#host.monitors.follow(directory, () => this.#lost(directory));
       return;
     }
-    const pid = await pidOf(directory);
-    if (ends && (await isProcessOf(pid, id))) killGroupOf(pid);
+    const pid = pidOf(directory);
+    if (ends && isProcessOf(pid, id)) killGroupOf(pid);
     if (monitored) await killMonitor(directory);
     await this.forget(id, execId);
   }
@@ -190,7 +189,7 @@ export class Execs {
       directory,
       stdin: meta.stdin,
       what: `container ${id}`,
-      alive: async () => isRunning(await pidOf(directory)),
+      alive: async () => isRunning(pidOf(directory)),
     });
     monitor.release();
     return attachment;
@@ -202,7 +201,7 @@ export class Execs {
   }
 
   async #kill(directory: string): Promise<void> {
-    const pid = await pidOf(directory);
+    const pid = pidOf(directory);
     if (pid === 0) return;
     using watch = watchProcess(pid);
     sendSignal(pid, 'SIGKILL');
@@ -222,16 +221,16 @@ function metaOf(directory: string, { stdin, terminal, endsWithEngine }: ExecOpti
 }
 
 /** Tells a process of a container from a later one with its pid: a cgroup of a container has its id in its path. */
-async function isProcessOf(pid: number, id: string): Promise<boolean> {
-  return pid > 0 && ((await readOptional(`/proc/${pid}/cgroup`)) ?? '').includes(id);
+function isProcessOf(pid: number, id: string): boolean {
+  return pid > 0 && (readMemoryFile(`/proc/${pid}/cgroup`) ?? '').includes(id);
 }
 
-async function pidOf(directory: string): Promise<number> {
-  return Number((await readOptional(join(directory, monitorFiles.pid))) ?? 0);
+function pidOf(directory: string): number {
+  return Number(readMemoryFile(join(directory, monitorFiles.pid)) ?? 0);
 }
 
-async function isRunning(pid: number): Promise<boolean> {
-  const stat = await readOptional(`/proc/${pid}/stat`);
+function isRunning(pid: number): boolean {
+  const stat = readMemoryFile(`/proc/${pid}/stat`);
   return stat !== undefined && !/^\d+ \(.*\) [ZX]/s.test(stat);
 }
 

@@ -1,25 +1,24 @@
-import { rename, stat, writeFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/index.ts';
 import { type ProcessWatch, watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
-import { exists, ifThere, readOptional } from '../../lib/missing-files.ts';
+import { readMemoryFile } from '../../lib/memory-files.ts';
+import { ifThere } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import type { Exit } from '../oci-runtime.ts';
 import { monitorFiles } from './layout.ts';
 import { StdinHold } from './stdin-hold.ts';
 
 /** The exit that a monitor recorded in its directory, `undefined` before it did and once the directory is removed. */
-export async function readExit(directory: string): Promise<Exit | undefined> {
+export function readExit(directory: string): Exit | undefined {
   const path = join(directory, monitorFiles.exit);
-  const text = await readOptional(path);
-  if (text === undefined) return undefined;
-  const [stats, oomKilled] = await Promise.all([
-    ifThere(stat(path)),
-    exists(join(directory, monitorFiles.oom)),
-  ]);
-  if (stats === undefined) return undefined;
-  return { exitCode: Number(text), oomKilled, finishedAt: stats.mtime };
+  const text = readMemoryFile(path);
+  const finishedAt = statSync(path, { throwIfNoEntry: false })?.mtime;
+  if (text === undefined || finishedAt === undefined) return undefined;
+  const oomKilled = existsSync(join(directory, monitorFiles.oom));
+  return { exitCode: Number(text), oomKilled, finishedAt };
 }
 
 /** Records an exit in a monitor's place; in vain when its directory has just been removed. */
@@ -58,9 +57,8 @@ export class Monitors implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { watch, stdin, fail } of this.#pending.values()) {
-      watch?.[Symbol.dispose]();
-      stdin?.[Symbol.dispose]();
+    for (const { holds, fail } of this.#pending.values()) {
+      holds.dispose();
       fail(new EngineError('cancelled', 'The runtime is closing'));
     }
     this.#pending.clear();
@@ -68,49 +66,49 @@ export class Monitors implements Disposable {
 
   #watch(directory: string, lost: () => Promise<void>): Pending {
     const failed = Promise.withResolvers<never>();
-    const pending: Pending = {
-      watch: undefined,
-      stdin: undefined,
-      fail: failed.reject,
-      ended: Promise.race([this.#follow(directory, lost), failed.promise]),
-    };
+    const holds = new DisposableStack();
+    const ended = Promise.race([followToEnd({ directory, lost, holds }), failed.promise]);
+    const pending = { holds, fail: failed.reject, ended };
     this.#pending.set(directory, pending);
     const forget = () => {
       if (this.#pending.get(directory) === pending) this.#pending.delete(directory);
     };
-    pending.ended.then(forget, forget);
+    ended.then(forget, forget);
     return pending;
-  }
-
-  async #follow(directory: string, lost: () => Promise<void>): Promise<void> {
-    const monitor = await watchMonitor(directory);
-    if (monitor !== undefined) {
-      using stdin = await holdStdin(monitor, directory);
-      const pending = this.#pending.get(directory);
-      if (pending === undefined) {
-        // Closed meanwhile.
-        monitor.watch[Symbol.dispose]();
-        return;
-      }
-      pending.watch = monitor.watch;
-      pending.stdin = stdin;
-      await monitor.watch.ended;
-      reapChild(monitor.pid);
-    }
-    if (!(await exists(join(directory, monitorFiles.exit)))) await lost();
   }
 }
 
 interface Pending {
-  watch: ProcessWatch | undefined;
-  stdin: StdinHold | undefined;
+  /** What is open of a monitor while it is followed. */
+  readonly holds: DisposableStack;
   readonly fail: (reason: Error) => void;
   readonly ended: Promise<void>;
 }
 
+/** Does not settle once `holds` is disposed of. */
+async function followToEnd({
+  directory,
+  lost,
+  holds,
+}: {
+  readonly directory: string;
+  readonly lost: () => Promise<void>;
+  readonly holds: DisposableStack;
+}): Promise<void> {
+  const monitor = watchMonitor(directory);
+  if (monitor !== undefined) {
+    holds.use(monitor.watch);
+    holds.use(holdStdin(monitor, directory));
+    await monitor.watch.ended;
+    holds.dispose();
+    reapChild(monitor.pid);
+  }
+  if (!existsSync(join(directory, monitorFiles.exit))) await lost();
+}
+
 /** Ends a monitor, and with it a runtime command that it waits for. */
 export async function killMonitor(directory: string): Promise<void> {
-  const monitor = await watchMonitor(directory);
+  const monitor = watchMonitor(directory);
   if (monitor === undefined) return;
   using watch = monitor.watch;
   process.kill(monitor.pid, 'SIGKILL');
@@ -119,8 +117,8 @@ export async function killMonitor(directory: string): Promise<void> {
 }
 
 /** 0 or NaN when there is none yet. */
-export async function monitorPid(directory: string): Promise<number> {
-  return Number(await readOptional(join(directory, monitorFiles.monitorPid)));
+export function monitorPid(directory: string): number {
+  return Number(readMemoryFile(join(directory, monitorFiles.monitorPid)));
 }
 
 interface Monitor {
@@ -129,33 +127,33 @@ interface Monitor {
   readonly watch: ProcessWatch;
 }
 
-async function watchMonitor(directory: string): Promise<Monitor | undefined> {
-  const pid = await monitorPid(directory);
+function watchMonitor(directory: string): Monitor | undefined {
+  const pid = monitorPid(directory);
   if (!(pid > 0)) return undefined;
   const watch = watchProcess(pid);
   // Only after the watch is open is it certain that the pid stays the same process.
   if (watch === undefined) return undefined;
-  const commandLine = await commandLineOf(pid);
+  const commandLine = commandLineOf(pid);
   if (commandLine.includes(directory)) return { pid, commandLine, watch };
   watch[Symbol.dispose]();
   return undefined;
 }
 
 /** Tells a monitor from a later process with its pid. */
-export async function isMonitorOf(pid: number, directory: string): Promise<boolean> {
-  return (await commandLineOf(pid)).includes(directory);
+export function isMonitorOf(pid: number, directory: string): boolean {
+  return commandLineOf(pid).includes(directory);
 }
 
-async function commandLineOf(pid: number): Promise<string[]> {
-  return ((await readOptional(`/proc/${pid}/cmdline`)) ?? '').split('\0');
+function commandLineOf(pid: number): string[] {
+  return (readMemoryFile(`/proc/${pid}/cmdline`) ?? '').split('\0');
 }
 
 /** A terminal is no pipe: what nobody reads of it is its own to bound. */
-async function holdStdin({ pid, commandLine }: Monitor, directory: string): Promise<StdinHold | undefined> {
+function holdStdin({ pid, commandLine }: Monitor, directory: string): StdinHold | undefined {
   if (!commandLine.includes('-i') || commandLine.includes('-t')) return undefined;
   const hold = StdinHold.of(pid);
   // It is the monitor's only if the pid still is.
-  if (await isMonitorOf(pid, directory)) return hold;
+  if (isMonitorOf(pid, directory)) return hold;
   hold?.[Symbol.dispose]();
   return undefined;
 }

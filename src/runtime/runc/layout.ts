@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readOptional } from '../../lib/missing-files.ts';
+import { readMemoryFile } from '../../lib/memory-files.ts';
 
 /** The names of everything the runtime keeps below its directory, which is on a tmpfs. */
 export interface Layout {
@@ -50,7 +50,7 @@ export interface MonitorMeta {
 }
 
 /** `undefined` where there is no monitor's directory, or an engine was killed before it had begun one. */
-export async function readMeta(directory: string): Promise<MonitorMeta | undefined> {
-  const text = await readOptional(join(directory, monitorFiles.meta));
+export function readMeta(directory: string): MonitorMeta | undefined {
+  const text = readMemoryFile(join(directory, monitorFiles.meta));
   return text === undefined || text === '' ? undefined : (JSON.parse(text) as MonitorMeta);
 }

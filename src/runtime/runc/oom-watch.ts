@@ -1,6 +1,5 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
-import { exists } from '../../lib/missing-files.ts';
 import { hadOomKill } from './cgroup.ts';
 import { monitorFiles } from './layout.ts';
 import type { ContainerState } from './state.ts';
@@ -9,7 +8,7 @@ import type { ContainerState } from './state.ts';
 export interface OomSign {
   /** A file or directory that changes then, among other times. */
   readonly path: string;
-  readonly shows: () => Promise<boolean>;
+  readonly shows: () => boolean;
 }
 
 /**
@@ -21,7 +20,7 @@ export function oomSign(monitorDirectory: string, state: ContainerState | undefi
   if (state !== undefined && memory === undefined && unified !== undefined)
     return { path: join(unified, 'memory.events'), shows: () => hadOomKill(state) };
   const note = join(monitorDirectory, monitorFiles.oom);
-  return { path: monitorDirectory, shows: () => exists(note) };
+  return { path: monitorDirectory, shows: () => existsSync(note) };
 }
 
 /** Tells once that the sign shows: at once, also if it did before. All watches of the process share one inotify instance. */
@@ -39,19 +38,20 @@ export class OomWatch implements Disposable {
     try {
       const { path, shows } = await sign;
       if (this.#closed) return;
-      this.#watcher = watch(path, () => void this.#look(shows));
+      this.#watcher = watch(path, () => {
+        this.#look(shows);
+      });
       this.#watcher.on('error', () => {
         this[Symbol.dispose]();
       });
-      await this.#look(shows);
+      this.#look(shows);
     } catch {
       // The container has just been removed, or the kernel gives no more watches: the exit will tell.
     }
   }
 
-  async #look(shows: OomSign['shows']): Promise<void> {
-    const seen = await shows().catch(() => false);
-    if (!seen || this.#closed) return;
+  #look(shows: OomSign['shows']): void {
+    if (this.#closed || !showsNow(shows)) return;
     this[Symbol.dispose]();
     this.#told();
   }
@@ -60,5 +60,14 @@ export class OomWatch implements Disposable {
     this.#closed = true;
     this.#watcher?.close();
     this.#watcher = undefined;
+  }
+}
+
+function showsNow(shows: OomSign['shows']): boolean {
+  try {
+    return shows();
+  } catch {
+    // The next change tells, or the exit.
+    return false;
   }
 }

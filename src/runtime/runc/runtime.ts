@@ -1,9 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, hasErrno } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
 import { raceAbort } from '../../lib/keyed-lock.ts';
-import { exists, namesIn } from '../../lib/missing-files.ts';
+import { namesIn } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { cgroupPlaces, removeCgroup } from '../../lib/remove-cgroup.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
@@ -110,13 +110,11 @@ class Containers implements Disposable {
     const meta: MonitorMeta = { sockets: bundle, stdin, stdinOnce, terminal };
     // What an earlier run of the same container left.
     await removeTree(directory);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const [args] = await Promise.all([
-      this.#host.monitorArgs({ id, uuid: id, directory }),
-      writeFile(join(directory, monitorFiles.meta), JSON.stringify(meta)),
-      // It holds the environment, secrets included.
-      writeFile(join(bundle, 'config.json'), JSON.stringify(options.spec), { mode: 0o600 }),
-    ]);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory, monitorFiles.meta), JSON.stringify(meta));
+    // It holds the environment, secrets included.
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(options.spec), { mode: 0o600 });
+    const args = await this.#host.monitorArgs({ id, uuid: id, directory });
     const monitor = startMonitor({
       cwd: directory,
       temporary: this.#host.run,
@@ -157,8 +155,8 @@ class Containers implements Disposable {
   }
 
   async kill(id: string, signalNumber: number, all: boolean): Promise<void> {
-    const state = await readContainerState(this.#host.stateDirectory(id));
-    if (state === undefined || !(await isAlive(state))) throw notRunning(id);
+    const state = readContainerState(this.#host.stateDirectory(id));
+    if (state === undefined || !isAlive(state)) throw notRunning(id);
     const pids = all ? await processesOf(state) : [state.pid];
     for (const pid of pids) {
       if (!sendSignal(pid, signalNumber) && pid === state.pid) throw notRunning(id);
@@ -186,12 +184,12 @@ class Containers implements Disposable {
     using _sweep = this.#host.adopts ? this.#host.orphans.during() : undefined;
     // An engine killed during `create` leaves a monitor whose runtime has not got as far as a state file.
     if (force && (await this.state(id)) === undefined) await killMonitor(this.#host.layout.container(id));
-    if (!(await this.#removeEnded(id)) && (await exists(this.#host.stateDirectory(id)))) {
+    if (!(await this.#removeEnded(id)) && existsSync(this.#host.stateDirectory(id))) {
       await this.#host.command(id, ['delete', ...(force ? ['--force'] : []), id]);
     }
     const directory = this.#host.layout.container(id);
     // The monitor writes its exit file on the way out; it must not come back after the removal.
-    if (await exists(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
+    if (existsSync(join(directory, monitorFiles.monitorPid))) await this.#ended(id);
     this.#reopenings.forget(id);
     await Promise.all([
       keep === undefined ? removeTree(directory) : undefined,
@@ -201,9 +199,9 @@ class Containers implements Disposable {
 
   async state(id: string): Promise<{ readonly status: RuntimeStatus; readonly pid: number } | undefined> {
     const directory = this.#host.stateDirectory(id);
-    const state = await readContainerState(directory);
+    const state = readContainerState(directory);
     if (state === undefined) return undefined;
-    const status = await statusOf(directory, state);
+    const status = statusOf(directory, state);
     return { status, pid: status === 'stopped' ? 0 : state.pid };
   }
 
@@ -212,14 +210,14 @@ class Containers implements Disposable {
   }
 
   async cgroups(id: string): Promise<ContainerState['cgroupPaths'] | undefined> {
-    const state = await readContainerState(this.#host.stateDirectory(id));
-    return state !== undefined && (await isAlive(state)) ? state.cgroupPaths : undefined;
+    const state = readContainerState(this.#host.stateDirectory(id));
+    return state !== undefined && isAlive(state) ? state.cgroupPaths : undefined;
   }
 
   async wait(id: string, signal?: AbortSignal): Promise<Exit> {
     const recorded = await this.exit(id);
     if (recorded !== undefined) return recorded;
-    if (!(await exists(this.#host.layout.container(id)))) throw notFound(id);
+    if (!existsSync(this.#host.layout.container(id))) throw notFound(id);
     await this.#ended(id, signal);
     const exit = await this.exit(id);
     if (exit === undefined) throw notFound(id);
@@ -227,19 +225,19 @@ class Containers implements Disposable {
   }
 
   async exit(id: string): Promise<Exit | undefined> {
-    const exit = await readExit(this.#host.layout.container(id));
+    const exit = readExit(this.#host.layout.container(id));
     if (exit === undefined || exit.oomKilled || exit.exitCode === 0) return exit;
-    const state = await readContainerState(this.#host.stateDirectory(id));
-    return { ...exit, oomKilled: state !== undefined && (await hadOomKill(state)) };
+    const state = readContainerState(this.#host.stateDirectory(id));
+    return { ...exit, oomKilled: state !== undefined && hadOomKill(state) };
   }
 
   async oomSign(id: string): Promise<OomSign> {
-    const state = await readContainerState(this.#host.stateDirectory(id));
+    const state = readContainerState(this.#host.stateDirectory(id));
     return oomSign(this.#host.layout.container(id), state);
   }
 
   async attach(id: string, { input = true }: { readonly input?: boolean } = {}): Promise<Attachment> {
-    const meta = await readMeta(this.#host.layout.container(id));
+    const meta = readMeta(this.#host.layout.container(id));
     if (meta === undefined) throw notRunning(id);
     const endsStdin = meta.stdin && !meta.terminal && meta.stdinOnce !== false;
     return attachTo({
@@ -249,14 +247,14 @@ class Containers implements Disposable {
       ...(endsStdin && !input ? { left: this.#left } : {}),
       what: `container ${id}`,
       alive: async () => {
-        const state = await readContainerState(this.#host.stateDirectory(id));
-        return state !== undefined && (await isAlive(state));
+        const state = readContainerState(this.#host.stateDirectory(id));
+        return state !== undefined && isAlive(state);
       },
     });
   }
 
   async reopenLog(id: string, log: LogFileIdentity): Promise<void> {
-    const meta = await readMeta(this.#host.layout.container(id));
+    const meta = readMeta(this.#host.layout.container(id));
     if (meta === undefined) throw notRunning(id);
     const fifo = join(meta.sockets, 'ctl');
     await this.#reopenings.reopen(log, { id, fifo, missing: () => notRunning(id) });
@@ -278,15 +276,15 @@ class Containers implements Disposable {
   async #removeEnded(id: string): Promise<boolean> {
     if (this.#host.program !== 'runc') return false;
     const directory = this.#host.stateDirectory(id);
-    const state = await readContainerState(directory);
-    if (state === undefined || state.hasHooks || (await isAlive(state))) return false;
+    const state = readContainerState(directory);
+    if (state === undefined || state.hasHooks || isAlive(state)) return false;
     if (!(await removeCgroups(state))) return false;
     await removeTree(directory);
     return true;
   }
 
   async #stateOf(id: string): Promise<ContainerState> {
-    const state = await readContainerState(this.#host.stateDirectory(id));
+    const state = readContainerState(this.#host.stateDirectory(id));
     if (state === undefined) throw notFound(id);
     return state;
   }
@@ -298,8 +296,8 @@ class Containers implements Disposable {
 
   /** A container whose monitor was killed has no stdio and no one to see its exit: it ends, as under containerd. */
   async #lost(id: string): Promise<void> {
-    const state = await readContainerState(this.#host.stateDirectory(id));
-    if (state !== undefined && (await isAlive(state))) {
+    const state = readContainerState(this.#host.stateDirectory(id));
+    if (state !== undefined && isAlive(state)) {
       using watch = watchProcess(state.pid);
       sendSignal(state.pid, sigkill);
       await thawForKill(state);
@@ -307,7 +305,7 @@ class Containers implements Disposable {
       if (this.#host.adopts) reapChild(state.pid);
     }
     const directory = this.#host.layout.container(id);
-    if (await exists(directory)) await writeExit(directory, 128 + sigkill);
+    if (existsSync(directory)) await writeExit(directory, 128 + sigkill);
   }
 }
 

@@ -1,7 +1,7 @@
-import { constants, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../../errors/index.ts';
 import { startFifo } from './state.ts';
 
@@ -27,10 +27,16 @@ export async function releaseInit(directory: string, ended: () => Promise<void>)
   });
   socket.once('error', byte.reject);
   try {
-    const started = await Promise.race([byte.promise, ended().then(() => false)]);
+    const started = await Promise.race([byte.promise, ended().then(nothingCame)]);
     if (!started) throw new EngineError('internal', 'The container ended before its command ran');
   } finally {
     socket.destroy();
   }
-  await rm(path, { force: true });
+  rmSync(path, { force: true });
+}
+
+/** What it wrote before it ended has been read once the event loop has looked: between these two turns. */
+async function nothingCame(): Promise<false> {
+  await nextTurn();
+  return nextTurn(false);
 }

@@ -30,20 +30,20 @@ export class Terminals {
   async resize(target: TerminalTarget, size: Size): Promise<void> {
     const { directory, what, missing } = target;
     using _held = await this.#locks.acquire(directory);
-    const meta = await readMeta(directory);
+    const meta = readMeta(directory);
     if (meta === undefined) throw missing();
     if (!meta.terminal) return;
-    if (!(await resizeOf(directory, size))) throw new EngineError('conflict', `${what} is not running`);
+    if (!resizeOf(directory, size)) throw new EngineError('conflict', `${what} is not running`);
   }
 }
 
 /** False when the monitor is gone, or holds no terminal any more. */
-async function resizeOf(directory: string, size: Size): Promise<boolean> {
-  const pid = await monitorPid(directory);
+function resizeOf(directory: string, size: Size): boolean {
+  const pid = monitorPid(directory);
   if (!(pid > 0)) return false;
   try {
     using monitor = new ProcessHandle(pid);
-    if (!(await isMonitorOf(pid, directory))) return false;
+    if (!isMonitorOf(pid, directory)) return false;
     const number = terminalOf(pid);
     if (number === undefined) return false;
     const fd = monitor.descriptor(number);
