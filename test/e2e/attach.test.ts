@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import test, { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ignoreClosed } from '../../src/lib/ignore-closed.ts';
@@ -102,28 +103,28 @@ test('several clients see all output, and each may send', async () => {
   docker('rm', 'shared');
 });
 
-test('a client whose terminal hangs does not hold up the container, and gets all in the end', async () => {
-  const client = spawn('docker', ['-H', engine.host, 'run', '--name', 'chatty', 'base:1', 'seq', '1500000'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+for (const [what, pauseMs] of [
+  ['whose terminal hangs', Infinity],
+  ['that reads slowly', 500],
+] as const) {
+  test(`a client ${what} does not hold up the container, and gets all in the end`, async () => {
+    const args = ['-H', engine.host, 'run', '--name', 'chatty', 'base:1', 'seq', '1500000'];
+    const client = spawn('docker', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const closed = once(client, 'close');
+    let ended = false;
+    const read = readAll(client.stdout, () => (ended ? 0 : pauseMs));
+    const state = ['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'chatty'];
+    for (const deadline = Date.now() + waitMs; engine.docker(state).stdout !== 'exited 0\n'; await sleep(200))
+      assert.ok(Date.now() < deadline, 'it waits for the client');
+    assert.equal(client.exitCode, null, 'it has yet to read its output');
+    ended = true;
+    const { bytes, last } = await read;
+    await closed;
+    assert.equal(bytes, 10_888_896);
+    assert.match(last, /\n1500000\n$/);
+    docker('rm', 'chatty');
   });
-  const closed = once(client, 'close');
-  for (const deadline = Date.now() + waitMs; ; await sleep(200)) {
-    const { code, stdout } = engine.docker(['wait', 'chatty']);
-    if (code === 0 && stdout === '0\n') break;
-    assert.ok(Date.now() < deadline, 'it waits for the client');
-  }
-  assert.equal(client.exitCode, null, 'nobody has read its output yet');
-  let bytes = 0;
-  let last = '';
-  for await (const chunk of client.stdout as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    last = (last + chunk.toString()).slice(-20);
-  }
-  await closed;
-  assert.equal(bytes, 10_888_896);
-  assert.match(last, /\n1500000\n$/);
-  docker('rm', 'chatty');
-});
+}
 
 test('attach --no-stdin sends nothing and ends with the container', async () => {
   docker('run', '-di', '--name', 'deaf', 'base:1', 'sh', '-c', `${gate}; ${echoing}`);
@@ -356,3 +357,15 @@ test('exec -t has the size of the client, and follows it', async () => {
   raw.socket.destroy();
   docker('rm', '-f', 'sized');
 });
+
+/** Reads a stream a chunk at a time, with a pause of so many milliseconds before each as it is told at the time. */
+async function readAll(stream: Readable, pauseMs: () => number): Promise<{ bytes: number; last: string }> {
+  let bytes = 0;
+  let last = '';
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for (const since = Date.now(); Date.now() - since < pauseMs(); ) await sleep(20);
+    bytes += chunk.length;
+    last = (last + chunk.toString()).slice(-20);
+  }
+  return { bytes, last };
+}

@@ -29,10 +29,10 @@ const stallCheckMs = 2000;
 /**
  * Connects to a monitor's attach socket.
  *
- * A client that reads slowly makes the process wait, as Docker does, so that `run … | slow` loses nothing. One that has
- * stopped reading (a terminal left in Ctrl-S) does not: what comes is kept for it in a file, up to 1 GiB, and only then
- * the process waits. When the process has ended, a client that does not read cannot hold up its monitor: what is left
- * (its pipes' content, some 100 KiB) is taken into memory.
+ * A client that lags behind for a moment makes the process wait, as a pipe would. One that does so for longer (a terminal
+ * left in Ctrl-S, `run … | slow`) does not: what comes is kept for it in a file, up to 1 GiB, and only then the process
+ * waits. When the process has ended, a client that does not read cannot hold up its monitor: what is left (its pipes'
+ * content, some 100 KiB) is taken into memory.
  */
 export async function attachTo(target: AttachTarget): Promise<Attachment> {
   let socket: Socket;
@@ -103,14 +103,12 @@ class Output implements AsyncIterable<OutputChunk> {
   }
 
   #checkLater(): void {
-    const { taken } = this.#queue;
     this.#stall = setTimeout(() => {
-      void this.#whileStalled(taken);
+      void this.#whileStalled();
     }, stallCheckMs);
   }
 
-  /** `taken` is what the client had read at the last look. */
-  async #whileStalled(taken: number): Promise<void> {
+  async #whileStalled(): Promise<void> {
     if (!this.#socket.isPaused() || this.#queue.ended) return;
     const alive = await this.#target.alive();
     if (this.#queue.ended) return;
@@ -120,8 +118,7 @@ class Output implements AsyncIterable<OutputChunk> {
       return;
     }
     const { backlog } = this.#target;
-    if (backlog !== undefined && this.#queue.taken === taken && !this.#queue.hasBacklog)
-      this.#divert(backlog);
+    if (backlog !== undefined && !this.#queue.hasBacklog) this.#divert(backlog);
     if (this.#socket.isPaused()) this.#checkLater();
   }
 

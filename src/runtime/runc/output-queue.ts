@@ -16,7 +16,6 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
   #backlog: Backlog | undefined;
   readonly #late: OutputChunk[] = [];
   #bytes = 0;
-  #taken = 0;
   #ended = false;
   #wake: (() => void) | undefined;
 
@@ -26,11 +25,6 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
 
   get ended(): boolean {
     return this.#ended;
-  }
-
-  /** Chunks that were read so far. */
-  get taken(): number {
-    return this.#taken;
   }
 
   get hasBacklog(): boolean {
@@ -75,7 +69,6 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
     for (;;) {
       const chunk = this.#shift();
       if (chunk !== undefined) {
-        this.#taken += 1;
         yield chunk;
       } else if (this.#ended) {
         return;
