@@ -15,7 +15,7 @@ const patienceMs = 60_000;
  * goes to ROOT/daemon.log. Rejects with the end of that log when the daemon ends instead.
  */
 export async function startDaemon(client: Client): Promise<void> {
-  mkdirSync(defaultRoot, { recursive: true, mode: 0o711 });
+  mkdirSync(defaultRoot, { recursive: true, mode: 0o710 });
   const logPath = join(defaultRoot, 'daemon.log');
   const log = openSync(logPath, 'a', 0o640);
   const program = join(import.meta.dirname, '../../bin/gantry');

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../errors/index.ts';
 import { tryLock } from '../lib/native.ts';
@@ -8,7 +8,9 @@ import { tryLock } from '../lib/native.ts';
  * Rejects with `conflict` naming the holder.
  */
 export async function lockRoot(root: string): Promise<AsyncDisposable> {
-  await mkdir(root, { recursive: true, mode: 0o711 });
+  await mkdir(root, { recursive: true });
+  // Environments of containers, images and programs of volumes that run as root: no other user is to get at them.
+  await chmod(root, 0o710);
   const path = join(root, 'lock');
   const file = await open(path, 'a+', 0o600);
   if (!tryLock(file.fd)) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +35,15 @@ test('transact() tells listeners of journal rows after the commit, and of none w
   );
   assert.equal(heard.length, 1);
   assert.equal([...metadata.journal.read({})].length, 1);
+});
+
+test('root alone reads the database and its log, whatever they were', async (t) => {
+  const path = databasePath(t);
+  await openMetadata(path)[Symbol.asyncDispose]();
+  chmodSync(path, 0o644);
+  await using _metadata = openMetadata(path);
+  for (const file of [path, `${path}-wal`, `${path}-shm`])
+    assert.equal(statSync(file).mode & 0o777, 0o600, file);
 });
 
 test('journal cursors go on after a restart', async (t) => {

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { EngineError } from '../errors/index.ts';
 import { openJournal } from './journal.ts';
@@ -17,6 +18,8 @@ export function openMetadata(
   const reserve = path === ':memory:' ? undefined : new Reserve(path);
   reserve?.release();
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+  // Its log is made with the same mode.
+  if (path !== ':memory:') chmodSync(path, 0o600);
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
   migrate(db, path);
   reserve?.take(db);
