@@ -24,6 +24,8 @@ function standardError(): DestinationStream {
  * Rejects, with everything undone, when it cannot start.
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
+  // What is bound into containers, volumes and mount points are for the containers' users to read.
+  process.umask(0o022);
   adoptOrphans();
   const config = engineConfig({ ...options, adoptsOrphans: true });
   const logger = pino({ level: options.logLevel, base: null }, standardError());

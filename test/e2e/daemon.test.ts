@@ -85,6 +85,13 @@ test('a daemon whose log takes nothing runs and ends as any other', async (t) =>
   assert.equal(await engine.end('SIGTERM'), 0);
 });
 
+test('the umask of who starts the daemon reaches no container', async (t) => {
+  const engine = await startDaemon(t, { wrapper: ['sh', '-c', 'umask 077; exec "$@"', 'sh'] });
+  engine.ok(['run', '-d', '--name', 'closed', '-u', '1000', '-v', 'data:/a/b/c', 'base:1', 'sleep', '1000']);
+  const reads = 'cat /etc/resolv.conf /etc/hosts /etc/hostname >/dev/null && ls /a/b/c && umask';
+  assert.equal(engine.ok(['exec', 'closed', 'sh', '-c', reads]), '0022');
+});
+
 test('the socket is 0660', async (t) => {
   const engine = await startDaemon(t, { base: false });
   assert.equal(statSync(engine.host.slice('unix://'.length)).mode & 0o777, 0o660);
