@@ -30,8 +30,10 @@ import type { BridgeRules } from './rules.ts';
 export async function withSubnetLock<T>(config: EngineConfig, action: () => Promise<T>): Promise<T> {
   const directory = dirname(config.run);
   await mkdir(directory, { recursive: true });
-  const file = await open(join(directory, 'subnets.lock'), 'a');
+  const file = await open(join(directory, 'subnets.lock'), 'a', 0o600);
   try {
+    // Whoever may open it, if only to read, can lock it. An earlier Gantry made it for all to read.
+    await file.chmod(0o600);
     const deadline = Date.now() + 30_000;
     while (!tryLock(file.fd)) {
       if (Date.now() > deadline) throw new EngineError('unavailable', 'another engine holds subnets.lock');
