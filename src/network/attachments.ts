@@ -120,7 +120,11 @@ export class Attachments {
       return connection;
     } catch (error) {
       this.#resolvers.close(request.containerId);
-      this.#discard(sandbox);
+      try {
+        await this.#publisher.withdraw(request.containerId);
+      } finally {
+        this.#discard(sandbox);
+      }
       throw error;
     }
   }
@@ -249,12 +253,13 @@ export class Attachments {
 
   #announce({ containerId, containerName }: ConnectRequest, connection: Connection): void {
     const endpoints = storedEndpoints(containerId, containerName, connection);
-    this.#endpoints.attach(containerId, endpoints, this.#records.all());
+    // The one that may fail comes first.
     this.#records.recordUse(
       'connect',
       containerId,
       endpoints.map(({ networkId }) => networkId),
     );
+    this.#endpoints.attach(containerId, endpoints, this.#records.all());
   }
 }
 

@@ -42,9 +42,9 @@ export class LiveMemberships {
     using _joining = endpoints.joining(containerId, [record.id]);
     await this.#makeRoom(record, settings);
     const endpoint = makeEndpoint(this.#state, { record, settings });
+    const isGateway = endpoint.gateway !== '' && this.#gatewayOf(connection) === undefined;
     try {
       const { devices } = await this.#look(connection);
-      const isGateway = endpoint.gateway !== '' && this.#gatewayOf(connection) === undefined;
       const device = deviceFor(endpoint, devices);
       await sandboxes.add(connection.namespacePath, endpoint, { device, isGateway });
       const resolver = connection.resolver ?? (hasNames(record) ? { servers: request.dns ?? [] } : undefined);
@@ -61,14 +61,19 @@ export class LiveMemberships {
         ports,
         ...(resolver === undefined ? {} : { resolver }),
       };
-      endpoints.attach(containerId, storedEndpoints(containerId, containerName, joined), records.all());
+      // The one that may fail comes first.
       records.recordUse('connect', containerId, [record.id]);
+      endpoints.attach(containerId, storedEndpoints(containerId, containerName, joined), records.all());
       return joined;
     } catch (error) {
       if (connection.resolver === undefined) resolvers.close(containerId);
-      sandboxes.remove('', [endpoint.endpointId], () => {
-        endpoints.free(record.id, endpoint.address);
-      });
+      try {
+        if (isGateway) await this.#publisher.withdraw(containerId);
+      } finally {
+        sandboxes.remove('', [endpoint.endpointId], () => {
+          endpoints.free(record.id, endpoint.address);
+        });
+      }
       await sandboxes.idle();
       throw error;
     }

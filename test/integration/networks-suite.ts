@@ -129,6 +129,24 @@ test('connect() refuses a port that a process of the host has, and nothing remai
   assert.equal(traces(instance), '');
 });
 
+test('a way onto a network that cannot be written down leaves no port and no endpoint', async (t) => {
+  const { networks, metadata } = await recovered(t);
+  for (const Name of ['web', 'inner']) await networks.create({ Name, Internal: Name === 'inner' });
+  const inner = await networks.connect(connectRequest('b', { networkMode: 'inner' }));
+  const connect = () => networks.connect(connectRequest('a', { networkMode: 'web', ...publish('', '8085') }));
+  const joining = { ...connectRequest('b', publish('', '8086')), network: 'web', settings: {} };
+  const join = () => networks.join(joining, inner);
+  metadata.db.exec("CREATE TEMP TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(FAIL, 'full'); END");
+  await assert.rejects(connect(), /full/);
+  await assert.rejects(join(), /full/);
+  assert.deepEqual(networks.inspect('web').Containers, {});
+  assert.doesNotMatch(sh('nft list ruleset'), /808[56]/);
+  metadata.db.exec('DROP TRIGGER full');
+  await networks.release('a'.repeat(64), await connect());
+  await networks.release('b'.repeat(64), await join());
+  for (const name of ['web', 'inner']) await networks.remove(name);
+});
+
 test('shutdown() leaves nothing in the kernel', async (t) => {
   const { networks, instance } = await recovered(t, { poolSize: 2 });
   await networks.create({ Name: 'web' });
