@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises';
+import { readOptional } from '../lib/missing-files.ts';
 import { hostResolvConf, isResolvedStub } from './files.ts';
 
 /** The host's resolv.conf as the host itself reads it, and '' where there is none. */
-export async function readPlainResolvConf(): Promise<string> {
-  return readFile(hostResolvConf.plain, 'utf8').catch(() => '');
+export async function readPlainResolvConf(path: string = hostResolvConf.plain): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
 }
 
-/** The same for other networks: systemd-resolved's own where the host's names only its stub. */
-export async function readHostResolvConf(): Promise<string> {
-  const plain = await readPlainResolvConf();
-  return isResolvedStub(plain) ? readFile(hostResolvConf.resolved, 'utf8') : plain;
+/** The same for other networks: systemd-resolved's own, if there is one, where the host's names only its stub. */
+export async function readHostResolvConf({
+  plain,
+  resolved,
+}: Readonly<Record<'plain' | 'resolved', string>> = hostResolvConf): Promise<string> {
+  const text = await readPlainResolvConf(plain);
+  return isResolvedStub(text) ? ((await readOptional(resolved)) ?? text) : text;
 }
