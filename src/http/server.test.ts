@@ -160,7 +160,7 @@ test('server holds bodies to the JSON rules of Docker', async (t) => {
   assert.match(await create(undefined), /^400 config cannot be empty/);
 });
 
-test('server checks the fields of a volume to make and of an endpoint as those of a container', async (t) => {
+test('server checks the fields of a volume and a network to make and of an endpoint as those of a container', async (t) => {
   const { path } = await serve(t, {});
   const refusal = async (to: string, body: object) => {
     const answer = await call(path, to, { method: 'POST', headers: json, body: JSON.stringify(body) });
@@ -175,6 +175,16 @@ test('server checks the fields of a volume to make and of an endpoint as those o
     await refusal('/networks/a/connect', { Container: 'b', EndpointConfig: { Aliases: 'x' } }),
     `${refused} string into Go struct field EndpointSettings.Aliases of type []string`,
   );
+  for (const [field, value, said] of [
+    ['Options', { mtu: 1500 }, 'number into Go struct field CreateRequest.Options of type string'],
+    ['Labels', { build: 7 }, 'number into Go struct field CreateRequest.Labels of type string'],
+    ['Internal', 'false', 'string into Go struct field CreateRequest.Internal of type bool'],
+    ['IPAM', { Config: {} }, 'object into Go struct field IPAM.Config of type []IPAMConfig'],
+    ['ConfigFrom', 'x', 'string into Go struct field CreateRequest.ConfigFrom of type ConfigReference'],
+  ] as const) {
+    assert.equal(await refusal('/networks/create', { Name: 'a', [field]: value }), `${refused} ${said}`);
+  }
+  assert.equal(await refusal('/networks/create', { Name: null }), '400 network name is required');
 });
 
 test('server takes image names with slashes from the path', async (t) => {

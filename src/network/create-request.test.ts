@@ -59,6 +59,26 @@ test('checkCreateRequest() refuses IPv6 as dockerd does where there is none', ()
   });
 });
 
+test('checkCreateRequest() refuses what would make another network than the one asked for', () => {
+  for (const [request, code, message] of [
+    [{ EnableIPv4: false }, 'notImplemented', 'networks without IPv4 are not supported'],
+    [{ ConfigFrom: { Network: 'tmpl' } }, 'notFound', 'configuration network "tmpl" does not exist'],
+    [
+      { IPAM: { Driver: 'infoblox' } },
+      'notFound',
+      'could not find plugin infoblox in v1 plugin registry: plugin not found',
+    ],
+  ] as const) {
+    assert.throws(() => checkCreateRequest({ Name: 'x', ...request }), new EngineError(code, message));
+  }
+  checkCreateRequest({
+    Name: 'x',
+    EnableIPv4: true,
+    ConfigFrom: { Network: '' },
+    IPAM: { Driver: 'default' },
+  });
+});
+
 test('recordOf() takes the name that a user gives a bridge, but none that is taken', () => {
   const record = recordOf({ Name: 'x' }, subnets, { taken: new Map(), of: () => 'chosen' });
   const taken = new Map([

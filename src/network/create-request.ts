@@ -32,11 +32,15 @@ export function checkCreateRequest(request: NetworkCreateRequest): string {
   if (driver === 'host' || driver === 'null') {
     throw new EngineError('forbidden', `only one instance of "${driver}" network is allowed`);
   }
-  if (driver !== 'bridge' && driver !== '' && driver !== 'default') {
-    throw new EngineError(
-      'notFound',
-      `could not find plugin ${driver} in v1 plugin registry: plugin not found`,
-    );
+  if (!['bridge', '', 'default'].includes(driver)) throw noPlugin(driver);
+  const template = request.ConfigFrom?.Network ?? '';
+  if (template !== '') {
+    throw new EngineError('notFound', `configuration network "${template}" does not exist`);
+  }
+  const ipamDriver = request.IPAM?.Driver ?? '';
+  if (!['', 'default'].includes(ipamDriver)) throw noPlugin(ipamDriver);
+  if (request.EnableIPv4 === false) {
+    throw new EngineError('notImplemented', 'networks without IPv4 are not supported');
   }
   if (request.EnableIPv6 === true) {
     // As dockerd on a host without IPv6: kind, for one, then does without.
@@ -50,6 +54,13 @@ export function checkCreateRequest(request: NetworkCreateRequest): string {
   }
   checkBridgeOptions(request.Options ?? {});
   return name;
+}
+
+function noPlugin(driver: string): EngineError {
+  return new EngineError(
+    'notFound',
+    `could not find plugin ${driver} in v1 plugin registry: plugin not found`,
+  );
 }
 
 /** The record of a new bridge network. */

@@ -1,13 +1,39 @@
 import type { FastifyInstance } from 'fastify';
-import type { EndpointSettings } from '../../api/index.ts';
+import type { EndpointSettings, NetworkCreateRequest } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { readObject } from '../body.ts';
 import { endpointSettings } from '../container-kinds.ts';
 import type { IdParams, RouteContext } from '../context.ts';
-import { readFields, type StructKind } from '../json-fields.ts';
+import { labels, readFields, type StructKind } from '../json-fields.ts';
 import { queryOf } from '../query.ts';
 
 const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
+const ipamPool: StructKind = {
+  struct: 'IPAMConfig',
+  fields: { Subnet: 'string', IPRange: 'string', Gateway: 'string', AuxiliaryAddresses: labels },
+};
+const ipam: StructKind = {
+  struct: 'IPAM',
+  fields: { Driver: 'string', Options: labels, Config: { listOf: ipamPool } },
+};
+const createRequest: StructKind = {
+  struct: 'CreateRequest',
+  fields: {
+    Name: 'string',
+    Driver: 'string',
+    Scope: 'string',
+    Internal: 'boolean',
+    Attachable: 'boolean',
+    Ingress: 'boolean',
+    ConfigOnly: 'boolean',
+    ConfigFrom: { struct: 'ConfigReference', fields: { Network: 'string' } },
+    EnableIPv4: 'boolean',
+    EnableIPv6: 'boolean',
+    IPAM: ipam,
+    Options: labels,
+    Labels: labels,
+  },
+};
 const connectOptions: StructKind = {
   struct: 'ConnectOptions',
   fields: { Container: 'string', EndpointConfig: endpointSettings },
@@ -32,8 +58,8 @@ export function networkRoutes(app: FastifyInstance, { engine }: RouteContext): v
   });
 
   app.post('/networks/create', async (request, reply) => {
-    const body = await readObject(request);
-    if (typeof body['Name'] !== 'string' || body['Name'].trim() === '') {
+    const body: NetworkCreateRequest = readFields(await readObject(request), createRequest);
+    if ((body.Name ?? '').trim() === '') {
       throw new EngineError('invalidArgument', 'network name is required');
     }
     return reply.code(201).send(await networks.create(body));
