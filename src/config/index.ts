@@ -1,3 +1,4 @@
 export * from './cli-config.ts';
 export * from './engine-config.ts';
 export * from './environment-proxies.ts';
+export * from './search-path.ts';

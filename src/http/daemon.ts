@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type DestinationStream, pino } from 'pino';
-import { type EngineOptions, engineConfig } from '../config/index.ts';
+import { completeSearchPath, type EngineOptions, engineConfig } from '../config/index.ts';
 import { startEngine } from '../engine/index.ts';
 import { adoptOrphans } from '../lib/orphans.ts';
 import { createHttpServer, type TlsFiles } from './index.ts';
@@ -24,8 +24,9 @@ function standardError(): DestinationStream {
  * Rejects, with everything undone, when it cannot start.
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  // What is bound into containers, volumes and mount points are for the containers' users to read.
+  // What is bound into containers, and new volumes, are for the containers' users to read.
   process.umask(0o022);
+  completeSearchPath();
   adoptOrphans();
   const config = engineConfig({ ...options, adoptsOrphans: true });
   const logger = pino({ level: options.logLevel, base: null }, standardError());
