@@ -79,7 +79,11 @@ class BridgeNetworks implements Networks {
     ensureBuiltins(this.#records);
     this.#names = kernelNames(config.instance);
     this.#sandboxes = new Sandboxes(this.#names);
-    this.#firewall = hostFirewall(tableOf(config.instance), () => this.#bridgePatterns());
+    this.#firewall = hostFirewall({
+      owner: tableOf(config.instance),
+      patterns: () => this.#bridgePatterns(),
+      onWarning,
+    });
     this.#warn = onWarning;
     this.#resolvers = new Resolvers({ records: this.#records, endpoints: this.#endpoints });
     this.#table = new RuleTable({
@@ -143,8 +147,7 @@ class BridgeNetworks implements Networks {
     await ipForce(pluggingLines(kept));
     await this.#restoreInterfaces(running);
     await this.#table.renew();
-    await Promise.all([this.#firewall.open(), this.#reopenResolvers(running)]);
-    this.#firewallCheckedMs = Date.now();
+    await Promise.all([this.#openFirewall(), this.#reopenResolvers(running)]);
     this.#isOpen = true;
     void this.#attachments.fill();
   }
@@ -371,21 +374,22 @@ class BridgeNetworks implements Networks {
 
   /** A bridge with a name of the user's came or went. */
   async #passFirewall({ bridge }: NetworkRecord): Promise<void> {
-    if (bridge === undefined || this.#names.ownsLink(bridge.device)) return;
-    try {
-      await this.#firewall.open();
-    } catch (error) {
-      this.#warn("Cannot change the host's firewall", error);
-    }
+    if (bridge !== undefined && !this.#names.ownsLink(bridge.device)) await this.#openFirewall();
   }
 
   /** dockerd or a firewall may have started since the last look. */
   #checkFirewall(): void {
     const everyMs = 10_000;
     if (!this.#isOpen || Date.now() - this.#firewallCheckedMs < everyMs) return;
+    void this.#openFirewall();
+  }
+
+  async #openFirewall(): Promise<void> {
     this.#firewallCheckedMs = Date.now();
-    this.#firewall.open().catch((error: unknown) => {
-      this.#warn("Cannot check the host's firewall", error);
-    });
+    try {
+      await this.#firewall.open();
+    } catch (error) {
+      this.#warn("Cannot change the host's firewall", error);
+    }
   }
 }

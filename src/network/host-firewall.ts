@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { EngineError, hasErrno, isCode } from '../errors/index.ts';
+import { EngineError, hasErrno, isCode, messageOf } from '../errors/index.ts';
 import { run } from '../lib/run.ts';
 import { nft } from './kernel.ts';
 
@@ -7,7 +7,7 @@ import { nft } from './kernel.ts';
  * Other people's forward chains (dockerd's, a firewall's) can drop what our bridges send, whatever our own table
  * accepts. While the engine runs, such a chain gets two rules for each pattern of bridges' names that let them pass;
  * each carries our name as comment, by which they are found and taken away. Our own chain still drops what nobody
- * published.
+ * published. A chain that its owner alone may change is warned of once, and left as it is.
  */
 export interface HostFirewall {
   /** Adds what is missing, and takes away what is not wanted any more. A firewall may start later than we. */
@@ -15,7 +15,28 @@ export interface HostFirewall {
   close(): Promise<void>;
 }
 
-export function hostFirewall(owner: string, patterns: () => readonly string[]): HostFirewall {
+export interface HostFirewallOptions {
+  /** The comment of our rules. */
+  readonly owner: string;
+  readonly patterns: () => readonly string[];
+  readonly onWarning: (message: string, error: unknown) => void;
+}
+
+export function hostFirewall({ owner, patterns, onWarning }: HostFirewallOptions): HostFirewall {
+  const refused = new Set<string>();
+  const openChain = async (chain: ForeignChain, wanted: readonly string[]) => {
+    const name = `${chain.family} ${chain.table} ${chain.name}`;
+    const script = openScript([chain], wanted, owner);
+    if (script === '' || refused.has(name)) return;
+    try {
+      await nft(script);
+    } catch (error) {
+      // The kernel lets the owner of a table alone change it: firewalld 2 may be one.
+      if (!messageOf(error).includes('Operation not permitted')) throw error;
+      refused.add(name);
+      onWarning(`Cannot let containers through the host's firewall, the chain "${name}"`, error);
+    }
+  };
   // Legacy rules cannot be asked for by their comment.
   let opened: readonly string[] = [];
   const closeLegacy = async (closing: readonly string[]) =>
@@ -25,8 +46,7 @@ export function hostFirewall(owner: string, patterns: () => readonly string[]): 
   return {
     async open() {
       const wanted = patterns();
-      const script = openScript(await foreignChains(), wanted, owner);
-      if (script !== '') await nft(script);
+      for (const chain of await foreignChains()) await openChain(chain, wanted);
       await eachLegacyRule(wanted, owner, async (rule) => {
         const { exitCode } = await run('iptables-legacy', ['-w', '-C', ...rule], { accept: [0, 1] });
         if (exitCode === 1) await run('iptables-legacy', ['-w', '-I', ...rule]);
@@ -58,9 +78,10 @@ export function parseForwardChains(json: string): ForeignChain[] {
     if (chain?.hook !== 'forward' || chain.type !== 'filter') return [];
     if (chain.family !== 'ip' && chain.family !== 'inet') return [];
     if (chain.table.startsWith('gantry-')) return [];
-    // iptables' own chain may end in a rule that rejects while its policy accepts.
+    // These may end in a rule that rejects while their policy accepts.
     const isIptables = chain.table === 'filter' && chain.name === 'FORWARD';
-    return chain.policy === 'drop' || isIptables ? [chain] : [];
+    const isFirewalld = chain.table === 'firewalld' && chain.name === 'filter_FORWARD';
+    return chain.policy === 'drop' || isIptables || isFirewalld ? [chain] : [];
   });
   return chains.map(({ family, table, name }) => ({
     family,

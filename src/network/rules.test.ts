@@ -49,6 +49,13 @@ test('a veth pair goes to the bridge and into the namespace, with one default ro
   assert.ok(insideLines([link]).includes('addr add 169.254.1.1/16 dev eth0'));
 });
 
+test("parseForwardChains() takes firewalld's chain, whose policy accepts and whose last rule rejects", () => {
+  const firewalld = { family: 'inet', table: 'firewalld', name: 'filter_FORWARD' };
+  const chain = { ...firewalld, type: 'filter', hook: 'forward', policy: 'accept' };
+  const json = JSON.stringify({ nftables: [{ chain }, { chain: { ...chain, name: 'mangle_FORWARD' } }] });
+  assert.deepEqual(parseForwardChains(json), [{ ...firewalld, rules: [] }]);
+});
+
 test('rules in foreign forward chains are added once and removed by their comment', () => {
   const chain = { family: 'ip', table: 'filter', name: 'FORWARD', type: 'filter', hook: 'forward' };
   const json = (rules: readonly object[]) =>

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRequest } from '../conformance/networks.ts';
-import { ask, publish, recovered, serveIn, sh } from '../support/networks-host.ts';
+import { ask, outside, publish, recovered, serve, serveIn, sh } from '../support/networks-host.ts';
+import { until } from '../support/until.ts';
 
 // What changes of the firewall that run at the same time leave. Runs in a network namespace of its own: see
 // src/network/create-networks.test.ts.
@@ -26,6 +28,34 @@ printf '%s\\n' "$script" | PATH='${path}' exec nft "$@"
     rmSync(directory, { recursive: true });
   });
 }
+
+const forwardChain = 'type filter hook forward priority 10; reject with icmpx type admin-prohibited;';
+const firewalld = (flags = '') =>
+  `table inet firewalld { ${flags} chain filter_FORWARD { ${forwardChain} }; }`;
+
+test('containers reach the outside past firewalld', async (t) => {
+  sh(`nft '${firewalld()}'`);
+  t.after(() => sh('nft delete table inet firewalld'));
+  const { networks } = await recovered(t);
+  const a = await networks.connect(connectRequest('a'));
+  await serve(t, outside.namespace, 7004);
+  assert.equal(ask(basename(a.namespacePath), outside.address, 7004), outside.host);
+  await networks.release('a'.repeat(64), a);
+  await networks.shutdown({ keep: true });
+  assert.doesNotMatch(sh('nft list table inet firewalld'), /gantry/);
+});
+
+test('a firewall that alone can change its table keeps no engine from starting, nor others from being opened', async (t) => {
+  const owner = spawn('nft', ['-i'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  t.after(() => owner.kill('SIGKILL'));
+  owner.stdin.write(`${firewalld('flags owner;')}\n`);
+  await until(() => sh('nft list tables').includes('firewalld'), 'nft makes no table');
+  sh('iptables-nft -P FORWARD DROP');
+  t.after(() => sh('iptables-nft -P FORWARD ACCEPT'));
+  const { instance, warnings } = await recovered(t);
+  assert.match(warnings.join('\n'), /^Cannot let containers through .*inet firewalld filter_FORWARD"$/);
+  assert.match(sh('nft list chain ip filter FORWARD'), new RegExp(`gantry-${instance}`));
+});
 
 const subnet = (Subnet: string) => ({ IPAM: { Config: [{ Subnet }] } });
 
