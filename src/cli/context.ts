@@ -68,7 +68,7 @@ async function connect(
   } catch (error) {
     if (!isUnreachable(error)) throw error;
     const { startDaemon } = await import('./start-daemon.ts');
-    await startDaemon(client);
+    await startDaemon(client, error);
   }
   return client;
 }

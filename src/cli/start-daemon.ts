@@ -12,9 +12,14 @@ const patienceMs = 60_000;
 
 /**
  * Starts a daemon of the default root in the background and waits until it answers. It outlives this command; its log
- * goes to ROOT/daemon.log. Rejects with the end of that log when the daemon ends instead.
+ * goes to ROOT/daemon.log. Rejects with the end of that log when the daemon ends instead, and for whoever is not root
+ * with why no daemon was reached.
  */
-export async function startDaemon(client: Client): Promise<void> {
+export async function startDaemon(client: Client, unreachable: EngineError): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    const text = `${unreachable.message} Root starts it, with any gantry command`;
+    throw new EngineError('unavailable', text, { cause: unreachable });
+  }
   mkdirSync(defaultRoot, { recursive: true, mode: 0o710 });
   const logPath = join(defaultRoot, 'daemon.log');
   const log = openSync(logPath, 'a', 0o640);

@@ -92,7 +92,7 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** True when no daemon answers at the address. */
-export function isUnreachable(error: unknown): boolean {
+export function isUnreachable(error: unknown): error is EngineError {
   if (!(error instanceof EngineError) || error.code !== 'unavailable') return false;
   return hasErrno(error.cause, 'ENOENT') || hasErrno(error.cause, 'ECONNREFUSED');
 }

@@ -186,6 +186,27 @@ test('no daemon: the CLI says so and exits 1', () => {
   assert.match(result.stderr, /Cannot connect to the Gantry daemon at unix:\/\/\/nonexistent\/gantry\.sock/);
 });
 
+test('no daemon: whoever is not root is told who starts one', () => {
+  const gantry = join(import.meta.dirname, '../../bin/gantry');
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  // Wherever this checkout lies.
+  const reader = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+  const hidden = ['-m', 'sh', '-c', 'mount -t tmpfs tmpfs /run && exec setpriv "$@"', 'sh'];
+  for (const [code, ...args] of [
+    [1, 'ps'],
+    [125, 'run', 'base:1'],
+  ] as const) {
+    const result = runCommand('unshare', [...hidden, ...nobody, ...reader, gantry, ...args], {
+      env: { GANTRY_HOST: '', DOCKER_HOST: '' },
+    });
+    assert.match(
+      result.stderr,
+      /gantry\.sock\. Is the gantry daemon running\? Root starts it, with any gantry/,
+    );
+    assert.equal(result.code, code);
+  }
+});
+
 test('the end of the daemon leaves no tree of a stopped container mounted', async (t) => {
   const engine = await startDaemon(t);
   engine.ok(['create', '--name', 'copied', 'base:1', 'true']);
