@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -86,6 +87,27 @@ for (const [words, exitCode, text] of lines) {
     assert.match(result.stdout + result.stderr, text);
   });
 }
+
+test('DOCKER_API_VERSION and DOCKER_TLS say how a daemon is spoken to', async (t) => {
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.url ?? '');
+    response.end('[]');
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    seen.push(error.code ?? '');
+    socket.destroy();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const host = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const env = { PATH: '/usr/bin:/bin', DOCKER_HOST: host, DOCKER_API_VERSION: '1.41' };
+  await run(gantry, ['volume', 'prune', '-f'], { accept: [0, 1], env });
+  assert.equal(seen.at(-1), '/v1.41/volumes/prune');
+  await run(gantry, ['ps'], { accept: [1], env: { ...env, DOCKER_TLS: '1' } });
+  assert.equal(seen.at(-1), 'HPE_INVALID_METHOD');
+});
 
 test('gantry says that its output could not be written', async () => {
   const { stderr } = await run('sh', ['-c', '"$0" ps --help >/dev/full', gantry], { accept: [1] });

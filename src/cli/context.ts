@@ -61,6 +61,7 @@ async function connect(
     host: config.host,
     ...(headers === undefined ? {} : { headers }),
     ...(tls === undefined ? {} : { tls }),
+    ...(config.apiVersion === '' ? {} : { apiVersion: config.apiVersion }),
   });
   if (config.hostGiven) return client;
   try {
@@ -75,7 +76,7 @@ async function connect(
 
 async function tlsOf(config: CliConfig, options: GlobalOptions) {
   const verify = options.tlsVerify || config.tlsVerify;
-  if (!(verify || options.tls) || !config.host.startsWith('tcp://')) return undefined;
+  if (!(verify || options.tls || config.tls) || !config.host.startsWith('tcp://')) return undefined;
   const { readFile } = await import('node:fs/promises');
   const { hasErrno } = await import('../errors/index.ts');
   const optional = async (given: string | undefined, name: string) => {

@@ -105,8 +105,7 @@ export function createTransport(options: TransportOptions): Transport {
       ? { socketPath: address.path, host: 'localhost' }
       : { hostname: address.hostname, port: address.port };
   const base = address.kind === 'tcp' ? address.basePath : '';
-  let negotiated: Promise<string> | undefined =
-    options.apiVersion === undefined ? undefined : Promise.resolve(options.apiVersion);
+  let negotiated: Promise<string> | undefined;
 
   async function send(method: string, path: string, call: CallOptions, upgrade: boolean): Promise<Answer> {
     call.signal?.throwIfAborted();
@@ -162,7 +161,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   function negotiate(signal: AbortSignal | undefined): Promise<string> {
     negotiated ??= ping(signal).then(
-      ({ apiVersion }) => olderOf(apiVersion, options.newestApiVersion),
+      ({ apiVersion }) => options.apiVersion ?? olderOf(apiVersion, options.newestApiVersion),
       (error: unknown) => {
         negotiated = undefined;
         throw error;

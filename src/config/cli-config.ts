@@ -13,6 +13,9 @@ export interface CliConfig {
   readonly context: string;
   /** The platform of what is made where `--platform` does not name one; '' is the host's. */
   readonly platform: string;
+  /** The version of the API to speak; '' is the newest that both sides know. */
+  readonly apiVersion: string;
+  readonly tls: boolean;
   readonly tlsVerify: boolean;
   /** Directory of ca.pem, cert.pem and key.pem. */
   readonly certPath: string;
@@ -38,6 +41,8 @@ export function cliConfig(given: GivenConfig = {}, environment: NodeJS.ProcessEn
     hostGiven: Boolean(host),
     context: given.context || (host ? '' : environment['DOCKER_CONTEXT']) || 'default',
     platform: environment['DOCKER_DEFAULT_PLATFORM'] ?? '',
+    apiVersion: (environment['DOCKER_API_VERSION'] ?? '').replace(/^v/, ''),
+    tls: Boolean(environment['DOCKER_TLS']),
     tlsVerify: Boolean(environment['DOCKER_TLS_VERIFY']),
     certPath: environment['DOCKER_CERT_PATH'] || dockerConfig,
     dockerConfig,

@@ -106,7 +106,7 @@ export const versionCommand = defineCommand({
   async run({ context, values }) {
     let server: Wide | undefined;
     let problem: EngineError | undefined;
-    let used: string = apiVersion.newest;
+    let used = context.config.apiVersion || apiVersion.newest;
     try {
       const client = await context.client();
       used = await client.apiVersion();
