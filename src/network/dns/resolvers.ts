@@ -19,7 +19,6 @@ export interface ResolverTarget {
 export class Resolvers implements Disposable {
   readonly #options: ResolversOptions;
   readonly #open = new Map<string, Disposable>();
-  #code: ReturnType<typeof load> | undefined;
 
   constructor(options: ResolversOptions) {
     this.#options = options;
@@ -31,8 +30,7 @@ export class Resolvers implements Disposable {
 
   /** Resolves when names can be asked for. */
   async open({ containerId, namespacePath, servers }: ResolverTarget): Promise<void> {
-    this.#code ??= load();
-    const { openResolver } = await this.#code;
+    const { openResolver } = await import('./resolver.ts');
     const others = servers.filter((server) => server !== resolverAddress);
     const opened = await openResolver({
       namespacePath,
@@ -65,8 +63,4 @@ export class Resolvers implements Disposable {
       servers: servers.length === 0 && own.every(({ record }) => record.internal) ? undefined : servers,
     };
   }
-}
-
-async function load() {
-  return import('./resolver.ts');
 }
