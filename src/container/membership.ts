@@ -21,7 +21,7 @@ export async function joinNetwork(
   network: string,
   { settings, ...deps }: MembershipDeps & { readonly settings: Partial<EndpointSettings> },
 ): Promise<void> {
-  const { Name } = deps.networks.resolve(network);
+  const { Name } = deps.networks.inspect(network);
   assertChangeable(container);
   const asked = askedEndpoints(container);
   if (!container.state.running) {
@@ -69,7 +69,7 @@ function findNetwork(
   mayBeGone: boolean,
 ): NetworkInspect | undefined {
   try {
-    return networks.resolve(network);
+    return networks.inspect(network);
   } catch (error) {
     if (mayBeGone && isCode(error, 'notFound')) return undefined;
     throw error;

@@ -181,7 +181,7 @@ const unconnected: EndpointSettings = {
 export type NetworkIds = (network: string) => string | undefined;
 
 /** Looks each network up once. */
-export function networkIdsOf(networks: Pick<Networks, 'resolve'>): NetworkIds {
+export function networkIdsOf(networks: Pick<Networks, 'inspect'>): NetworkIds {
   const ids = new Map<string, string | undefined>();
   return (network) => {
     if (!ids.has(network)) ids.set(network, idOfNetwork(networks, network));
@@ -189,9 +189,9 @@ export function networkIdsOf(networks: Pick<Networks, 'resolve'>): NetworkIds {
   };
 }
 
-function idOfNetwork(networks: Pick<Networks, 'resolve'>, network: string): string | undefined {
+function idOfNetwork(networks: Pick<Networks, 'inspect'>, network: string): string | undefined {
   try {
-    return networks.resolve(network).Id;
+    return networks.inspect(network).Id;
   } catch (error) {
     if (error instanceof EngineError) return undefined;
     throw error;

@@ -193,12 +193,8 @@ class BridgeNetworks implements Networks {
     return this.#live.republish(request, connection);
   }
 
-  resolve(nameOrId: string): NetworkInspect {
-    return this.#show(this.#records.find(nameOrId));
-  }
-
   inspect(nameOrId: string): NetworkInspect {
-    return this.resolve(nameOrId);
+    return this.#show(this.#records.find(nameOrId));
   }
 
   list(filters: Filters): NetworkInspect[] {

@@ -119,12 +119,10 @@ export interface Networks extends AsyncDisposable {
    */
   republish(request: RepublishRequest, connection: Connection): Promise<Connection>;
 
-  /** `notFound` "network x not found". */
-  resolve(nameOrId: string): NetworkInspect;
   list(filters: Filters): NetworkInspect[];
-  /** All built-in ones (bridge, host, none) included. */
+  /** By name, id or its beginning, built-in ones (bridge, host, none) too; `notFound` "network x not found". */
   inspect(nameOrId: string): NetworkInspect;
-  /** User-defined networks are another issue's: `notImplemented` until then, but 'bridge' driver basics may be served. */
+  /** A bridge network; `notImplemented` for what this engine has not, other codes with Docker's texts. */
   create(request: NetworkCreateRequest): Promise<{ readonly Id: string; readonly Warning: string }>;
   remove(nameOrId: string): Promise<void>;
   /** Networks nobody uses, removed. */

@@ -144,7 +144,7 @@ export class NetworkRecords {
   }
 }
 
-/** A built-in network that has no row yet. */
+/** A network that has no row yet. */
 export function newRecord(
   name: string,
   driver: NetworkRecord['driver'],

@@ -249,7 +249,7 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
       networks.create({ Name: 'web' }),
       new EngineError('conflict', 'network with name web already exists'),
     );
-    assert.equal(networks.resolve(Id.slice(0, 10)).Name, 'web');
+    assert.equal(networks.inspect(Id.slice(0, 10)).Name, 'web');
     assert.deepEqual(
       networks.list(new Map([['label', ['app=shop']]])).map(({ Name }) => Name),
       ['web'],
@@ -260,7 +260,7 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     await assert.rejects(networks.remove('web'), /network web has active endpoints \(name:"name-a" id:"/);
     await networks.release('a'.repeat(64), connection);
     await networks.remove('web');
-    assert.throws(() => networks.resolve('web'), new EngineError('notFound', 'network web not found'));
+    assert.throws(() => networks.inspect('web'), new EngineError('notFound', 'network web not found'));
   });
 
   test('create() refuses bad names, drivers and overlapping ranges', async (t) => {
