@@ -119,7 +119,7 @@ test('bash completes names, and runs none of what they say', async (t) => {
   const { stdout: script } = await run(gantry, ['completion', 'bash']);
   const names = ['web', `$(touch ${ran})`, `\`touch ${ran}\``, '*', '--all'];
   const complete = `gantry() { printf '%s\\n' "\${names[@]}"; }
-names=("$@"); COMP_WORDS=(gantry rm ''); COMP_CWORD=2
+names=("$@"); COMP_LINE='gantry rm '; COMP_POINT=10; COMP_WORDS=(gantry rm ''); COMP_CWORD=2
 _gantry
 printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout } = await run('bash', ['-c', `${script}\n${complete}`, 'bash', ...names]);
@@ -127,6 +127,16 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   // As they are typed in a command line.
   const { stdout: meant } = await run('bash', ['-c', `printf '%s\\n' ${stdout.replaceAll('\n', ' ')}`]);
   assert.deepEqual(meant.trimEnd().split('\n'), names);
+});
+
+test('bash completes tags, which are words of their own for it', async () => {
+  const { stdout: script } = await run(gantry, ['completion', 'bash']);
+  const complete = `gantry() { [ "\${@: -1}" = web:1 ] && printf '%s\n' web:1.2 web:1.3; }
+COMP_LINE='gantry run web:1'; COMP_POINT=16; COMP_WORDS=(gantry run web : 1); COMP_CWORD=4
+_gantry
+echo "\${COMPREPLY[@]}"`;
+  const { stdout } = await run('bash', ['-c', `${script}\n${complete}`]);
+  assert.equal(stdout, '1.2 1.3\n');
 });
 
 function scratch(t: TestContext): string {

@@ -5,15 +5,18 @@ const scripts: Readonly<Record<string, string>> = {
   bash: `# bash completion for gantry: source <(gantry completion bash)
 _gantry() {
   COMPREPLY=()
-  local words word
+  local words word line=\${COMP_LINE:0:COMP_POINT} replaced=
+  # A tag is a word of its own for bash, which replaces no more than that; for us it belongs to its name.
+  local current=\${line##*[[:space:]]}
+  if [[ $COMP_WORDBREAKS = *:* ]]; then replaced=\${current%"\${current##*:}"}; fi
   # Names come from a daemon: nothing may expand them, here or in the line that they are put in.
-  mapfile -t words < <(gantry __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  mapfile -t words < <(gantry __complete "\${COMP_WORDS[@]:1:COMP_CWORD-1}" "$current" 2>/dev/null)
   if [ "\${words[0]}" = ':files' ]; then
     compopt -o default
     return
   fi
   for word in "\${words[@]}"; do
-    printf -v word %q "$word"
+    printf -v word %q "\${word#"$replaced"}"
     COMPREPLY+=("$word")
   done
 }
