@@ -129,6 +129,15 @@ export class ImageRows {
       .map((row) => parseReference(row['name'] as string));
   }
 
+  /** A blob for each of these layers that an image has. */
+  layersAt(chainIds: readonly ChainId[]): (ImageLayer | undefined)[] {
+    const layers = new Map<ChainId, ImageLayer | undefined>();
+    for (const image of this.all()) {
+      for (const [index, chainId] of image.chainIds.entries()) layers.set(chainId, image.layers[index]);
+    }
+    return chainIds.map((chainId) => layers.get(chainId));
+  }
+
   /** Inserts an image unless it is there, whole. */
   insert(_transaction: Transaction, row: NewImageRow): void {
     if (row.replaces) {

@@ -169,6 +169,68 @@ test('load() reads a docker archive whose manifest comes last, and one where it 
   }
 });
 
+/** An image of one layer more than `base`, whose own layers stand at `paths` as `files` has them. */
+function archiveOn(base: Image, paths: readonly string[], files: Readonly<Record<string, string>>): Buffer {
+  const layer = tarOf({ new: randomBytes(1000) });
+  const { rootfs } = base.config;
+  return tarOf({
+    ...files,
+    'x.tar': layer,
+    'c.json': JSON.stringify({
+      ...base.config,
+      rootfs: { ...rootfs, diff_ids: [...rootfs.diff_ids, digestOf(layer)] },
+    }),
+    'manifest.json': JSON.stringify([
+      { Config: 'c.json', RepoTags: ['on:base'], Layers: [...paths, 'x.tar'] },
+    ]),
+  });
+}
+
+test('load() takes layers from the images here where a docker archive has no bytes for them', async (t) => {
+  const { store, app } = await storeWithApp(t);
+  const [first = assert.fail(), second = assert.fail()] = store.images.layersOf(app.id);
+  const blanks = ['blank_0', 'blank_1'];
+  const archives = {
+    empty: archiveOn(app, blanks, { blank_0: '', blank_1: '' }),
+    missing: archiveOn(app, blanks, {}),
+    'without a path': archiveOn(app, ['', ''], {}),
+  };
+  for (const [what, archive] of Object.entries(archives)) {
+    assert.match(await load(store, archive), /Loaded image: on:base\n$/, what);
+    const layers = store.images.layersOf(store.images.resolve('on:base').id);
+    assert.equal(layers.length, 3);
+    assert.deepEqual(layers.slice(0, 2), [first, second], what);
+    const other = await openImageStore(t);
+    await assert.rejects(load(other, archive), { code: 'invalidArgument' }, what);
+    await nothingIn(other);
+    assert.equal(await load(other, await save(store, 'on:base')), 'Loaded image: on:base\n', what);
+  }
+});
+
+test('load() does so for compressed layers, without a look at them', async (t) => {
+  const store = await openImageStore(t);
+  const layer = tarOf({ big: randomBytes(2000) });
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+  };
+  const manifest = JSON.stringify([{ Config: 'c.json', RepoTags: ['gzip:1'], Layers: ['l'] }]);
+  await load(
+    store,
+    tarOf({ l: gzipSync(layer), 'c.json': JSON.stringify(config), 'manifest.json': manifest }),
+  );
+  const base = store.images.resolve('gzip:1');
+  const archive = archiveOn(base, ['l'], {});
+  const unpacked: unknown[] = [];
+  await store.images.load(streamOf(archive), ({ status, id }) => {
+    if (status === 'Loading layer') unpacked.push(id);
+  });
+  assert.equal(unpacked.length, 1);
+  const [first] = store.images.layersOf(store.images.resolve('on:base').id);
+  assert.deepEqual(first, store.images.layersOf(base.id)[0]);
+});
+
 test('a damaged archive changes nothing', async (t) => {
   const { store } = await storeWithApp(t);
   const good = await save(store, 'app:1');

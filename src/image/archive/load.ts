@@ -4,10 +4,17 @@ import { EngineError } from '../../errors/index.ts';
 import { decompress } from '../../lib/decompress.ts';
 import { shortId } from '../../lib/ids.ts';
 import type { Lease } from '../../metadata/index.ts';
-import { chainIdsOf, familiarString, type Platform, parseImageConfig } from '../../oci/index.ts';
+import {
+  type ChainId,
+  chainIdsOf,
+  familiarString,
+  type Platform,
+  parseImageConfig,
+} from '../../oci/index.ts';
 import { recordImage } from '../image-events.ts';
 import type { ImageParts } from '../image-parts.ts';
 import type { NewImageRow } from '../image-rows.ts';
+import type { ImageLayer } from '../images.ts';
 import { storeImage } from '../store-image.ts';
 import { completeFromStore } from './delta.ts';
 import { type ArchiveItem, type PlannedImage, parseArchiveManifest, planLoad } from './plan.ts';
@@ -50,7 +57,7 @@ async function load(loading: Loading, archive: Readable): Promise<void> {
   const { stream } = await decompress(archive);
   await spool.fill(stream as AsyncIterable<Uint8Array>);
   await completeFromStore(spool, loading);
-  const images = await planLoad(spool, loading.platforms ?? []);
+  const images = await planLoad(spool, (chainIds) => layersHere(loading, chainIds), loading.platforms);
   const loaded: { readonly image: PlannedImage; readonly row: NewImageRow }[] = [];
   for (const image of images) {
     await unpack(loading, image);
@@ -78,12 +85,20 @@ async function load(loading: Loading, archive: Readable): Promise<void> {
   for (const stream of messages) onProgress({ stream });
 }
 
+/** A blob for each of these layers that an image here has, held by the lease. */
+function layersHere({ rows, lease }: Loading, chainIds: readonly ChainId[]): (ImageLayer | undefined)[] {
+  const here = rows.layersAt(chainIds);
+  lease.add(...here.flatMap((layer) => (layer ? { kind: 'blob' as const, id: layer.digest } : [])));
+  return here;
+}
+
 /** Unpacks the layers that are not there yet, each onto the one before. */
 async function unpack(loading: Loading, image: PlannedImage): Promise<void> {
   const { content, layers, lease, snapshots, signal, onProgress } = loading;
   const { diff_ids: diffIds } = image.config.rootfs;
   const chainIds = chainIdsOf(diffIds);
   lease.add(...chainIds.map((id) => ({ kind: 'snapshot' as const, id })));
+  const here = layersHere(loading, chainIds);
   for (const [index, layer] of image.layers.entries()) {
     const [diffId, chainId] = [diffIds[index], chainIds[index]];
     if (diffId === undefined || chainId === undefined) continue;
@@ -95,7 +110,8 @@ async function unpack(loading: Loading, image: PlannedImage): Promise<void> {
         `invalid diffID for layer ${index}: expected "${diffId}", got "${layer.digest}"`,
       );
     }
-    if (plain && snapshots.stat(chainId) !== undefined) continue;
+    const isVerified = plain || here[index]?.digest === layer.digest;
+    if (isVerified && snapshots.stat(chainId) !== undefined) continue;
     const tar = await content.open(layer.digest);
     await layers.apply(tar, chainIds[index - 1], { diffId, ...(signal === undefined ? {} : { signal }) });
     onProgress(loadedLayer(diffId, layer.size));

@@ -1,5 +1,7 @@
 import { EngineError } from '../../errors/index.ts';
 import {
+  type ChainId,
+  chainIdsOf,
   type Descriptor,
   type Digest,
   digestOf,
@@ -34,16 +36,23 @@ export interface ArchiveItem {
   readonly layers: readonly string[];
 }
 
+/** A blob for each of these layers that an image here has. */
+export type LayersHere = (chainIds: readonly ChainId[]) => readonly (ImageLayer | undefined)[];
+
 const deepestIndex = 4;
 
 /**
  * What an archive holds: by its `manifest.json` (docker), else its `index.json` (OCI); of an index the image for one
- * of the platforms, else for this host. Throws `invalidArgument`, and `notFound` naming the platforms there are when
- * none of the images fits.
+ * of the platforms, else for this host. A docker archive may lack the layers that are here. Throws `invalidArgument`,
+ * and `notFound` naming the platforms there are when none of the images fits.
  */
-export async function planLoad(spool: Spool, platforms: readonly Platform[] = []): Promise<PlannedImage[]> {
+export async function planLoad(
+  spool: Spool,
+  layersHere: LayersHere,
+  platforms: readonly Platform[] = [],
+): Promise<PlannedImage[]> {
   const choice = new PlatformChoice(platforms);
-  if (spool.has('manifest.json')) return choice.made(await planDocker(spool, choice));
+  if (spool.has('manifest.json')) return choice.made(await planDocker(spool, layersHere, choice));
   if (spool.has('index.json')) return choice.made(await planLayout(spool, choice));
   throw new EngineError(
     'invalidArgument',
@@ -73,14 +82,24 @@ export function parseArchiveManifest(bytes: Buffer): ArchiveItem[] {
   });
 }
 
-async function planDocker(spool: Spool, choice: PlatformChoice): Promise<PlannedImage[]> {
+async function planDocker(
+  spool: Spool,
+  layersHere: LayersHere,
+  choice: PlatformChoice,
+): Promise<PlannedImage[]> {
   const manifests = await manifestsByConfig(spool);
   const images: PlannedImage[] = [];
   for (const item of parseArchiveManifest(await spool.read('manifest.json'))) {
     const configBytes = await spool.read(item.config);
-    if (!choice.takes(parseImageConfig(configBytes))) continue;
+    const config = parseImageConfig(configBytes);
+    if (!choice.takes(config)) continue;
+    const here = layersHere(chainIdsOf(config.rootfs.diff_ids));
     const layers: ImageLayer[] = [];
-    for (const path of item.layers) layers.push(await spool.layer(path));
+    for (const [index, path] of item.layers.entries()) {
+      // Spring Boot and buildpacks send an empty file for a layer that is here, others none: Docker does not look.
+      const known = spool.hasBytes(path) ? undefined : here[index];
+      layers.push(known ?? (await spool.layer(path)));
+    }
     const manifestBytes = manifests.get(digestOf(configBytes))?.find((one) => hasLayers(one, layers))?.bytes;
     images.push(planned({ configBytes, layers, manifestBytes, tags: item.tags.map(parseTag) }));
   }

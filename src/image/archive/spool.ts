@@ -87,6 +87,12 @@ export class Spool {
     return this.#find(path) !== undefined;
   }
 
+  /** Whether a file is there that is not empty. */
+  hasBytes(path: string): boolean {
+    const file = this.#find(path);
+    return file !== undefined && (file.kind === 'blob' || file.bytes.length > 0);
+  }
+
   /** A file that is in memory already. */
   peek(path: string): Buffer | undefined {
     const file = this.#find(path);
