@@ -43,12 +43,27 @@ export function withoutNulls(object: JsonObject): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
 }
 
+export type Checks = Readonly<Record<string, (value: unknown, what: string) => unknown>>;
+
+/**
+ * The fields of an object as Go reads them: none that is null, and each that has a check under the name it has there,
+ * in whatever case it came; of two the one of exactly that name. Throws unless each passes its check.
+ */
+export function fieldsOf(value: unknown, what: string, checks: Checks): Record<string, unknown> {
+  const object = withoutNulls(objectOf(value, what));
+  const names = new Map(Object.keys(checks).map((name) => [name.toLowerCase(), name]));
+  const fields = Object.fromEntries(
+    Object.entries(object).flatMap(([given, one]) => {
+      const name = names.get(given.toLowerCase()) ?? given;
+      return name === given || object[name] === undefined ? [[name, one]] : [];
+    }),
+  );
+  checkFields(fields, what, checks);
+  return fields;
+}
+
 /** Throws unless each field that is there passes its check. */
-export function checkFields(
-  object: JsonObject,
-  what: string,
-  checks: Readonly<Record<string, (value: unknown, what: string) => unknown>>,
-): void {
+export function checkFields(object: JsonObject, what: string, checks: Checks): void {
   for (const [field, check] of Object.entries(checks)) {
     const value = object[field];
     if (value !== undefined) check(value, `${what}.${field}`);

@@ -59,3 +59,26 @@ test('parseImageConfig() leaves out nulls and checks history against layers', ()
   bad({ rootfs: {}, config: { Cmd: 'sh' } }, /config\.Cmd/);
   bad({ rootfs: {}, config: { Cmd: [1] } }, /config\.Cmd\[0\]/);
 });
+
+test('parseImageConfig() takes names in any case, as Go does', () => {
+  const lower = {
+    created: '1980-01-01T00:00:01Z',
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Env: ['A=b'], Healthcheck: { Test: ['NONE'] } },
+    rootfs: { type: 'layers', diff_ids: [digest] },
+    history: [{ created_by: 'x' }],
+  };
+  const written = {
+    Config: { env: ['A=b'], healthCheck: { test: ['NONE'] } },
+    Created: lower.created,
+    History: [{ Created_By: 'x' }],
+    Os: 'linux',
+    Architecture: 'amd64',
+    Variant: null,
+    RootFS: { Diff_Ids: [digest] },
+  };
+  assert.deepEqual(parseImageConfig(JSON.stringify(written)), lower);
+  const both = { ...lower, OS: 'windows', Config: { Env: [] }, RootFS: {} };
+  assert.deepEqual(parseImageConfig(JSON.stringify(both)), lower);
+});

@@ -44,20 +44,23 @@ export function parseManifestOrIndex(bytes: Uint8Array | string): ManifestOrInde
 }
 
 /**
- * Parses an image config, which has one diffID for each history entry that is not empty.
- * Null fields are left out; a missing platform is this host's. Throws `invalidArgument` naming the field.
+ * Parses an image config, which has one diffID for each history entry that is not empty. Null fields are left out, names
+ * may come in any case (Spring Boot writes `RootFS`), and a missing platform is this host's. Throws `invalidArgument`
+ * naming the field.
  */
 export function parseImageConfig(bytes: Uint8Array | string): ImageConfig {
-  const object = check.withoutNulls(check.parseJsonObject(bytes, 'image config'));
-  check.checkFields(object, 'image config', {
+  const object = check.fieldsOf(check.parseJsonObject(bytes, 'image config'), 'image config', {
     created: timeOf,
     author: check.stringOf,
     architecture: check.stringOf,
     os: check.stringOf,
     variant: check.stringOf,
+    config: check.objectOf,
+    rootfs: check.objectOf,
+    history: check.arrayOf,
   });
-  const rootfs = check.objectOf(object['rootfs'], 'image config.rootfs');
-  const diffIds = check.stringsOf(rootfs['diff_ids'] ?? [], 'image config.rootfs.diff_ids');
+  const rootfs = check.fieldsOf(object['rootfs'], 'image config.rootfs', { diff_ids: check.stringsOf });
+  const diffIds = (rootfs['diff_ids'] ?? []) as readonly string[];
   for (const diffId of diffIds) digestOf(diffId, 'image config.rootfs.diff_ids');
   const host = hostPlatform();
   const history = historyOf(object['history'], diffIds.length);
@@ -74,8 +77,7 @@ export function parseImageConfig(bytes: Uint8Array | string): ImageConfig {
 
 /** Parses what a container runs with: an image's `config`, a commit's body. Throws `invalidArgument`. */
 export function parseRunConfig(value: unknown): RunConfig {
-  const object = check.withoutNulls(check.objectOf(value, 'config'));
-  check.checkFields(object, 'config', {
+  const object = check.fieldsOf(value, 'config', {
     User: check.stringOf,
     ExposedPorts: check.objectOf,
     Env: check.stringsOf,
@@ -93,8 +95,7 @@ export function parseRunConfig(value: unknown): RunConfig {
   });
   const health = object['Healthcheck'];
   if (health !== undefined) {
-    const fields = check.withoutNulls(health as check.JsonObject);
-    check.checkFields(fields, 'config.Healthcheck', {
+    object['Healthcheck'] = check.fieldsOf(health, 'config.Healthcheck', {
       Test: check.stringsOf,
       Interval: check.sizeOf,
       Timeout: check.sizeOf,
@@ -102,7 +103,6 @@ export function parseRunConfig(value: unknown): RunConfig {
       StartInterval: check.sizeOf,
       Retries: check.sizeOf,
     });
-    object['Healthcheck'] = fields;
   }
   return object;
 }
@@ -110,16 +110,13 @@ export function parseRunConfig(value: unknown): RunConfig {
 function historyOf(value: unknown, layers: number): HistoryEntry[] | undefined {
   if (value === undefined) return undefined;
   const entries = check.arrayOf(value, 'image config.history').map((one, index): HistoryEntry => {
-    const what = `image config.history[${index}]`;
-    const entry = check.withoutNulls(check.objectOf(one, what));
-    check.checkFields(entry, what, {
+    return check.fieldsOf(one, `image config.history[${index}]`, {
       created: timeOf,
       created_by: check.stringOf,
       author: check.stringOf,
       comment: check.stringOf,
       empty_layer: check.booleanOf,
     });
-    return entry;
   });
   const filled = entries.filter((entry) => entry.empty_layer !== true).length;
   if (entries.length > 0 && filled > layers) {
