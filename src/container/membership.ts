@@ -1,6 +1,6 @@
 import type { EndpointSettings, NetworkInspect } from '../api/index.ts';
 import { EngineError, isCode } from '../errors/index.ts';
-import type { Connection, LeaveRequest, Networks } from '../network/index.ts';
+import { askedSettings, type Connection, type LeaveRequest, type Networks } from '../network/index.ts';
 import { type Launcher, portsOf } from './launch.ts';
 import type { Container } from './record.ts';
 import { joinedContainer } from './spec/index.ts';
@@ -19,8 +19,9 @@ type Endpoints = Readonly<Record<string, Partial<EndpointSettings>>>;
 export async function joinNetwork(
   container: Container,
   network: string,
-  { settings, ...deps }: MembershipDeps & { readonly settings: Partial<EndpointSettings> },
+  { settings: given, ...deps }: MembershipDeps & { readonly settings: Partial<EndpointSettings> },
 ): Promise<void> {
+  const settings = askedSettings(given);
   const { Name } = deps.networks.inspect(network);
   assertChangeable(container);
   const asked = askedEndpoints(container);

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { RawClient, serve } from '../../test/support/http-server.ts';
 import type { ContainerInspect } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
-import { withIdAmongAliases, withSharedIpc } from './old-clients.ts';
+import { createRequestOf, withIdAmongAliases } from './old-clients.ts';
 
 /** The answer to a request without a body, or with JSON. */
 async function ask(path: string, line: string, body?: object): Promise<string> {
@@ -127,10 +127,17 @@ test('withIdAmongAliases() adds short id and host name, on user-defined networks
   );
 });
 
-test('withSharedIpc() gives a mode to a container without one', () => {
-  const shared = { HostConfig: { IpcMode: 'shareable' } };
+test('createRequestOf() gives a mode of IPC to a container without one before API 1.40', () => {
   for (const request of [{}, { HostConfig: { IpcMode: '' } }])
-    assert.deepEqual(withSharedIpc(request), shared);
+    assert.equal(createRequestOf(request, 39).HostConfig?.IpcMode, 'shareable');
   const own = { Image: 'x', HostConfig: { IpcMode: 'private' } };
-  assert.equal(withSharedIpc(own), own);
+  assert.equal(createRequestOf(own, 39).HostConfig, own.HostConfig);
+  assert.deepEqual(createRequestOf({}, 40).HostConfig, undefined);
+});
+
+test('createRequestOf() knows no MAC address of an endpoint before API 1.44, only that of the container', () => {
+  const of = (a: object) => ({ MacAddress: 'c', NetworkingConfig: { EndpointsConfig: { a, b: {} } } });
+  const given = of({ MacAddress: 'm', Aliases: ['x'] });
+  assert.deepEqual(createRequestOf(given, 43), of({ Aliases: ['x'] }));
+  assert.equal(createRequestOf(given, 44), given);
 });

@@ -1,7 +1,17 @@
 import type { ContainerCreateRequest, ContainerInspect, EndpointSettings, Filters } from '../api/index.ts';
 
+/** What a client of an older API asks for by creating a container, as one of today would. */
+export function createRequestOf(request: ContainerCreateRequest, api: number): ContainerCreateRequest {
+  const changes = [
+    { before: 25, change: withoutAutoRemove },
+    { before: 40, change: withSharedIpc },
+    { before: 44, change: withoutEndpointMacs },
+  ];
+  return changes.reduce((asked, { before, change }) => (api < before ? change(asked) : asked), request);
+}
+
 /** Before API 1.25 it was the client that removed a container of `--rm`. */
-export function withoutAutoRemove(request: ContainerCreateRequest): ContainerCreateRequest {
+function withoutAutoRemove(request: ContainerCreateRequest): ContainerCreateRequest {
   return { ...request, HostConfig: { ...request.HostConfig, AutoRemove: false } };
 }
 
@@ -44,7 +54,15 @@ export function withIdAmongAliases(container: ContainerInspect): ContainerInspec
 }
 
 /** Before API 1.40 a container shared its IPC namespace unless told otherwise: Compose 1's `ipc: "service:x"` joins it. */
-export function withSharedIpc(request: ContainerCreateRequest): ContainerCreateRequest {
+function withSharedIpc(request: ContainerCreateRequest): ContainerCreateRequest {
   const { HostConfig } = request;
   return HostConfig?.IpcMode ? request : { ...request, HostConfig: { ...HostConfig, IpcMode: 'shareable' } };
+}
+
+/** Before API 1.44 an endpoint had no MAC address of its own to ask for: what stands there was copied from inspect. */
+function withoutEndpointMacs(request: ContainerCreateRequest): ContainerCreateRequest {
+  const endpoints = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {}).map(
+    ([network, { MacAddress: _copied, ...settings }]) => [network, settings] as const,
+  );
+  return { ...request, NetworkingConfig: { EndpointsConfig: Object.fromEntries(endpoints) } };
 }

@@ -10,6 +10,19 @@ import type { Connection, ConnectRequest } from './networks.ts';
 import { type BridgeRecord, builtinNames, type NetworkRecord, type NetworkRecords } from './records.ts';
 import type { SandboxEndpoint, Sandboxes } from './sandbox.ts';
 
+const askedFields = ['IPAMConfig', 'Links', 'Aliases', 'DriverOpts', 'GwPriority', 'MacAddress'];
+
+/**
+ * What a client can ask of an endpoint. Those that make a container anew send back all that inspect showed of the old one;
+ * a MAC address made of the IP address it had then would be a second container's by now.
+ */
+export function askedSettings(settings: Partial<EndpointSettings>): Partial<EndpointSettings> {
+  const { MacAddress, IPAddress = '' } = settings;
+  const isMade = MacAddress === macOf(IPAddress);
+  const isAsked = (field: string) => askedFields.includes(field) && !(field === 'MacAddress' && isMade);
+  return Object.fromEntries(Object.entries(settings).filter(([field]) => isAsked(field)));
+}
+
 /** Where endpoints get their addresses and ids from. */
 export interface EndpointParts {
   readonly records: NetworkRecords;

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import test, { after, describe } from 'node:test';
 import type { ContainerInspect } from '../../src/api/index.ts';
+import { macOf } from '../../src/lib/mac-of.ts';
 import { type CommandResult, runCommand, startDaemon } from '../support/daemon.ts';
 import { callEngine, getJson } from '../support/engine-call.ts';
 import { until } from '../support/until.ts';
@@ -296,6 +297,43 @@ test('a container that does not run leaves a network that is gone, and joins non
   assert.match(refused('disconnect', '-f', 'nosuch', 'left'), /is not connected to the network nosuch/);
   docker('rm', '-f', 'left');
   docker('network', 'rm', 'kept');
+});
+
+test('a container made with what inspect showed of another has the MAC address of its own IP address', async () => {
+  docker('network', 'create', 'copies');
+  docker('run', '-d', '--name', 'old', '--network', 'copies', 'base:1', 'sleep', '1000');
+  const endpointOf = async (name: string) => {
+    const { NetworkSettings } = await getJson<ContainerInspect>(engine.host, `/containers/${name}/json`);
+    return NetworkSettings.Networks['copies'] ?? assert.fail(name);
+  };
+  const endpoint = await endpointOf('old');
+  docker('rm', '-f', 'old');
+  const post = (path: string, body: object) => callEngine(engine.host, { method: 'POST', path, body });
+  const created = await post('/containers/create?name=anew', {
+    Image: 'base:1',
+    Cmd: ['sleep', '1000'],
+    HostConfig: { NetworkMode: 'copies' },
+    NetworkingConfig: { EndpointsConfig: { copies: endpoint } },
+  });
+  assert.equal(created.status, 201, created.body);
+  docker('create', '--name', 'joined', 'base:1', 'sleep', '1000');
+  docker('run', '-d', '--name', 'joined-live', 'base:1', 'sleep', '1000');
+  for (const Container of ['joined', 'joined-live']) {
+    const answer = await post('/networks/copies/connect', { Container, EndpointConfig: endpoint });
+    assert.equal(answer.status, 200, answer.body);
+  }
+  for (const name of ['anew', 'joined']) {
+    const { EndpointID, IPAddress, MacAddress } = await endpointOf(name);
+    assert.deepEqual([EndpointID, IPAddress, MacAddress], ['', '', ''], name);
+  }
+  docker('start', 'anew', 'joined');
+  for (const name of ['anew', 'joined', 'joined-live']) {
+    const { IPAddress, MacAddress } = await endpointOf(name);
+    assert.notEqual(IPAddress, endpoint.IPAddress, name);
+    assert.equal(MacAddress, macOf(IPAddress), name);
+  }
+  docker('rm', '-f', 'anew', 'joined', 'joined-live');
+  docker('network', 'rm', 'copies');
 });
 
 test('--link on the default network: hosts, environment, removal', async () => {

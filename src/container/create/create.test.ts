@@ -381,6 +381,26 @@ test('endpointsOf() gives the container-wide MAC address to the main network', (
   assert.throws(() => of('bridge', {}, 'x'), { message: 'invalid MAC address: address x' });
 });
 
+test('endpointsOf() takes of an inspected endpoint what was asked for, not what the old container got', () => {
+  const of = (endpoint: object) => {
+    const { hostConfig } = withHost({ NetworkMode: 'a' });
+    return endpointsOf({ NetworkingConfig: { EndpointsConfig: { a: endpoint } } }, hostConfig)['a'];
+  };
+  const asked = { Aliases: ['x'], GwPriority: 1 };
+  const got = {
+    EndpointID: 'e',
+    NetworkID: 'n',
+    IPAddress: '172.18.0.2',
+    IPPrefixLen: 16,
+    DNSNames: ['old'],
+  };
+  assert.deepEqual(of({ ...asked, ...got, MacAddress: '02:42:ac:12:00:02' }), asked);
+  for (const MacAddress of ['02:42:ac:12:00:03', '92:d0:c6:0a:29:33']) {
+    assert.deepEqual(of({ ...asked, ...got, MacAddress }), { ...asked, MacAddress });
+  }
+  assert.deepEqual(of({ MacAddress: '02:42:ac:12:00:02' }), { MacAddress: '02:42:ac:12:00:02' });
+});
+
 test('normalizeCreate() takes what compose and the CLI send', () => {
   const { hostConfig } = withHost({
     CapAdd: ['net_admin', 'CAP_SYS_TIME', 'all'],

@@ -1,5 +1,5 @@
 import type { ContainerCreateRequest, EndpointSettings, HostConfig } from '../../api/index.ts';
-import { assertEndpointSettings } from '../../network/index.ts';
+import { askedSettings, assertEndpointSettings } from '../../network/index.ts';
 import { joinedContainer } from '../spec/index.ts';
 import { invalid } from './invalid.ts';
 
@@ -11,7 +11,12 @@ export function endpointsOf(
   request: ContainerCreateRequest,
   { NetworkMode: mode }: HostConfig,
 ): Record<string, Partial<EndpointSettings>> {
-  const endpoints = { ...request.NetworkingConfig?.EndpointsConfig };
+  const endpoints = Object.fromEntries(
+    Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {}).map(([network, settings]) => [
+      network,
+      askedSettings(settings),
+    ]),
+  );
   for (const [network, settings] of Object.entries(endpoints)) assertEndpointSettings(network, settings);
   const mac = request.MacAddress ?? '';
   if (mac === '') return endpoints;

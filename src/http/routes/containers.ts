@@ -3,7 +3,7 @@ import { EngineError } from '../../errors/index.ts';
 import { readObject } from '../body.ts';
 import type { IdParams, RouteContext } from '../context.ts';
 import { toCreateRequest, toHostConfig } from '../create-body.ts';
-import { withIdAmongAliases, withoutAutoRemove, withSharedIpc } from '../old-clients.ts';
+import { createRequestOf, withIdAmongAliases } from '../old-clients.ts';
 import { type Query, queryOf } from '../query.ts';
 
 const listFilters = [
@@ -47,9 +47,8 @@ export function containerRoutes(app: FastifyInstance, { engine }: RouteContext):
     }
     const name = query.optional('name');
     const platform = query.platform();
-    const asked = toCreateRequest(body);
-    const shared = request.api < 40 ? withSharedIpc(asked) : asked;
-    const created = await containers.create(request.api < 25 ? withoutAutoRemove(shared) : shared, {
+    const asked = createRequestOf(toCreateRequest(body), request.api);
+    const created = await containers.create(asked, {
       ...(name === undefined ? {} : { name }),
       ...(platform === undefined ? {} : { platform }),
       // Before API 1.44 a read-only bind was so for its own file system only.
