@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { IpamPool } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { chooseSubnet } from './addresses.ts';
 import { checkCreateRequest, recordOf } from './create-request.ts';
+import { inspectOf } from './inspect.ts';
 
 const subnets = { pools: [], choose: () => chooseSubnet([]) };
 
@@ -77,6 +79,22 @@ test('checkCreateRequest() refuses what would make another network than the one 
     ConfigFrom: { Network: '' },
     IPAM: { Driver: 'default' },
   });
+});
+
+test('what inspect shows of a network of a given subnet is what was given, as terraform compares it', () => {
+  const shown = (pool: IpamPool) => {
+    const request = { Name: 'x', IPAM: { Config: [pool] } };
+    return inspectOf(recordOf(request, subnets, { taken: new Map(), of: () => 'x' }), []).IPAM.Config;
+  };
+  const Subnet = '10.5.0.0/16';
+  for (const pool of [
+    { Subnet },
+    { Subnet, Gateway: '10.5.0.9' },
+    { Subnet, IPRange: '10.5.1.0/24', AuxiliaryAddresses: { a: '10.5.1.1' } },
+  ]) {
+    assert.deepEqual(shown(pool), [pool]);
+  }
+  assert.deepEqual(Object.keys(shown({})[0] ?? {}), ['Subnet', 'Gateway']);
 });
 
 test('recordOf() takes the name that a user gives a bridge, but none that is taken', () => {

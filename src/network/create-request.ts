@@ -143,6 +143,7 @@ function addressing(request: NetworkCreateRequest, subnets: SubnetChoice): Omit<
   return {
     subnet: formatSubnet(subnet),
     gateway,
+    ...(pool.Subnet && !pool.Gateway ? { gatewayChosen: true } : {}),
     mtu: bridgeOptions(request.Options ?? {}).mtu,
     ...(range === undefined ? {} : { range: formatSubnet(range) }),
     ...(pool.AuxiliaryAddresses === undefined ? {} : { auxiliary: pool.AuxiliaryAddresses }),

@@ -53,7 +53,7 @@ function poolsOf({ bridge }: NetworkRecord): NetworkInspect['IPAM']['Config'] {
     {
       Subnet: bridge.subnet,
       ...(bridge.range === undefined ? {} : { IPRange: bridge.range }),
-      Gateway: bridge.gateway,
+      ...(bridge.gatewayChosen ? {} : { Gateway: bridge.gateway }),
       ...(bridge.auxiliary === undefined ? {} : { AuxiliaryAddresses: bridge.auxiliary }),
     },
   ];

@@ -24,6 +24,8 @@ export interface BridgeRecord {
   /** `172.17.0.0/16`. */
   readonly subnet: string;
   readonly gateway: string;
+  /** The user named the subnet, but no gateway: inspect shows no more, as in Docker. */
+  readonly gatewayChosen?: true;
   readonly mtu: number;
   /** The part of the subnet that addresses are taken from. */
   readonly range?: string;
