@@ -240,7 +240,10 @@ export interface ContainerInspect {
   readonly SizeRw?: number;
   readonly SizeRootFs?: number;
   readonly Mounts: readonly MountPoint[];
-  readonly Config: ContainerConfig;
+  readonly Config: ContainerConfig & {
+    /** The one asked for on the main network. */
+    readonly MacAddress?: string;
+  };
   readonly NetworkSettings: ContainerNetworkSettings;
 }
 

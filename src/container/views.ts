@@ -97,9 +97,16 @@ export function inspectView(
     GraphDriver: { Name: 'overlay2', Data: { ...context.paths.snapshot } },
     ...context.sizes,
     Mounts: record.mounts.map(mountView),
-    Config: record.config,
+    Config: configView(record),
     NetworkSettings: networkView(container, context.networkIds),
   };
+}
+
+/** Ansible compares the MAC address here with the one it asked for. */
+function configView({ config, hostConfig, endpoints }: ContainerRecord): ContainerInspect['Config'] {
+  const mode = hostConfig.NetworkMode;
+  const { MacAddress } = endpoints[mode] ?? (mode === 'default' ? endpoints['bridge'] : undefined) ?? {};
+  return MacAddress ? { ...config, MacAddress } : config;
 }
 
 export function summaryView(
