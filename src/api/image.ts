@@ -27,7 +27,7 @@ export interface ImageInspect {
   readonly Created?: string;
   readonly DockerVersion: string;
   readonly Author: string;
-  readonly Config: RunConfig | null;
+  readonly Config: RunConfig;
   readonly Architecture: string;
   readonly Variant?: string;
   readonly Os: string;

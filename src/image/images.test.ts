@@ -70,6 +70,13 @@ test('importRootfs() applies changes and keeps the layer plain, whatever it came
   assert.equal(await readFile(join(view.root, 'a'), 'utf8'), 'x');
 });
 
+test('inspect() shows an empty config where an image has none: clients look into it', async (t) => {
+  const { images } = await openImageStore(t);
+  const rootfs = { type: 'layers', diff_ids: [] } as const;
+  const { id } = await images.add({ config: { architecture: 'amd64', os: 'linux', rootfs }, layers: [] });
+  assert.deepEqual(images.inspect(id).Config, {});
+});
+
 test('importRootfs() of a hostile archive names the entry and leaves nothing', async (t) => {
   const store = await openImageStore(t);
   const bad = streamOf(tarOf({ '../escape': 'x' }));

@@ -74,7 +74,7 @@ export function inspectImage(
     ...(config.created === undefined ? {} : { Created: config.created }),
     DockerVersion: '',
     Author: config.author ?? '',
-    Config: config.config ?? null,
+    Config: config.config ?? {},
     Architecture: config.architecture,
     ...(config.variant === undefined ? {} : { Variant: config.variant }),
     Os: config.os,

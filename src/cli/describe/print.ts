@@ -30,7 +30,7 @@ export async function describeContainer(
 /** An image removed by force leaves nothing to compare with: then everything is told. */
 async function imageConfig(client: Client, id: string): Promise<RunConfig> {
   try {
-    return (await client.images.inspect(id)).Config ?? {};
+    return (await client.images.inspect(id)).Config;
   } catch (error) {
     if (isCode(error, 'notFound')) return {};
     throw error;

@@ -143,5 +143,5 @@ test('check() drops what belongs to nothing, and writes index.json and rows anew
     ],
   );
   assert.deepEqual(await check(store), []);
-  assert.deepEqual(store.images.inspect(app.id).Config?.Cmd, ['sh']);
+  assert.deepEqual(store.images.inspect(app.id).Config.Cmd, ['sh']);
 });
