@@ -135,6 +135,22 @@ test('createRequestOf() gives a mode of IPC to a container without one before AP
   assert.deepEqual(createRequestOf({}, 40).HostConfig, undefined);
 });
 
+test('createRequestOf() leaves out options of mounts of another type before API 1.42', () => {
+  const options = { VolumeOptions: { NoCopy: true }, TmpfsOptions: { SizeBytes: 1 } };
+  const mounts = [
+    { Type: 'bind', Source: '/s', Target: '/b', ...options },
+    { Type: 'volume', Target: '/v', ...options },
+    { Type: 'tmpfs', Target: '/t', ...options },
+  ] as const;
+  const given = { HostConfig: { Mounts: mounts } };
+  assert.deepEqual(createRequestOf(given, 41).HostConfig?.Mounts, [
+    { Type: 'bind', Source: '/s', Target: '/b' },
+    { Type: 'volume', Target: '/v', VolumeOptions: options.VolumeOptions },
+    { Type: 'tmpfs', Target: '/t', TmpfsOptions: options.TmpfsOptions },
+  ]);
+  assert.equal(createRequestOf(given, 42).HostConfig, given.HostConfig);
+});
+
 test('createRequestOf() knows no MAC address of an endpoint before API 1.44, only that of the container', () => {
   const of = (a: object) => ({ MacAddress: 'c', NetworkingConfig: { EndpointsConfig: { a, b: {} } } });
   const given = of({ MacAddress: 'm', Aliases: ['x'] });

@@ -5,6 +5,7 @@ export function createRequestOf(request: ContainerCreateRequest, api: number): C
   const changes = [
     { before: 25, change: withoutAutoRemove },
     { before: 40, change: withSharedIpc },
+    { before: 42, change: withoutForeignOptions },
     { before: 44, change: withoutEndpointMacs },
   ];
   return changes.reduce((asked, { before, change }) => (api < before ? change(asked) : asked), request);
@@ -57,6 +58,17 @@ export function withIdAmongAliases(container: ContainerInspect): ContainerInspec
 function withSharedIpc(request: ContainerCreateRequest): ContainerCreateRequest {
   const { HostConfig } = request;
   return HostConfig?.IpcMode ? request : { ...request, HostConfig: { ...HostConfig, IpcMode: 'shareable' } };
+}
+
+/** Before API 1.42 a mount could have options of a volume or tmpfs that it was not; nobody read them. */
+function withoutForeignOptions(request: ContainerCreateRequest): ContainerCreateRequest {
+  const { HostConfig } = request;
+  const Mounts = HostConfig?.Mounts?.map(({ VolumeOptions, TmpfsOptions, ...mount }) => ({
+    ...mount,
+    ...(mount.Type === 'volume' && VolumeOptions ? { VolumeOptions } : {}),
+    ...(mount.Type === 'tmpfs' && TmpfsOptions ? { TmpfsOptions } : {}),
+  }));
+  return Mounts === undefined ? request : { ...request, HostConfig: { ...HostConfig, Mounts } };
 }
 
 /** Before API 1.44 an endpoint had no MAC address of its own to ask for: what stands there was copied from inspect. */
