@@ -86,6 +86,24 @@ for (const name of ['', 'a-root-with-a-rather-long-path/that-takes-sixty-charact
   });
 }
 
+test('commit() of two trees to one name at the same time makes one layer', async (t) => {
+  const { snapshots, root } = await open(t);
+  const name = digestOf('same');
+  const keys = ['one', 'two'];
+  for (const key of keys) {
+    await snapshots.prepare(key);
+    const mounted = await snapshots.mount(key);
+    // So many that adding them up lets the other run.
+    for (let count = 0; count < 600; count += 1) writeFileSync(join(mounted, `file${count}`), '');
+  }
+  await Promise.all(keys.map((key) => snapshots.commit(key, name)));
+  assert.deepEqual(snapshots.list(), {
+    active: [],
+    committed: [{ name, usage: { bytes: 0, inodes: 601 } }],
+  });
+  assert.equal(readdirSync(join(root, 'snapshots/l')).length, 1);
+});
+
 test('openSnapshots() finds a mounted snapshot again and drops stale views', async (t) => {
   const first = await open(t);
   const base = await layer(first.snapshots, 'base');

@@ -167,6 +167,8 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   async commit(key: string, name: ChainId, options: { readonly usage?: Usage } = {}): Promise<void> {
     using _held = await this.#locks.acquire(key);
+    // Two keys may become the same layer. Who holds a name asks for no key.
+    using _named = await this.#locks.acquire(name);
     const row = this.#rows.active(key);
     this.#unmount(key);
     if (this.stat(name) !== undefined) {
