@@ -253,21 +253,43 @@ test('a hard link whose first name another source covers is one of the rest', as
   });
 });
 
-test('.dockerignore keeps files out of COPY, but not out of the build', async (t) => {
+test('what .dockerignore names but was sent can be copied, except for it and the Dockerfile', async (t) => {
   const bench = await openBench(t);
   const files = {
-    Dockerfile: 'FROM busybox\nCOPY . /ctx/\n',
-    '.dockerignore': '*\n!keep\nkeep/not\n',
-    'keep/yes': '1',
-    'keep/not': '2',
+    Dockerfile: 'FROM busybox\nCOPY . /ctx/\nCOPY target/app /\n',
+    '.dockerignore': '*\n',
+    'target/app': '1',
+    'target/Dockerfile': '2',
     other: '3',
   };
   const { id } = await build(bench, files);
   await inImage(bench, id, (root) => {
+    assert.equal(readFileSync(join(root, 'app'), 'utf8'), '1');
+    assert.deepEqual(readdirSync(join(root, 'ctx')), ['other', 'target']);
+    assert.deepEqual(readdirSync(join(root, 'ctx/target')), ['Dockerfile', 'app']);
+  });
+  const all = await build(bench, { ...files, '.dockerignore': 'nothing\n' });
+  await inImage(bench, all.id, (root) => {
+    assert.deepEqual(readdirSync(join(root, 'ctx')), ['.dockerignore', 'Dockerfile', 'other', 'target']);
+  });
+});
+
+test("a Dockerfile's own ignore file keeps files out of COPY, and goes before .dockerignore", async (t) => {
+  const bench = await openBench(t);
+  const files = {
+    D: 'FROM busybox\nCOPY . /ctx/\n',
+    'D.dockerignore': '*\n!keep\nkeep/not\n',
+    '.dockerignore': 'keep\n',
+    'keep/yes': '1',
+    'keep/not': '2',
+    other: '3',
+  };
+  const { id } = await build(bench, files, { dockerfile: 'D' });
+  await inImage(bench, id, (root) => {
     assert.deepEqual(readdirSync(join(root, 'ctx')), ['keep']);
     assert.deepEqual(readdirSync(join(root, 'ctx/keep')), ['yes']);
   });
-  const error = await fails(bench, { ...files, Dockerfile: 'FROM busybox\nCOPY other /\n' });
+  const error = await fails(bench, { ...files, D: 'FROM busybox\nCOPY other /\n' }, { dockerfile: 'D' });
   assert.match(error.message, /excluded by \.dockerignore/);
 });
 

@@ -183,9 +183,21 @@ test('openBuildContext() brings a Dockerfile from outside or stdin along', async
   const directory = scratch(t);
   mkdirSync(join(directory, 'context'));
   writeFileSync(join(directory, 'Other'), 'FROM scratch\n');
-  const outside = await openBuildContext(join(directory, 'context'), join(directory, 'Other'), from());
-  assert.match(outside.dockerfile, /^\.dockerfile\./);
-  assert.deepEqual(await namesIn(outside.tar), [outside.dockerfile]);
+  writeFileSync(join(directory, 'Other.dockerignore'), '*\n!dist\n');
+  for (const name of ['.dockerignore', 'dist', 'src'])
+    writeFileSync(join(directory, 'context', name), 'dist');
+  const { dockerfile, tar } = await openBuildContext(
+    join(directory, 'context'),
+    join(directory, 'Other'),
+    from(),
+  );
+  assert.match(dockerfile, /^\.dockerfile\./);
+  assert.ok(tar !== undefined);
+  const archive = await buffer(tar);
+  const names = [dockerfile, `${dockerfile}.dockerignore`, '.dockerignore', 'dist'];
+  assert.deepEqual(await namesIn(Readable.from([archive])), names);
+  const ignoreFile = `*\n!dist\n\n${dockerfile}\n${dockerfile}.dockerignore\n`;
+  assert.ok(archive.includes(ignoreFile));
   const alone = await openBuildContext('-', '', from('FROM scratch\n'));
   assert.deepEqual(await namesIn(alone.tar), ['Dockerfile']);
   await assert.rejects(openBuildContext(join(directory, 'none'), '', from()), {
@@ -204,7 +216,13 @@ test('openBuildContext() follows a link to a Dockerfile, also out of the context
   symlinkSync('context', join(directory, 'link'));
   const outside = await openBuildContext(context, join(context, 'out'), from());
   assert.match(outside.dockerfile, /^\.dockerfile\./);
-  assert.deepEqual(await namesIn(outside.tar), [outside.dockerfile, 'Inside', 'in', 'out']);
+  assert.deepEqual(await namesIn(outside.tar), [
+    outside.dockerfile,
+    `${outside.dockerfile}.dockerignore`,
+    'Inside',
+    'in',
+    'out',
+  ]);
   const inside = await openBuildContext(join(directory, 'link'), join(directory, 'link', 'in'), from());
   assert.equal(inside.dockerfile, 'Inside');
   assert.deepEqual(await namesIn(inside.tar), ['Inside', 'in', 'out']);

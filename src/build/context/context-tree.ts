@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors/index.ts';
-import { ignoreMatcher, parseIgnoreFile } from '../../lib/dockerignore/index.ts';
+import { type IgnoreMatcher, ignoreMatcher, parseIgnoreFile } from '../../lib/dockerignore/index.ts';
 import { type ByteString, byteString, cleanPath, textOf } from '../../lib/tar/index.ts';
 import { type Content, chunksOf, resolveEntry, type SourceTree, type TreeEntry } from './source-tree.ts';
 import type { Spool, SpooledEntry } from './spool.ts';
@@ -69,28 +69,44 @@ export interface ContextFiles {
 }
 
 /**
- * Reads Dockerfile and ignore file of a spooled context.
+ * Reads Dockerfile and ignore file of a spooled context. What `.dockerignore` names is there if it was sent.
  * Rejects with `invalidArgument` "Cannot locate specified Dockerfile: x", and for an ignore file with bad syntax.
  */
 export async function openContext(spool: Spool, dockerfilePath: string): Promise<ContextFiles> {
   const whole = new ContextTree(spool);
   const textAt = async (path: string) => {
-    const clean = cleanPath(byteString(path));
-    if (clean === undefined) {
-      throw new EngineError('invalidArgument', `forbidden path outside the build context: ${path} ()`);
-    }
-    const entry = await resolveEntry(whole, clean);
+    const entry = await resolveEntry(whole, pathInside(path));
     return entry?.type === 'file' ? wholeText(whole.read(entry)) : undefined;
   };
-  const lowerCase =
-    dockerfilePath === defaultDockerfile ? await textAt(defaultDockerfile.toLowerCase()) : undefined;
-  const dockerfile = (await textAt(dockerfilePath)) ?? lowerCase;
+  let name = dockerfilePath;
+  let dockerfile = await textAt(name);
+  if (dockerfile === undefined && name === defaultDockerfile) {
+    name = name.toLowerCase();
+    dockerfile = await textAt(name);
+  }
   if (dockerfile === undefined) {
     throw new EngineError('invalidArgument', `Cannot locate specified Dockerfile: ${dockerfilePath}`);
   }
-  const ignoreText = (await textAt(`${dockerfilePath}.dockerignore`)) ?? (await textAt('.dockerignore'));
-  if (ignoreText === undefined) return { dockerfile, tree: whole };
-  return { dockerfile, tree: new ContextTree(spool, ignoreMatcher(parseIgnoreFile(ignoreText))) };
+  // That of one Dockerfile is not known to docker's CLI, so it is applied here.
+  const own = await textAt(`${dockerfilePath}.dockerignore`);
+  if (own !== undefined) return { dockerfile, tree: new ContextTree(spool, matcherOf(own)) };
+  const common = await textAt('.dockerignore');
+  if (common === undefined) return { dockerfile, tree: whole };
+  // The client has applied it, but to the two files that it sends in any case.
+  const matches = matcherOf(common);
+  const sentAnyway = new Set(['.dockerignore', textOf(pathInside(name))]);
+  return { dockerfile, tree: new ContextTree(spool, (path) => sentAnyway.has(path) && matches(path)) };
+}
+
+/** Throws `invalidArgument` for a path that leaves the context. */
+function pathInside(path: string): ByteString {
+  const clean = cleanPath(byteString(path));
+  if (clean !== undefined) return clean;
+  throw new EngineError('invalidArgument', `forbidden path outside the build context: ${path} ()`);
+}
+
+function matcherOf(ignoreFile: string): IgnoreMatcher {
+  return ignoreMatcher(parseIgnoreFile(ignoreFile));
 }
 
 async function wholeText(content: Content): Promise<string> {

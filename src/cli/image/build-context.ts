@@ -96,7 +96,7 @@ function fromDirectory(source: string, file: string, stdin: Readable): Promise<B
   if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) {
     const name = outsideName();
     return {
-      tar: contextTar(source, name, { extra: { name, content: readFileSync(path) }, ignoreBase: path }),
+      tar: contextTar(source, name, { outside: readFileSync(path), ignoreBase: path }),
       dockerfile: name,
     };
   }
@@ -105,8 +105,7 @@ function fromDirectory(source: string, file: string, stdin: Readable): Promise<B
 
 async function withDockerfileFromStdin(source: string, stdin: Readable): Promise<BuildContext> {
   const name = outsideName();
-  const content = await collect(stdin);
-  return { tar: contextTar(source, name, { extra: { name, content } }), dockerfile: name };
+  return { tar: contextTar(source, name, { outside: await collect(stdin) }), dockerfile: name };
 }
 
 /** `Dockerfile`, or `dockerfile` where only that is there. */
@@ -116,17 +115,17 @@ function findDockerfile(directory: string): string {
   return !existsSync(usual) && existsSync(lower) ? lower : usual;
 }
 
+/** `outside` is the text of a Dockerfile that is not in the directory. */
 function contextTar(
   directory: string,
   dockerfile: string,
-  options: {
-    readonly extra?: { readonly name: string; readonly content: Buffer };
-    readonly ignoreBase?: string;
-  },
+  { outside, ignoreBase }: { readonly outside?: Buffer; readonly ignoreBase?: string },
 ): Readable {
-  const patterns = ignorePatterns(directory, options.ignoreBase);
+  const ignoreText = readIgnoreFile(directory, ignoreBase);
+  const patterns = parseIgnoreFile(ignoreText);
   const matches = patterns.length === 0 ? undefined : ignoreMatcher(patterns);
-  const always = new Set([dockerfile, '.dockerignore', `${dockerfile}.dockerignore`]);
+  const ignoreName = `${dockerfile}.dockerignore`;
+  const always = new Set([dockerfile, '.dockerignore', ignoreName]);
   const tree = packTree(directory, {
     name: '',
     asRoot: true,
@@ -134,26 +133,26 @@ function contextTar(
     ...(matches === undefined ? {} : { ignores: (path: string) => !always.has(path) && matches(path) }),
     hasExceptions: patterns.some((pattern) => pattern.startsWith('!')) || dockerfile.includes('/'),
   });
-  if (options.extra === undefined) return tree;
-  return Readable.from(restOf(fileEntry(options.extra.name, options.extra.content), tree), {
-    objectMode: false,
-  });
+  if (outside === undefined) return tree;
+  const ignoreFile = Buffer.from(`${ignoreText}\n${dockerfile}\n${ignoreName}\n`);
+  const extra = Buffer.concat([fileEntry(dockerfile, outside), fileEntry(ignoreName, ignoreFile)]);
+  return Readable.from(restOf(extra, tree), { objectMode: false });
 }
 
-/** `<Dockerfile>.dockerignore` goes before `.dockerignore`. */
-function ignorePatterns(directory: string, dockerfile: string | undefined): string[] {
+/** `<Dockerfile>.dockerignore` goes before `.dockerignore`; '' without either. */
+function readIgnoreFile(directory: string, dockerfile: string | undefined): string {
   const names = [
     ...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]),
     join(directory, '.dockerignore'),
   ];
   for (const name of names) {
     try {
-      return parseIgnoreFile(readFileSync(name, 'utf8'));
+      return readFileSync(name, 'utf8');
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw error;
     }
   }
-  return [];
+  return '';
 }
 
 function fileEntry(name: string, content: Buffer): Buffer {

@@ -1,2 +1,2 @@
 export { globToRegExp, hasWildcard } from './glob.ts';
-export { ignoreMatcher, parseIgnoreFile } from './ignore-file.ts';
+export { type IgnoreMatcher, ignoreMatcher, parseIgnoreFile } from './ignore-file.ts';
