@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { archiveOf, build, fails, inImage, openBench } from '../../test/support/build-bench.ts';
 import { temporaryDirectory } from '../../test/support/files.ts';
 import { byteString } from '../lib/tar/index.ts';
@@ -45,4 +50,30 @@ test('an archive counts as a source: more than one want a directory', async (t) 
       'ADD failed: When using ADD with more than one source file, the destination must be a directory and end with a /',
     );
   }
+});
+
+test('ADD takes the coding off a download that it asked for, and no other', async (t) => {
+  const bench = await openBench(t);
+  const archive = gzipSync(archiveOf([{ path: byteString('f'), type: 'file' }]));
+  const server = createServer((request, response) => {
+    assert.equal(request.headers['accept-encoding'], 'gzip');
+    if (request.url === '/moved') {
+      response.writeHead(302, { location: '/plain' }).end();
+    } else if (request.url === '/plain') {
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('plain text'));
+    } else {
+      response.writeHead(200, { 'content-encoding': 'x-gzip' }).end(archive);
+    }
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const digest = hash('sha256', archive, 'hex');
+  const { id } = await build(bench, {
+    Dockerfile: `FROM busybox\nADD --checksum=sha256:${digest} ${url}/a.tar.gz /\nADD ${url}/moved /\n`,
+  });
+  await inImage(bench, id, (image) => {
+    assert.ok(readFileSync(join(image, 'a.tar.gz')).equals(archive));
+    assert.equal(readFileSync(join(image, 'moved'), 'utf8'), 'plain text');
+  });
 });

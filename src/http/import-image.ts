@@ -62,8 +62,7 @@ async function download(
   const response = await httpGet(url, signal);
   onProgress({ status: `Downloading from ${url}` });
   const total = Number(response.headers.get('content-length') ?? 0);
-  const body = response.body === null ? Readable.from([]) : Readable.fromWeb(response.body);
-  return Readable.from(counted(body, total, onProgress), { objectMode: false });
+  return Readable.from(counted(response.body, total, onProgress), { objectMode: false });
 }
 
 async function* counted(

@@ -1,3 +1,5 @@
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { EngineError, messageOf } from '../errors/index.ts';
 import { type ProxyConfig, proxyOf } from './http-proxy.ts';
@@ -8,8 +10,14 @@ import { type ProxyConfig, proxyOf } from './http-proxy.ts';
  */
 export type HttpGet = (url: string, signal: AbortSignal) => Promise<HttpAnswer>;
 
-/** A successful answer; its body is to be read or cancelled. */
-export type HttpAnswer = Pick<Response, 'headers' | 'body'>;
+/** A successful answer; its body is to be read or destroyed. */
+export interface HttpAnswer {
+  /** By name in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Readable;
+}
+
+const maxRedirections = 10;
 
 /** Gets through the proxies, each host of a redirect through its own. The library is loaded by the first request. */
 export function createHttpGet(proxies: ProxyConfig): HttpGet & AsyncDisposable {
@@ -22,21 +30,36 @@ export function createHttpGet(proxies: ProxyConfig): HttpGet & AsyncDisposable {
         return uri === undefined ? new undici.Pool(origin, options) : new undici.ProxyAgent({ uri });
       },
     });
-    const response = await undici.fetch(url, { signal, dispatcher: agent }).catch((error: unknown) => {
-      signal.throwIfAborted();
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new EngineError('unavailable', `Get "${url}": ${messageOf(cause)}`, { cause: error });
-    });
-    if (response.ok) return response;
-    await response.body?.cancel();
-    throw new EngineError(
-      'invalidArgument',
-      `failed to GET ${url} with status ${response.status} ${response.statusText}`,
+    const dispatcher = agent.compose(
+      undici.interceptors.redirect({ maxRedirections, throwOnMaxRedirect: true }),
     );
+    const answer = await undici
+      .request(url, { dispatcher, signal, headers: { 'accept-encoding': 'gzip', 'user-agent': 'gantry' } })
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw new EngineError('unavailable', `Get "${url}": ${messageOf(error)}`, { cause: error });
+      });
+    const { statusCode, statusText, body } = answer;
+    body.on('error', () => undefined); // Who reads it gets it.
+    if (statusCode >= 200 && statusCode < 300) return decoded(answer);
+    body.destroy();
+    throw new EngineError('invalidArgument', `failed to GET ${url} with status ${statusCode} ${statusText}`);
   };
   return Object.assign(get, {
     [Symbol.asyncDispose]: async () => {
       await agent?.destroy();
     },
   });
+}
+
+/** As Go does it: only `gzip` was asked for, so anything else that the server says of the content stays as it is. */
+function decoded({ headers: all, body }: Dispatcher.ResponseData): HttpAnswer {
+  const headers = new Map<string, string>();
+  for (const [name, value = ''] of Object.entries(all)) headers.set(name, [value].flat().join(', '));
+  if (headers.get('content-encoding')?.toLowerCase() !== 'gzip') return { headers, body };
+  headers.delete('content-length');
+  const plain = createGunzip();
+  plain.on('error', () => undefined);
+  pipeline(body, plain, () => undefined);
+  return { headers, body: plain };
 }

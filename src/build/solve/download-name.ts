@@ -5,7 +5,7 @@ import type { ByteString } from '../../lib/tar/index.ts';
  * How a download is called, as Docker finds it: by the last part of the URL's path, without one by the answer's
  * Content-Disposition; '' if neither tells.
  */
-export function downloadName(url: string, headers: Headers): ByteString {
+export function downloadName(url: string, headers: ReadonlyMap<string, string>): ByteString {
   const path = decoded(new URL(url).pathname);
   return lastPart(path) || lastPart(dispositionName(headers.get('content-disposition') ?? ''));
 }

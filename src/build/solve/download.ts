@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import type { HttpGet } from '../../lib/http-get.ts';
 import { openNameless } from '../../lib/nameless-file.ts';
 import { type ByteString, byteString } from '../../lib/tar/index.ts';
@@ -39,8 +38,7 @@ export async function download(
   try {
     const hash = createHash('sha256');
     let size = 0;
-    const body: AsyncIterable<Uint8Array> = response.body ?? Readable.from([]);
-    for await (const chunk of body) {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
       hash.update(chunk);
       await writeAll(file, chunk, size);
       size += chunk.length;

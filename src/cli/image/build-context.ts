@@ -50,8 +50,7 @@ async function fromUrl(url: string, file: string, get: HttpGet): Promise<BuildCo
   if (file === '-') throw invalid("can't use stdin for the Dockerfile of a build context from a URL");
   let body: Readable;
   try {
-    const answer = await get(url, new AbortController().signal);
-    body = answer.body === null ? Readable.from([]) : Readable.fromWeb(answer.body);
+    ({ body } = await get(url, new AbortController().signal));
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     const text = `unable to prepare context: unable to download remote context ${url}: ${error.message}`;
