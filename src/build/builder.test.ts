@@ -334,14 +334,19 @@ EOF
   assert.match(built.text, /#!\/bin\/cat\n# four\n/);
 });
 
-test('SOURCE_DATE_EPOCH makes equal builds equal', async (t) => {
-  const options = { buildArgs: { SOURCE_DATE_EPOCH: '1700000000' }, noCache: true };
+test('SOURCE_DATE_EPOCH makes equal builds equal, and takes no step that was made without it', async (t) => {
   const bench = await openBench(t);
   const files = { Dockerfile: 'FROM busybox\nWORKDIR /new/dir\nCOPY x sub/\n', x: '1' };
-  const first = await build(bench, files, options);
-  const second = await build(bench, files, options);
+  const at = (SOURCE_DATE_EPOCH: string) => ({ buildArgs: { SOURCE_DATE_EPOCH } });
+  const created = (id: ImageId) => bench.images.resolve(id).config.created;
+  await build(bench, files, { tags: ['today'] });
+  await build(bench, files, at('1600000000'));
+  const first = await build(bench, files, { ...at('1700000000'), cacheFrom: ['today'] });
+  assert.equal(created(first.id), '2023-11-14T22:13:20.000Z');
+  const second = await build(bench, files, { ...at('1700000000'), noCache: true });
   assert.equal(second.id, first.id);
-  assert.equal(bench.images.resolve(first.id).config.created, '2023-11-14T22:13:20.000Z');
+  const third = await build(bench, files, at('1700000000'));
+  assert.equal(third.text.match(/Using cache/g)?.length, 2);
 });
 
 test('the Dockerfile may be lower case, elsewhere, behind a symlink or ignored, but not outside', async (t) => {

@@ -1,7 +1,7 @@
 import { type Metadata, pruneEvent } from '../../metadata/index.ts';
 import { digestOf, type ImageId } from '../../oci/index.ts';
 
-/** What a step's result depends on, by name: `base`, `instruction`, `arg:X`, `file:src/a.ts`, ... */
+/** What a step's result depends on, by name: `base`, `instruction`, `arg:X`, `file:src/a.ts`, `epoch`, ... */
 export type StepInputs = Readonly<Record<string, string>>;
 
 export interface CacheRecord {

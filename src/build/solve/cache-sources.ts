@@ -20,7 +20,8 @@ export function cacheImages(images: Images, names: readonly string[]): Image[] {
 /**
  * The images of --cache-from as one stage sees them. An image has gone through a step if its history and layers begin
  * as those of the step's parent, and its history then tells the step in the same words: for COPY these hold a digest of
- * what is copied and how. An image that came from elsewhere has no other record of its steps.
+ * what is copied and how. An image that came from elsewhere has no other record of its steps. For SOURCE_DATE_EPOCH only
+ * images of that time count.
  */
 export class CacheSources {
   readonly #context: BuildContext;
@@ -28,7 +29,12 @@ export class CacheSources {
 
   constructor(context: BuildContext) {
     this.#context = context;
-    this.#sources = context.request.noCache ? [] : context.cacheFrom;
+    const { request, cacheFrom, epochMs } = context;
+    this.#sources = request.noCache
+      ? []
+      : cacheFrom.filter(
+          ({ config }) => epochMs === undefined || Date.parse(config.created ?? '') === epochMs,
+        );
   }
 
   /**

@@ -178,9 +178,10 @@ class StageRun {
     createdBy: string,
     work: (before: Image | undefined) => Promise<NewLayer | undefined>,
   ): Promise<void> {
-    const { cache, request, usedKeys } = this.#context;
+    const { cache, request, usedKeys, epochMs } = this.#context;
     const platform = this.#platform ?? hostPlatform();
-    const inputs = { ...own, base: this.#image?.id ?? `scratch ${platformString(platform)}` };
+    const base = this.#image?.id ?? `scratch ${platformString(platform)}`;
+    const inputs = { ...own, base, ...(epochMs === undefined ? {} : { epoch: String(epochMs) }) };
     const key = keyOf(inputs);
     const found = cache.find(key);
     const cached = found === undefined ? undefined : this.#context.images.find(found);
