@@ -27,11 +27,10 @@ export async function adoptImage(parts: ImageParts, { image, naming, lease }: Ad
   return adopted;
 }
 
-/** Gives an image more names. `notFound` if it is gone. */
+/** Gives an image more names, if it is still there; what was done with it is told in any case. */
 export function nameImage({ rows, metadata }: ImageParts, id: ImageId, { names, event }: Naming): void {
   metadata.transact((transaction) => {
-    if (rows.get(id) === undefined) throw new EngineError('notFound', `No such image: ${id}`);
-    for (const name of names) rows.setReference(transaction, name, id);
+    if (rows.get(id) !== undefined) for (const name of names) rows.setReference(transaction, name, id);
     transaction.record(event);
   });
 }

@@ -136,7 +136,7 @@ export interface Images extends AsyncDisposable {
   find(id: ImageId): Image | undefined;
   /** Adds an image whose layers are applied and stored, held by the lease, under its names: all in one transaction. */
   adopt(image: RemoteImage, naming: Naming, lease: Lease): Promise<Image>;
-  /** Gives an image more names. */
+  /** Gives an image more names, if it is still there; the event is recorded in any case. */
   rename(id: ImageId, naming: Naming): void;
   /** The image of exactly this name, a tag or a digest. */
   named(name: Reference): Image | undefined;

@@ -6,7 +6,7 @@ import test, { after, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProgressMessage } from '../../src/api/index.ts';
 import { createTransfers, type Image, type Transfers } from '../../src/image/index.ts';
-import { parseReference } from '../../src/oci/index.ts';
+import { type Digest, parseReference } from '../../src/oci/index.ts';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/index.ts';
 import { startDebianRegistry } from '../support/docker-registry.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -108,6 +108,48 @@ async function nothingIn({ store }: Side): Promise<void> {
 function layerRequests(proxy: FaultProxy, blob: string) {
   return proxy.seen.filter(({ method, path }) => method === 'GET' && path.endsWith(blob));
 }
+
+test('an image that is removed while it is pushed is pushed all the same', async (t) => {
+  const { image, side } = await pushed(t, 'removed');
+  const proxy = await startFaultProxy(t, registry.host);
+  const { images, metadata } = side.store;
+  const options = { force: true, noPrune: true };
+  images.tag(image.id, `${proxy.host}/removed:2`);
+  let removal: Promise<unknown> | undefined;
+  proxy.faultFor = ({ method, path }) => {
+    if (method === 'PUT' && path.endsWith('/manifests/2')) removal = images.remove(image.id, options);
+    return undefined;
+  };
+  const told: ProgressMessage[] = [];
+  await side.push(`${proxy.host}/removed:2`, { tell: (message) => told.push(message) });
+  assert.ok(removal !== undefined);
+  await removal;
+  assert.match(JSON.stringify(told.at(-1)?.aux), /"Digest":"sha256:/);
+  assert.equal([...metadata.journal.read({})].filter(({ action }) => action === 'push').length, 2);
+  assert.equal(images.find(image.id), undefined);
+});
+
+test('an image that is removed while a pull finds it up to date is brought', async (t) => {
+  const { image } = await pushed(t, 'vanishing');
+  const side = await openSide(t);
+  const reference = `${registry.host}/vanishing:1`;
+  await side.pull(reference);
+  const { images, content, metadata } = side.store;
+  const info = content.info.bind(content);
+  // Somebody else holds what the image is made of, so that all of it is found.
+  using lease = metadata.leases.acquire();
+  const blobs = await Array.fromAsync(content.list());
+  lease.add(...blobs.map(({ digest }) => ({ kind: 'blob' as const, id: digest })));
+  if (image.chainId !== undefined) lease.add({ kind: 'snapshot', id: image.chainId });
+  const looking = t.mock.method(content, 'info', async (digest: Digest) => {
+    looking.mock.restore();
+    await images.remove(image.id, { force: true, noPrune: true });
+    return info(digest);
+  });
+  await side.pull(reference);
+  assert.equal(looking.mock.callCount(), 1);
+  assert.equal(images.resolve(reference).id, image.id);
+});
 
 test('a connection that breaks at every eighth of a blob is gone on with where it broke', async (t) => {
   const { image, blob, size } = await pushed(t, 'cut');

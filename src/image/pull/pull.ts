@@ -111,7 +111,7 @@ async function pullOne(
   };
   // The digest may be an index, of which the image here is another platform's.
   const fits = known !== undefined && platformMatches(platform ?? hostPlatform(), known.config);
-  if (fits && (await isWhole(parts, known))) {
+  if (fits && (await isWhole(parts, known)) && images.find(known.id) !== undefined) {
     begin();
     images.rename(known.id, naming(known));
     end();
@@ -135,11 +135,11 @@ async function pullOne(
 
 /** Whether all of an image is here: a power loss, or a repair of the store, may have taken parts. */
 async function isWhole({ images, content, layers }: PullParts, image: Image): Promise<boolean> {
+  const chainIds = chainIdsOf(image.config.rootfs.diff_ids);
+  const stack = { layers: images.layersOf(image.id), chainIds };
   for (const digest of [image.id, image.manifest]) {
     if ((await content.info(digest)) === undefined) return false;
   }
-  const chainIds = chainIdsOf(image.config.rootfs.diff_ids);
-  const stack = { layers: images.layersOf(image.id), chainIds };
   for (const index of chainIds.keys()) if (!(await layers.has(stack, index))) return false;
   return true;
 }
