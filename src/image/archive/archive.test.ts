@@ -17,7 +17,7 @@ import {
   tarOf,
 } from '../../../test/support/image-store.ts';
 import { run } from '../../lib/run.ts';
-import { digestOf, hexOf } from '../../oci/index.ts';
+import { digestOf, hexOf, hostPlatform, MediaType, type Platform } from '../../oci/index.ts';
 import type { Image } from '../images.ts';
 
 const remove = { force: true, noPrune: false };
@@ -281,5 +281,52 @@ test('load() onto a disk that fills up changes nothing', async (t) => {
     const store = await openImageStore(t, { diskBytes });
     await assert.rejects(load(store, archive), { message: /ENOSPC|[Nn]o space left|Wrote only/ });
     await nothingIn(store);
+  }
+});
+
+/** The parts of an OCI layout: an image of one large layer, made by hand. */
+function layoutImage(platform: Platform = hostPlatform()) {
+  const layer = tarOf({ big: randomBytes(2_000_000) });
+  const config = Buffer.from(
+    JSON.stringify({ ...platform, rootfs: { type: 'layers', diff_ids: [digestOf(layer)] } }),
+  );
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      config: descriptorOf(config, MediaType.ociConfig),
+      layers: [descriptorOf(layer, MediaType.ociLayer)],
+    }),
+  );
+  return {
+    blobs: [layer, config, manifest],
+    id: digestOf(config),
+    layer: digestOf(layer),
+    descriptor: { ...descriptorOf(manifest, MediaType.ociManifest), platform },
+  };
+}
+
+function descriptorOf(blob: Buffer, mediaType: string) {
+  return { mediaType, digest: digestOf(blob), size: blob.length };
+}
+
+function layoutOf(blobs: readonly Buffer[], manifests: readonly object[]): Buffer {
+  const files = blobs.map((blob) => [`blobs/sha256/${hexOf(digestOf(blob))}`, blob] as const);
+  return tarOf({
+    ...Object.fromEntries(files),
+    'index.json': JSON.stringify({ schemaVersion: 2, manifests }),
+  });
+}
+
+test('load() takes the name of a layout that is none of ours with the tag latest, or not at all', async (t) => {
+  const store = await openImageStore(t);
+  const { blobs, id, descriptor } = layoutImage();
+  const loadNamed = (name: string) => {
+    const annotations = { 'org.opencontainers.image.ref.name': name };
+    return load(store, layoutOf(blobs, [{ ...descriptor, annotations }]));
+  };
+  assert.equal(await loadNamed('docker.io/library/x'), 'Loaded image: x:latest\n');
+  assert.equal(await loadNamed('feature/login'), 'Loaded image: feature/login:latest\n');
+  for (const name of ['MyApp:1', `x@${id}`, '1.0']) {
+    assert.equal(await loadNamed(name), `Loaded image ID: ${id}\n`, name);
   }
 });

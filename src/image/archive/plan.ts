@@ -1,4 +1,4 @@
-import { EngineError } from '../../errors/index.ts';
+import { EngineError, isCode } from '../../errors/index.ts';
 import {
   type ChainId,
   chainIdsOf,
@@ -15,6 +15,7 @@ import {
   parseManifestOrIndex,
   parseReference,
   type Reference,
+  withDefaultTag,
 } from '../../oci/index.ts';
 import type { ImageLayer } from '../images.ts';
 import { PlatformChoice } from './platform-choice.ts';
@@ -201,12 +202,19 @@ function planned(image: {
   return { configBytes, config, layers, tags, ...(manifestBytes === undefined ? {} : { manifestBytes }) };
 }
 
-/** containerd's annotation has the whole name; the OCI one has it too (skopeo) or only a tag (docker). */
+/** containerd's annotation has the whole name; the OCI one has it too (skopeo), or only a tag (docker), or any text. */
 function tagOf({ annotations }: Descriptor): Reference | undefined {
   const name = annotations?.['io.containerd.image.name'];
   if (name !== undefined) return parseTag(name);
   const refName = annotations?.['org.opencontainers.image.ref.name'];
-  return refName !== undefined && /[:/]/.test(refName) ? parseTag(refName) : undefined;
+  if (refName === undefined || !/[:/]/.test(refName)) return undefined;
+  try {
+    const reference = withDefaultTag(parseReference(refName));
+    return reference.digest === undefined ? reference : undefined;
+  } catch (error) {
+    if (isCode(error, 'invalidArgument')) return undefined;
+    throw error;
+  }
 }
 
 function parseTag(text: string): Reference {
