@@ -330,3 +330,23 @@ test('load() takes the name of a layout that is none of ours with the tag latest
     assert.equal(await loadNamed(name), `Loaded image ID: ${id}\n`, name);
   }
 });
+
+test('load() takes the platform of an index that this host runs, and keeps nothing of the others', async (t) => {
+  const store = await openImageStore(t);
+  const host = hostPlatform();
+  const [newer, own, other] = [
+    layoutImage({ ...host, variant: 'v9' }),
+    layoutImage(host),
+    layoutImage({ ...host, architecture: 's390x' }),
+  ];
+  const manifests = [newer, own, other].map(({ descriptor }) => descriptor);
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }));
+  const blobs = [newer, own, other].flatMap((image) => image.blobs);
+  const archive = layoutOf([...blobs, index], [descriptorOf(index, MediaType.ociIndex)]);
+  assert.equal(await load(store, archive), `Loaded image ID: ${own.id}\n`);
+  const large = (await Array.fromAsync(store.content.list())).filter(({ size }) => size > 1_000_000);
+  assert.deepEqual(
+    large.map(({ digest }) => digest),
+    [own.layer],
+  );
+});

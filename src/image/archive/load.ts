@@ -33,19 +33,22 @@ export interface LoadOptions {
  * they are unpacked while they arrive.
  */
 export async function loadArchive(parts: ImageParts, archive: Readable, options: LoadOptions): Promise<void> {
+  let leftOver: boolean;
   try {
     using lease = parts.metadata.leases.acquire();
-    await load({ ...parts, ...options, lease }, archive);
+    leftOver = await load({ ...parts, ...options, lease }, archive);
   } catch (error) {
     archive.destroy();
     await parts.collect();
     throw error;
   }
+  if (leftOver) await parts.collect();
 }
 
 type Loading = ImageParts & LoadOptions & { readonly lease: Lease };
 
-async function load(loading: Loading, archive: Readable): Promise<void> {
+/** Whether blobs came that none of the images has, as those of other platforms. */
+async function load(loading: Loading, archive: Readable): Promise<boolean> {
   const { content, lease, signal, rows, metadata, onProgress } = loading;
   const early = new EarlyLayers(loading);
   const spool = new Spool({
@@ -83,6 +86,13 @@ async function load(loading: Loading, archive: Readable): Promise<void> {
     }
   });
   for (const stream of messages) onProgress({ stream });
+  const had = new Set(
+    loaded.flatMap(({ row }) => {
+      const { id, manifest, layers } = rows.get(row.id) ?? row;
+      return [id, manifest, ...layers.map(({ digest }) => digest)];
+    }),
+  );
+  return spool.blobs().some((digest) => !had.has(digest));
 }
 
 /** A blob for each of these layers that an image here has, held by the lease. */

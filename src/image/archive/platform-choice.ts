@@ -6,6 +6,7 @@ import {
   platformMatches,
   platformString,
 } from '../../oci/index.ts';
+import { bestFor } from '../pull/choose-manifest.ts';
 
 /** Which images of an archive are wanted, and what was passed over, for the error when nothing is left. */
 export class PlatformChoice {
@@ -23,16 +24,17 @@ export class PlatformChoice {
     return false;
   }
 
-  /** The first descriptor of an index that fits, one without a platform too. */
+  /** The descriptor of an index that fits best; else one without a platform. */
   among(descriptors: readonly Descriptor[]): Descriptor | undefined {
-    const wanted = this.#wanted.length === 0 ? [hostPlatform()] : this.#wanted;
-    const found = descriptors.find(
-      ({ platform }) => platform === undefined || wanted.some((one) => platformMatches(one, platform)),
-    );
-    for (const { platform } of found === undefined ? descriptors : []) {
-      if (platform !== undefined) this.#passedOver.add(platformString(platform));
+    for (const wanted of this.#wanted.length === 0 ? [hostPlatform()] : this.#wanted) {
+      const best = bestFor(wanted, descriptors);
+      if (best !== undefined) return best;
     }
-    return found;
+    for (const descriptor of descriptors) {
+      if (descriptor.platform === undefined) return descriptor;
+      this.#passedOver.add(platformString(descriptor.platform));
+    }
+    return undefined;
   }
 
   /** The images chosen. Throws `notFound` if all were passed over. */

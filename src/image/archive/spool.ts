@@ -83,6 +83,11 @@ export class Spool {
     }
   }
 
+  /** The files that went to the content store. */
+  blobs(): Digest[] {
+    return [...this.#files.values()].flatMap((file) => (file.kind === 'blob' ? [file.digest] : []));
+  }
+
   has(path: string): boolean {
     return this.#find(path) !== undefined;
   }

@@ -9,12 +9,8 @@ const usualVariant: Readonly<Record<string, string>> = { amd64: 'v1', arm: 'v7',
  * Docker's words, with what there is, when none fits.
  */
 export function chooseManifest(index: Index, wanted: Platform): Descriptor {
-  const ranked = index.manifests
-    .map((descriptor) => ({ descriptor, rank: rankOf(descriptor.platform, wanted) }))
-    .filter(({ rank }) => rank !== undefined)
-    .sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
-  const [best] = ranked;
-  if (best !== undefined) return best.descriptor;
+  const best = bestFor(wanted, index.manifests);
+  if (best !== undefined) return best;
   // Who names no platform means the one.
   const unnamed = index.manifests.filter(({ platform }) => platform === undefined);
   const [only] = unnamed;
@@ -27,6 +23,15 @@ export function chooseManifest(index: Index, wanted: Platform): Descriptor {
     'notFound',
     `no matching manifest for ${platformString(wanted)} in the manifest list entries: ${text}`,
   );
+}
+
+/** Of those that name a platform the one that fits best, if any does. */
+export function bestFor(wanted: Platform, descriptors: readonly Descriptor[]): Descriptor | undefined {
+  const [best] = descriptors
+    .map((descriptor) => ({ descriptor, rank: rankOf(descriptor.platform, wanted) }))
+    .filter(({ rank }) => rank !== undefined)
+    .sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
+  return best?.descriptor;
 }
 
 /** Lower is better; `undefined` does not run there. */
