@@ -20,6 +20,20 @@ test('prune() forgets records', async (t) => {
   assert.doesNotMatch((await build(bench, files)).text, /Using cache/);
 });
 
+test('a record goes with its image, whoever removes it', async (t) => {
+  const bench = await openBench(t);
+  const described = () => bench.cache.list().map(({ description }) => description);
+  const steps = 'FROM busybox\nENV A=1\n';
+  const { id } = await build(bench, { Dockerfile: `${steps}LABEL a=b\n` });
+  assert.equal(described().length, 2);
+  await build(bench, { Dockerfile: steps }, { tags: ['kept'] });
+  await bench.images.remove(id, { force: false, noPrune: false });
+  assert.deepEqual(described(), ['/bin/sh -c #(nop)  ENV A=1']);
+  assert.match((await build(bench, { Dockerfile: steps })).text, /Using cache/);
+  await bench.images.remove('kept', { force: false, noPrune: false });
+  assert.deepEqual(described(), []);
+});
+
 test('usage() and the images add up, and prune() frees what only the cache keeps', async (t) => {
   const bench = await openBench(t);
   const { images, builder } = bench;

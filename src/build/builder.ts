@@ -120,7 +120,7 @@ export interface Builder extends AsyncDisposable {
   prune(
     options: PruneCacheOptions,
   ): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
-  /** The records that `prune` would forget and whose image is still there. */
+  /** The records that `prune` would forget. */
   prunable(options: PruneCacheOptions): readonly CacheUsage[];
   /** Forgets these records, and removes what only they kept. */
   forget(

@@ -58,10 +58,10 @@ export function createBuilder(dependencies: BuilderDependencies): Builder {
       }
     },
     prune: async (options) => forgetRecords(cache, images, choose(options)),
-    prunable: (options) => choose(options).records,
+    prunable: (options) => choose(options),
     forget: async (ids) => {
       const records = cacheUsage(cache.list(), images, cache.live()).filter(({ id }) => ids.includes(id));
-      return forgetRecords(cache, images, { records, gone: [] });
+      return forgetRecords(cache, images, records);
     },
     usage: () => cacheUsage(cache.list(), images, cache.live()),
     [Symbol.asyncDispose]: async () => {

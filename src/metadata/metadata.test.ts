@@ -3,9 +3,11 @@ import { chmodSync, mkdtempSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
 import { digestOf } from '../oci/index.ts';
 import { type JournalQuery, type JournalRow, openMetadata } from './index.ts';
+import { migrations } from './schema.ts';
 
 function databasePath(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-metadata-'));
@@ -142,4 +144,22 @@ test('a journal row has the time of the clock, also once that was set', async (t
   metadata.transact((change) => change.record(entry));
   const [row] = [...metadata.journal.read({})];
   assert.equal(row?.timeNano, BigInt(Date.now()) * 1_000_000n);
+});
+
+test('openMetadata() drops records of the build cache that older versions kept longer than their images', async (t) => {
+  const path = databasePath(t);
+  {
+    using db = new DatabaseSync(path);
+    for (const sql of migrations.slice(0, 6)) db.exec(sql);
+    db.exec("INSERT INTO images VALUES ('here', '', '', '', NULL, 0, 0, NULL)");
+    const insert = db.prepare("INSERT INTO build_cache VALUES (?, ?, NULL, '', '', 0, 0, 0, 0)");
+    for (const image of ['here', 'gone']) insert.run(`of ${image}`, image);
+    db.exec('PRAGMA user_version = 6');
+  }
+  await using metadata = openMetadata(path);
+  const left = metadata.db.prepare('SELECT key FROM build_cache').all();
+  assert.deepEqual(
+    left.map(({ key }) => key),
+    ['of here'],
+  );
 });

@@ -146,4 +146,12 @@ export const migrations: readonly string[] = [
   -- Volumes are filled when a container is made, if they are empty.
   ALTER TABLE volumes DROP COLUMN seeded;
   `,
+  `
+  -- A record of the build cache goes with its image.
+  DELETE FROM build_cache WHERE image_id NOT IN (SELECT id FROM images);
+  CREATE TRIGGER build_cache_image_gone AFTER DELETE ON images
+  BEGIN
+    DELETE FROM build_cache WHERE image_id = OLD.id;
+  END;
+  `,
 ];

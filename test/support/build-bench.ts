@@ -31,6 +31,7 @@ interface Bench {
   readonly withSteps: (steps: StepRunner) => Builder;
   readonly images: Images;
   readonly snapshots: Snapshots['snapshots'];
+  readonly cache: ReturnType<typeof openBuildCache>;
   readonly leases: () => number;
   readonly runs: () => number;
 }
@@ -69,6 +70,7 @@ export async function openBench(t: TestContext): Promise<Bench> {
     withSteps,
     images,
     snapshots,
+    cache,
     leases: () => metadata.leases.held().length,
     runs: () => runs,
   };

@@ -14,7 +14,7 @@ export interface CacheRecord {
   readonly useCount: number;
 }
 
-/** Which step gave which image (table `build_cache`). */
+/** Which step gave which image (table `build_cache`). A record goes with its image. */
 export interface BuildCache {
   /** The image a step with these inputs gave. */
   find(key: string): ImageId | undefined;

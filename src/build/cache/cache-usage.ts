@@ -5,8 +5,7 @@ import type { CacheRecord } from './build-cache.ts';
 
 /**
  * What each record keeps on the disk: the layer its step made. One whose image or layer something else wants is
- * `shared`, and its bytes count there; so the private sizes and the images' add up to all layers. Records whose image
- * is gone keep nothing and are left out.
+ * `shared`, and its bytes count there; so the private sizes and the images' add up to all layers.
  */
 export function cacheUsage(
   records: readonly CacheRecord[],
@@ -42,6 +41,6 @@ export function cacheUsage(
 }
 
 /** The id of a record as clients see it: the hex digits of its key. */
-export function idOf({ key }: Pick<CacheRecord, 'key'>): string {
+function idOf({ key }: Pick<CacheRecord, 'key'>): string {
   return key.slice(key.indexOf(':') + 1);
 }

@@ -4,47 +4,33 @@ import { booleanFilter, parseUntil, passesAny } from '../../lib/object-filters.t
 import type { ImageId } from '../../oci/index.ts';
 import type { CacheUsage, PruneCacheOptions } from '../builder.ts';
 import type { BuildCache } from './build-cache.ts';
-import { cacheUsage, idOf } from './cache-usage.ts';
-
-/** Records to forget, with what else is needed to do it. */
-export interface ChosenRecords {
-  /** Records whose image is still there. */
-  readonly records: readonly CacheUsage[];
-  /** Ids of records whose image is gone. */
-  readonly gone: readonly string[];
-}
+import { cacheUsage } from './cache-usage.ts';
 
 /**
- * Which records a prune takes: those whose image is gone or that only the cache keeps, with `all` also those that an
- * image shares (which frees nothing). What a running build uses stays. With `keepBytes` the least recently used go,
- * until no more than that is left.
+ * Which records a prune takes: those that only the cache keeps, with `all` also those that an image shares (which frees
+ * nothing). What a running build uses stays. With `keepBytes` the least recently used go, until no more than that is
+ * left.
  */
 export function chooseRecords(
   cache: BuildCache,
   { images, live }: { readonly images: Images; readonly live: ReadonlySet<ImageId> },
   { all, filters, keepBytes }: PruneCacheOptions,
-): ChosenRecords {
-  const stored = cache.list();
-  const usage = cacheUsage(stored, images, live);
-  const there = new Set(usage.map(({ id }) => id));
+): readonly CacheUsage[] {
+  const usage = cacheUsage(cache.list(), images, live);
   const passes = filterOf(filters);
-  const gone = stored
-    .filter((record) => !there.has(idOf(record)))
-    .map((record) => ({ ...record, id: idOf(record), parents: [], inUse: false, shared: false, size: 0 }))
-    .filter(passes);
   const candidates = usage
     .filter((record) => !record.inUse && (all || !record.shared) && passes(record))
     .sort((a, b) => a.lastUsedAtMs - b.lastUsedAtMs);
-  return { records: withinBudget(candidates, usage, keepBytes), gone: gone.map(({ id }) => id) };
+  return withinBudget(candidates, usage, keepBytes);
 }
 
 /** Forgets records and removes the images that only the cache kept. */
 export async function forgetRecords(
   cache: BuildCache,
   images: Images,
-  { records, gone }: ChosenRecords,
+  records: readonly CacheUsage[],
 ): Promise<{ readonly CachesDeleted: readonly string[]; readonly SpaceReclaimed: number }> {
-  const ids = [...records.map(({ id }) => id), ...gone];
+  const ids = records.map(({ id }) => id);
   const { cacheOnly } = images.space();
   const orphans = records.map(({ image }) => image).filter((image) => cacheOnly.has(image));
   const { bytes } = await images.removeUnused(orphans);
@@ -66,12 +52,7 @@ function withinBudget(
   });
 }
 
-type Filtered = Pick<
-  CacheUsage,
-  'id' | 'parents' | 'description' | 'inUse' | 'shared' | 'createdAtMs' | 'lastUsedAtMs'
->;
-
-function filterOf(filters: Filters): (record: Filtered) => boolean {
+function filterOf(filters: Filters): (record: CacheUsage) => boolean {
   const [inUse, shared, isPrivate] = ['inuse', 'shared', 'private'].map((key) => booleanFilter(filters, key));
   const before = ['until', 'unused-for'].flatMap((key) =>
     (filters.get(key) ?? []).map((text) => parseUntil(text, Date.now(), key)),
