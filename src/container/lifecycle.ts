@@ -77,6 +77,13 @@ export class Lifecycle {
     await this.startHeld(container, options.byPolicy === true);
   }
 
+  /** Waits for a start that may be under way: its row does not tell of it. */
+  async afterStart(id: string, signal?: AbortSignal): Promise<void> {
+    const state = this.#deps.store.get(id)?.state;
+    if (state === undefined || state.running || state.removing) return;
+    (await this.locks.acquire(id, signal))[Symbol.dispose]();
+  }
+
   /** From now on nothing is started. Resolves when no start is under way. */
   async endStarts(): Promise<void> {
     this.#startsNothing = true;

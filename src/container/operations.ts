@@ -202,11 +202,13 @@ export class Operations implements Containers {
     condition: WaitCondition,
     signal: AbortSignal,
   ): Promise<{ readonly result: Promise<WaitResult> }> {
-    const { record, state } = this.#find(name);
-    if (condition === 'not-running' && !state.running) {
-      return { result: Promise.resolve({ StatusCode: state.exitCode, Error: null }) };
+    const { id } = this.#find(name).record;
+    if (condition === 'not-running') {
+      await this.#deps.lifecycle.afterStart(id, signal);
+      const { state } = this.#find(id);
+      if (!state.running) return { result: Promise.resolve({ StatusCode: state.exitCode, Error: null }) };
     }
-    return { result: this.#deps.waiters.wait(record.id, condition, signal) };
+    return { result: this.#deps.waiters.wait(id, condition, signal) };
   }
 
   async list(options: ListOptions): Promise<ContainerSummary[]> {

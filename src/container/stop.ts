@@ -35,9 +35,10 @@ export class Stopper {
   }
 
   async stop(container: Container, options: StopOptions, action: StopReason = 'stop'): Promise<void> {
-    assertCan('stop', container);
-    const { store, ender } = this.#deps;
+    const { store, lifecycle, ender } = this.#deps;
     const { id, config } = container.record;
+    await lifecycle.afterStart(id);
+    assertCan('stop', store.get(id) ?? container);
     const signalNumber = parseSignal(options.signal ?? config.StopSignal ?? 'SIGTERM');
     const seconds = options.timeoutSeconds ?? config.StopTimeout ?? defaultTimeoutSeconds;
     const ended = await ender.end(id, {
@@ -55,6 +56,7 @@ export class Stopper {
     // The first of two that ends would no longer hold it for the other.
     using _turn = await this.#restarting.acquire(id);
     await lifecycle.holding(id, async () => {
+      await lifecycle.afterStart(id);
       const container = store.current(id);
       if (container.state.running) await this.stop(container, options, 'restart');
       await lifecycle.start(id);

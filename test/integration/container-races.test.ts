@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, afterEach } from 'node:test';
 import { engineConfig } from '../../src/config/index.ts';
 import { ok, runCommand, startDaemon } from '../support/daemon.ts';
-import { callEngine } from '../support/engine-call.ts';
+import { callEngine, getJson } from '../support/engine-call.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 
-// What is asked of a container while something else is under way. An update that makes a directory on a frozen disk
-// holds its container for as long as a test likes.
+// What is asked of a container while something else is under way. An update, or a start, that makes a directory on a
+// frozen disk holds its container for as long as a test likes.
 
 const disk = new SmallDisk(temporaryDirectory({ after: (cleanUp) => process.once('exit', cleanUp) }), 16);
 const engine = await startDaemon({ after });
@@ -94,3 +94,27 @@ test('each of several restarts at once is made', async () => {
   );
   assert.equal(show('app', '{{.State.Status}}'), 'running');
 });
+
+for (const [asked, after] of [
+  ['stop', 'exited'],
+  ['restart', 'running'],
+] as const) {
+  test(`a ${asked} and a wait that meet a start wait for it`, async () => {
+    const source = join(disk.mountPoint, asked);
+    const id = docker('create', '--name', 'app', '-v', `${source}:/more`, 'base:1', 'sleep', '1000');
+    rmdirSync(source);
+    let answers: ReturnType<typeof post>[];
+    {
+      using _frozen = disk.freeze();
+      const starting = post('/containers/app/start');
+      await until(() => existsSync(join(engine.root, 'containers', id, 'hosts')), 'it does not start');
+      answers = [starting, post('/containers/app/wait'), post(`/containers/app/${asked}?t=0`)];
+      // Once it is told this it has heard of those.
+      await getJson(engine.host, '/containers/json');
+    }
+    const [started, waited, ended] = await Promise.all(answers);
+    assert.deepEqual([started?.status, ended?.status], [204, 204]);
+    assert.deepEqual(JSON.parse(waited?.body ?? ''), { StatusCode: 137, Error: null });
+    assert.equal(show('app', '{{.State.Status}}'), after);
+  });
+}
