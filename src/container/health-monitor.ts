@@ -3,7 +3,7 @@ import { randomId } from '../lib/ids.ts';
 import { killGroupOf } from '../lib/run.ts';
 import type { OciRuntime } from '../runtime/index.ts';
 import { sharesPids } from './execs.ts';
-import { HealthLoop, healthSettings, initialHealth, type ProbeResult } from './health.ts';
+import { HealthLoop, healthSettings, initialHealth, type ProbeResult, type RunningProbe } from './health.ts';
 import type { RunObserver } from './lifecycle.ts';
 import type { Container } from './record.ts';
 import type { Specs } from './specs.ts';
@@ -92,11 +92,7 @@ export class HealthMonitor implements RunObserver {
     );
   }
 
-  async #probe(
-    id: string,
-    command: readonly string[],
-    signal: AbortSignal,
-  ): Promise<{ exitCode: number; output: string }> {
+  async #probe(id: string, command: readonly string[], signal: AbortSignal): Promise<RunningProbe> {
     const { store, runtime, specs } = this.#deps;
     const process = await specs.exec(store.current(id), { Cmd: command });
     const execId = randomId();
@@ -117,21 +113,23 @@ export class HealthMonitor implements RunObserver {
       // An exec leads a process group of its own: its children go with it.
       killGroupOf(pid);
     };
-    signal.addEventListener('abort', kill, { once: true });
-    try {
-      if (signal.aborted) kill();
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      for await (const { data } of attachment?.output ?? []) {
-        if (bytes < mostOutputBytes) chunks.push(data);
-        bytes += data.length;
+    const chunks: Buffer[] = [];
+    const end = async () => {
+      signal.addEventListener('abort', kill, { once: true });
+      try {
+        if (signal.aborted) kill();
+        let bytes = 0;
+        for await (const { data } of attachment?.output ?? []) {
+          if (bytes < mostOutputBytes) chunks.push(data);
+          bytes += data.length;
+        }
+        return (await runtime.waitExec(id, execId)).exitCode;
+      } finally {
+        signal.removeEventListener('abort', kill);
+        await attachment?.[Symbol.asyncDispose]();
+        await runtime.deleteExec(id, execId);
       }
-      const { exitCode } = await runtime.waitExec(id, execId);
-      return { exitCode, output: Buffer.concat(chunks).toString('utf8') };
-    } finally {
-      signal.removeEventListener('abort', kill);
-      await attachment?.[Symbol.asyncDispose]();
-      await runtime.deleteExec(id, execId);
-    }
+    };
+    return { output: () => Buffer.concat(chunks).toString('utf8'), ended: end() };
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../api/index.ts';
 import type { Healthcheck } from '../oci/index.ts';
 import {
@@ -84,6 +85,9 @@ test('nextDelayMs() is the start interval in the start period', () => {
   assert.equal(nextDelayMs({ ...initialHealth, Status: 'healthy' }, settings, 5000), 30_000);
 });
 
+/** A probe that has ended as soon as it has begun. */
+const ran = (exitCode: number, output = '') => ({ output: () => output, ended: Promise.resolve(exitCode) });
+
 /** A loop of a container that has just started and is up, whose errors are the test's. */
 function loopOf(check: Healthcheck, options: Partial<HealthLoopOptions>): HealthLoop {
   const settings = healthSettings({ Test: ['CMD', 'x'], ...check });
@@ -92,7 +96,7 @@ function loopOf(check: Healthcheck, options: Partial<HealthLoopOptions>): Health
     settings,
     startedAt: new Date(),
     health: initialHealth,
-    probe: async () => ({ exitCode: 0, output: '' }),
+    probe: async () => ran(0),
     isUp: async () => true,
     onResult: () => undefined,
     onError(error) {
@@ -107,7 +111,7 @@ test('HealthLoop takes no result from a probe that failed with its container', a
   const loop = loopOf(
     { Interval: 5e6 },
     {
-      probe: async () => ({ exitCode: 137, output: '' }),
+      probe: async () => ran(137),
       async isUp() {
         asked.resolve();
         return false;
@@ -131,13 +135,13 @@ test('HealthLoop probes, times out, tells results and stops', async () => {
     {
       async probe(signal) {
         probes += 1;
-        if (probes === 1) return { exitCode: 0, output: 'fine' };
+        if (probes === 1) return ran(0, 'fine');
         if (probes === 2) throw new Error('container is gone');
-        await new Promise((resolve) => {
-          signal.addEventListener('abort', resolve, { once: true });
+        const ended = once(signal, 'abort').then(() => {
+          aborted.push(true);
+          return 0;
         });
-        aborted.push(true);
-        return { exitCode: 0, output: '' };
+        return { output: () => 'so far', ended };
       },
       onResult(health) {
         seen.push(health);
@@ -160,25 +164,26 @@ test('HealthLoop probes, times out, tells results and stops', async () => {
   assert.deepEqual(outputs, [
     [0, 'fine'],
     [-1, 'container is gone'],
-    [-1, 'Health check exceeded timeout (20ms)'],
+    [-1, 'Health check exceeded timeout (20ms): so far'],
   ]);
   assert.ok(aborted.length > 0);
   assert.equal(probes, count);
 });
 
 test('HealthLoop makes no probe beside one that does not die of its timeout', async () => {
-  const died = Promise.withResolvers<{ exitCode: number; output: string }>();
+  const died = Promise.withResolvers<number>();
   const [timedOut, again] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const results: (number | undefined)[] = [];
   let probes = 0;
   await using _loop = loopOf(
     { Interval: 5e6, Timeout: 20e6 },
     {
-      probe(signal) {
+      async probe(signal) {
         probes += 1;
-        if (probes === 1) return died.promise;
+        if (probes === 1) return { output: () => '', ended: died.promise };
         again.resolve();
-        return once(signal, 'abort').then(() => ({ exitCode: 0, output: '' }));
+        await once(signal, 'abort');
+        return ran(0);
       },
       onResult({ Log }) {
         results.push(Log.at(-1)?.ExitCode);
@@ -191,9 +196,24 @@ test('HealthLoop makes no probe beside one that does not die of its timeout', as
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.deepEqual([probes, results], [1, [-1]]);
   } finally {
-    died.resolve({ exitCode: 0, output: '' });
+    died.resolve(0);
   }
   await again.promise;
+});
+
+test('HealthLoop does not count the start of a probe as its time', async () => {
+  const seen = Promise.withResolvers<Health>();
+  await using _loop = loopOf(
+    { Interval: 5e6, Timeout: 20e6 },
+    {
+      async probe() {
+        await sleep(60);
+        return ran(0);
+      },
+      onResult: seen.resolve,
+    },
+  );
+  assert.equal((await seen.promise).Status, 'healthy');
 });
 
 test('HealthLoop does not probe while paused', async () => {
@@ -203,7 +223,7 @@ test('HealthLoop does not probe while paused', async () => {
     {
       probe: async () => {
         probes += 1;
-        return { exitCode: 0, output: '' };
+        return ran(0);
       },
       onResult: () => undefined,
     },
@@ -222,7 +242,7 @@ test('HealthLoop takes no result from a probe that a pause cuts off', async () =
       async probe(signal) {
         begun.resolve();
         await once(signal, 'abort');
-        return { exitCode: 1, output: '' };
+        return ran(1);
       },
       onResult: () => assert.fail('a result'),
     },
@@ -239,7 +259,7 @@ test('HealthLoop takes a timeout of weeks and one that is no whole number of mil
     const loop = loopOf(
       { Interval: 5e6, Timeout },
       {
-        probe: async () => ({ exitCode: 0, output: '' }),
+        probe: async () => ran(0),
         onResult: seen.resolve,
       },
     );
@@ -267,7 +287,7 @@ test('HealthLoop tells what went wrong beside its probes, and goes on', async ()
   const loop = loopOf(
     { Interval: 5e6 },
     {
-      probe: async () => ({ exitCode: 0, output: '' }),
+      probe: async () => ran(0),
       onResult() {
         throw broken;
       },

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Health, HealthLog } from '../api/index.ts';
+import { messageOf } from '../errors/index.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { raceAbort } from '../lib/keyed-lock.ts';
 import { Timeout } from '../lib/timeout.ts';
@@ -21,7 +22,7 @@ export interface HealthSettings {
 export interface ProbeResult {
   readonly start: Date;
   readonly end: Date;
-  /** 0 is healthy; -1 means that the probe ran out of time. */
+  /** 0 is healthy; -1 means that the probe did not start, or ran out of time. */
   readonly exitCode: number;
   readonly output: string;
 }
@@ -29,6 +30,8 @@ export interface ProbeResult {
 const nanosecondsPerMs = 1_000_000;
 const keptResults = 5;
 const longestOutputBytes = 4096;
+/** How long the start of a probe may take, which a busy machine makes long and which is not its own time. */
+const mostStartMs = 30_000;
 
 /** State of a container whose health is checked, when it starts. */
 export const initialHealth: Health = { Status: 'starting', FailingStreak: 0, Log: [] };
@@ -82,13 +85,21 @@ export function nextDelayMs(health: Health, settings: HealthSettings, sinceStart
   return startsUp ? settings.startIntervalMs : settings.intervalMs;
 }
 
+/** A probe that runs in the container. */
+export interface RunningProbe {
+  /** What it has said so far. */
+  readonly output: () => string;
+  /** Its exit code, once nothing is left of it. */
+  readonly ended: Promise<number>;
+}
+
 export interface HealthLoopOptions {
   readonly settings: HealthSettings;
   readonly startedAt: Date;
   /** Where it goes on from: what was known before the engine restarted. */
   readonly health: Health;
-  /** Runs the command. Must end it, with all its children, when the signal aborts. */
-  readonly probe: (signal: AbortSignal) => Promise<{ readonly exitCode: number; readonly output: string }>;
+  /** Starts the command. Must end it, with all its children, when the signal aborts. */
+  readonly probe: (signal: AbortSignal) => Promise<RunningProbe>;
   /** Whether the container still runs: a probe that fails because it has ended says nothing of its health. */
   readonly isUp: (failed: ProbeResult) => Promise<boolean>;
   /** Called after every probe. A change of `Status` is an event. */
@@ -166,21 +177,47 @@ export class HealthLoop implements AsyncDisposable {
   async #probe(stopped: AbortSignal): Promise<ProbeResult> {
     const { probe, settings } = this.#options;
     const start = new Date();
-    using timeout = new Timeout(settings.timeoutMs);
-    const signal = AbortSignal.any([stopped, timeout.signal]);
+    const failed = new AbortController();
     try {
-      const running = probe(signal);
-      this.#over = Promise.allSettled([running]);
-      const { exitCode, output } = await raceAbort(running, signal);
-      return { start, end: new Date(), exitCode, output };
+      const starting = probe(AbortSignal.any([stopped, failed.signal]));
+      this.#over = Promise.allSettled([starting.then(({ ended }) => ended)]);
+      const { output, ended } = await inTime(starting, {
+        timeoutMs: mostStartMs,
+        stopped,
+        late: () => 'timed out starting health check',
+      });
+      const exitCode = await inTime(ended, {
+        timeoutMs: settings.timeoutMs,
+        stopped,
+        late: () => exceeded(settings, output()),
+      });
+      return { start, end: new Date(), exitCode, output: output() };
     } catch (error) {
-      const output = timeout.signal.aborted
-        ? `Health check exceeded timeout (${formatDuration(settings.timeoutMs * 1e6)})`
-        : error instanceof Error
-          ? error.message
-          : String(error);
-      return { start, end: new Date(), exitCode: -1, output };
+      failed.abort();
+      return { start, end: new Date(), exitCode: -1, output: messageOf(error) };
     }
+  }
+}
+
+function exceeded({ timeoutMs }: HealthSettings, output: string): string {
+  const text = `Health check exceeded timeout (${formatDuration(timeoutMs * 1e6)})`;
+  return output === '' ? text : `${text}: ${output}`;
+}
+
+interface Limits {
+  readonly timeoutMs: number;
+  readonly stopped: AbortSignal;
+  /** The reason when the time is over. */
+  readonly late: () => string;
+}
+
+async function inTime<T>(promise: Promise<T>, { timeoutMs, stopped, late }: Limits): Promise<T> {
+  using timeout = new Timeout(timeoutMs);
+  try {
+    return await raceAbort(promise, AbortSignal.any([stopped, timeout.signal]));
+  } catch (error) {
+    if (error === timeout.signal.reason) throw new Error(late(), { cause: error });
+    throw error;
   }
 }
 
