@@ -1,5 +1,7 @@
 import { closeSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasErrno } from '../../errors/index.ts';
+import { dropHead } from '../../lib/file-calls.ts';
 import { randomId } from '../../lib/ids.ts';
 import type { OutputChunk } from './output-queue.ts';
 
@@ -7,6 +9,8 @@ import type { OutputChunk } from './output-queue.ts';
 const defaultMostBytes = 1 << 30;
 /** A byte that names the stream, then the length of the data. */
 const headerBytes = 5;
+/** What was read goes back to the file system once it is this much. */
+const mostReadBytes = 16 << 20;
 
 /**
  * Output that a client does not read, in a file that nobody else sees and that is gone with this process. Its calls do
@@ -18,6 +22,7 @@ export class Backlog implements Disposable {
   readonly #header = Buffer.alloc(headerBytes);
   #written = 0;
   #read = 0;
+  #dropped = 0;
 
   /** Throws what the file system says when there cannot be one. */
   constructor(directory: string, mostBytes = defaultMostBytes) {
@@ -54,7 +59,18 @@ export class Backlog implements Disposable {
     const data = Buffer.allocUnsafe(this.#header.readUInt32LE(1));
     readSync(this.#fd, data, 0, data.length, this.#read + headerBytes);
     this.#read += headerBytes + data.length;
+    if (this.#read - this.#dropped >= mostReadBytes) this.#dropRead();
     return { stream: this.#header[0] === 1 ? 'stderr' : 'stdout', data };
+  }
+
+  /** Where the file system can: a client that never catches up must not fill the disk. */
+  #dropRead(): void {
+    this.#dropped = this.#read;
+    try {
+      dropHead(this.#fd, this.#read);
+    } catch (error) {
+      if (!hasErrno(error, 'EOPNOTSUPP')) throw error;
+    }
   }
 
   [Symbol.dispose](): void {

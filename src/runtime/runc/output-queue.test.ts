@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -56,4 +56,28 @@ test('discard() ends a reader, backlog or not', async (t) => {
   queue.push(chunk(1));
   queue.discard();
   for await (const got of queue) assert.fail(`${got.data.length} bytes of what was discarded`);
+});
+
+/** What the unlinked files of `directory` that this process has open take of the disk. */
+function heldBytes(directory: string): number {
+  return readdirSync('/proc/self/fd')
+    .map((fd) => `/proc/self/fd/${fd}`)
+    .filter((path) => existsSync(path) && readlinkSync(path).startsWith(directory))
+    .reduce((sum, path) => sum + statSync(path).blocks * 512, 0);
+}
+
+test('a backlog takes no more of the disk than what is unread, and a little', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'queue-'));
+  t.after(() => {
+    rmSync(directory, { recursive: true });
+  });
+  using backlog = new Backlog(directory, 1 << 20);
+  assert.equal(backlog.append(chunk(0)), true);
+  for (let index = 1; index <= 1000; index += 1) {
+    assert.equal(backlog.append(chunk(index)), true);
+    assert.deepEqual(backlog.shift(), chunk(index - 1));
+  }
+  assert.equal(backlog.isEmpty, false);
+  const held = heldBytes(directory);
+  assert.ok(held > 0 && held < 24 << 20, `${held} bytes`);
 });
