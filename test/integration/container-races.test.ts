@@ -81,7 +81,7 @@ test('one that waits for its restart and cannot be removed is dead', async (t) =
   ok('mount', '-t', 'tmpfs', 'blocked', blocked);
   t.after(() => runCommand('umount', [blocked]));
   assert.notEqual(engine.docker(['rm', '-f', 'app']).code, 0);
-  assert.equal(show('app', '{{.State.Status}} {{.State.Running}}'), 'dead false');
+  assert.match(show('app', '{{.State.Status}} {{.State.Running}} {{.State.Error}}'), /^dead false EBUSY: /);
   ok('umount', blocked);
 });
 

@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasErrno } from '../../errors/index.ts';
 import { readMemoryFile } from '../../lib/memory-files.ts';
 import type { RuntimeStatus } from '../oci-runtime.ts';
 
@@ -81,9 +80,9 @@ function isFrozen(state: ContainerState): boolean {
 export async function removeTree(path: string): Promise<void> {
   try {
     rmSync(path, { recursive: true, force: true });
-    return;
-  } catch (error) {
-    if (!hasErrno(error, 'ENOTEMPTY')) throw error;
+  } catch {
+    // Not all errors have their names here: the other way, which tries again, meets them too.
   }
-  await rm(path, { recursive: true, force: true, maxRetries: 4, retryDelay: 25 });
+  // It passes for done also when an entry went by itself, and then leaves the rest.
+  if (existsSync(path)) await rm(path, { recursive: true, force: true, maxRetries: 4, retryDelay: 25 });
 }
