@@ -161,7 +161,7 @@ class BridgeNetworks implements Networks {
   }
 
   hold({ containerId, addresses }: Holding): void {
-    this.#endpoints.hold(containerId, addresses, this.#records.all());
+    this.#endpoints.hold(containerId, addresses);
   }
 
   letGo(containerId: string): void {

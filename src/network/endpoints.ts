@@ -38,12 +38,15 @@ export class Endpoints {
     const bridge = record.bridge;
     if (bridge === undefined) throw new EngineError('internal', `network ${record.name} has no addresses`);
     const subnet = parseSubnet(bridge.subnet);
-    const held = this.#heldBy(containerId ?? '')[record.id];
-    if (held !== undefined && (wanted ?? held) === held && contains(subnet, held)) return held;
     const used = this.#usedOf(record);
+    const held = this.#held.get(containerId ?? '')?.[record.id];
+    if (held !== undefined && (wanted ?? held) === held && contains(subnet, held)) {
+      used.add(held);
+      return held;
+    }
     if (wanted !== undefined) {
       assertInSubnet(record, wanted);
-      if (used.has(wanted)) throw new EngineError('forbidden', 'Address already in use');
+      if (this.isTaken(record, wanted)) throw new EngineError('forbidden', 'Address already in use');
       used.add(wanted);
       return wanted;
     }
@@ -63,32 +66,21 @@ export class Endpoints {
   }
 
   isTaken({ id }: NetworkRecord, address: string): boolean {
-    return this.#used.get(id)?.has(address) === true;
+    return this.#used.get(id)?.has(address) === true || this.#heldOn(id).includes(address);
   }
 
   free(networkId: string, address: string): void {
-    const isHeld = [...this.#held.values()].some((held) => held[networkId] === address);
-    if (!isHeld) this.#used.get(networkId)?.delete(address);
+    this.#used.get(networkId)?.delete(address);
   }
 
   /** Keeps addresses for a container, whatever is freed, until `letGo`. */
-  hold(containerId: string, addresses: Addresses, records: readonly NetworkRecord[]): void {
+  hold(containerId: string, addresses: Addresses): void {
     this.#held.set(containerId, addresses);
-    for (const record of records) {
-      const address = addresses[record.id];
-      if (address !== undefined && record.bridge !== undefined) this.#usedOf(record).add(address);
-    }
   }
 
-  /** Ends `hold`: what the container did not take is free. */
+  /** Ends `hold`: what no interface has is free. */
   letGo(containerId: string): void {
-    const held = this.#heldBy(containerId);
     this.#held.delete(containerId);
-    const taken = this.of(containerId);
-    for (const [networkId, address] of Object.entries(held)) {
-      const isTaken = taken.some((own) => own.networkId === networkId && own.address === address);
-      if (!isTaken) this.free(networkId, address);
-    }
   }
 
   isHeld(containerId: string): boolean {
@@ -147,14 +139,14 @@ export class Endpoints {
     this.#last.delete(networkId);
   }
 
-  #heldBy(containerId: string): Addresses {
-    return this.#held.get(containerId) ?? {};
+  #heldOn(networkId: string): string[] {
+    return [...this.#held.values()].flatMap((held) => held[networkId] ?? []);
   }
 
   #query(record: NetworkRecord, { subnet, range }: BridgeRecord): AddressQuery {
     return {
       subnet: parseSubnet(subnet),
-      used: this.#usedOf(record),
+      used: this.#usedOf(record).union(new Set(this.#heldOn(record.id))),
       ...(range === undefined ? {} : { range: parseSubnet(range) }),
     };
   }

@@ -93,7 +93,7 @@ export interface Networks extends AsyncDisposable {
 
   /** Keeps these addresses for a container's next `connect`, over releases and failures, until `letGo`. */
   hold(holding: Holding): void;
-  /** Those that the container does not have by now are free. */
+  /** Those that the container does not have by now are free, once no interface has them any more. */
   letGo(containerId: string): void;
   /**
    * Whether a container's ports could be published: rejects as `connect` would for a host port that is taken by

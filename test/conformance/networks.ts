@@ -129,6 +129,21 @@ export function networksConformance(make: (t: TestContext) => Promise<Networks>)
     await networks.release('b'.repeat(64), other);
   });
 
+  test('letGo() frees an address once its interface is gone, and leaves it to whoever has it then', async (t) => {
+    const networks = await make(t);
+    const { Id } = await networks.create({ Name: 'web', IPAM: { Config: [{ Subnet: '10.99.7.0/24' }] } });
+    const at = { web: { IPAMConfig: { IPv4Address: '10.99.7.20' } } };
+    const request = (letter: string) => connectRequest(letter, { networkMode: 'web', endpoints: at });
+    const containerId = 'a'.repeat(64);
+    networks.hold({ containerId, addresses: { [Id]: '10.99.7.20' } });
+    await networks.release(containerId, await networks.connect(request('a')));
+    networks.letGo(containerId);
+    const b = await networks.connect(request('b'));
+    await assert.rejects(networks.connect(request('c')), /Address already in use/);
+    await networks.release('b'.repeat(64), b);
+    await networks.remove('web');
+  });
+
   test('a network stays while a container is about to join it, and can go when that failed', async (t) => {
     const networks = await make(t);
     await networks.create({ Name: 'web' });
