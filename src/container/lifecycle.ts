@@ -121,10 +121,11 @@ export class Lifecycle {
     await this.#tearDown(store.current(id));
     pending.abandon(id);
     const exitCode = startExitCode(error);
-    store.finish(id, (before) => {
-      const state = startFailed(before, { message: messageOf(error), exitCode });
-      return { state, run: runOf({ ...state, startedAt: zeroTime, finishedAt: new Date().toISOString() }) };
-    });
+    const message = messageOf(error);
+    const finishedAt = new Date().toISOString();
+    // What the state says besides is of the run before.
+    const run: Run = { startedAt: zeroTime, finishedAt, exitCode, oomKilled: false, error: message };
+    store.finish(id, (before) => ({ state: startFailed(before, { message, exitCode }), run }));
     waiters.exited(id, exitCode);
     if (!hostConfig.AutoRemove || isReconfigured(container)) return;
     try {

@@ -78,6 +78,18 @@ describe('runs', () => {
     assert.match(run.Explanation, /^It did not start: .*"nosuch": executable file not found/);
   });
 
+  test('tell nothing of the run before when a start failed', async () => {
+    docker('run', '-d', '--name', 'app', 'base:1', '/bin/sh', '-c', 'rm /bin/sh; exec sleep 1000');
+    const isGone = () => engine.docker(['exec', 'app', 'ls', '/bin/sh']).code !== 0;
+    await until(isGone, 'its shell is there');
+    docker('stop', '-t', '0', 'app');
+    assert.notEqual(engine.docker(['start', 'app']).code, 0);
+    const [first, second] = await runs('app');
+    assert.equal(first?.EndedBy?.Action, 'stop');
+    assert.match(second?.Explanation ?? '', /^It did not start: .*\/bin\/sh.*no such file or directory/);
+    assert.deepEqual([second?.EndedBy, second?.Health, second?.OOMKilled], [null, null, false]);
+  });
+
   test('tell an end for want of memory', async () => {
     engine.docker([
       ...['run', '--name', 'app', '-m', '16m', '--memory-swap', '16m', 'base:1'],
