@@ -242,8 +242,9 @@ export class Operations implements Containers {
     if (!state.running) await this.#deps.lifecycle.restarted(id);
     const container = this.#find(id);
     const sizes = options.size ? await this.#sizes(container) : undefined;
+    const snapshot = await this.#ofTree(id, () => this.#deps.services.snapshots.paths(id), {});
     return inspectView(container, {
-      paths: { directory: join(this.#deps.directory, id), snapshot: this.#deps.services.snapshots.paths(id) },
+      paths: { directory: join(this.#deps.directory, id), snapshot },
       execIds: this.#deps.execs.of(id),
       apparmorProfile: apparmorProfileOf(container.record.hostConfig, this.#deps.host),
       networkIds: networkIdsOf(this.#deps.services.networks),
@@ -255,7 +256,7 @@ export class Operations implements Containers {
   async #sizes({ record: { id, imageId } }: Container, recent = false): Promise<ContainerSizes> {
     const { snapshots, images } = this.#deps.services;
     const measure = async () => (await snapshots.usage(id)).bytes;
-    const bytes = await (recent ? this.#measured.get(id, measure) : measure());
+    const bytes = await this.#ofTree(id, () => (recent ? this.#measured.get(id, measure) : measure()), 0);
     let imageBytes = 0;
     try {
       imageBytes = images.inspect(imageId).Size;
@@ -264,6 +265,16 @@ export class Operations implements Containers {
       if (!(error instanceof EngineError)) throw error;
     }
     return { SizeRw: bytes, SizeRootFs: bytes + imageBytes };
+  }
+
+  /** `otherwise` for a container whose tree is gone: its removal goes on, or has failed after that. */
+  async #ofTree<T, U>(id: string, read: () => T | Promise<T>, otherwise: U): Promise<T | U> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isCode(error, 'notFound') || this.#deps.store.get(id) === undefined) throw error;
+      return otherwise;
+    }
   }
 
   async top(name: string, psArgs: string): Promise<TopResult> {

@@ -34,7 +34,8 @@ export interface ContainerSizes {
 /** Where a container's files are on the host. */
 export interface ContainerPaths {
   readonly directory: string;
-  readonly snapshot: SnapshotPaths;
+  /** Empty once they are removed. */
+  readonly snapshot: Partial<SnapshotPaths>;
 }
 
 /** The command line: entrypoint, then command. */

@@ -243,6 +243,8 @@ test('a prune goes on past a container that cannot be removed, and there is one 
   const { ContainersDeleted } = JSON.parse(done?.body ?? '') as { ContainersDeleted: string[] };
   assert.deepEqual(ContainersDeleted, ids.slice(1));
   assert.match(prunesOf(engine), /^container \d+$/);
+  assert.match(show(ids[0] ?? '', '{{.State.Status}} {{.State.Error}}'), /^dead EBUSY: /);
+  assert.ok(docker('ps', '-as', '--no-trunc').includes(ids[0] ?? ''));
   runCommand('umount', [blocked]);
   docker('rm', '-f', ids[0] ?? '');
 });
