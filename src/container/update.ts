@@ -39,11 +39,9 @@ export async function updateContainer(
   const limits = changedLimits(change);
   const restart = changedPolicy(change.RestartPolicy);
   if (restart !== undefined) assertRestartPolicy(restart);
-  if (restart !== undefined && record.hostConfig.AutoRemove && restart.Name !== 'no') {
-    throw new EngineError(
-      'invalidArgument',
-      'Restart policy cannot be updated because AutoRemove is enabled for the container',
-    );
+  const conflict = conflictOf(record.hostConfig, { ...limits, restart });
+  if (conflict !== undefined) {
+    throw new EngineError('conflict', `Cannot update container ${record.id}: ${conflict}`);
   }
   const hostConfig: HostConfig = {
     ...record.hostConfig,
@@ -68,6 +66,30 @@ export async function updateContainer(
   }
   store.note(store.current(record.id), { action: 'update' });
   return { Warnings };
+}
+
+type Change = Partial<Resources> & { readonly restart?: RestartPolicy | undefined };
+
+/** What of a change does not go with what the container has, in Docker's words. [moby daemon/container/container_unix.go] */
+export function conflictOf(
+  before: Pick<HostConfig, 'NanoCpus' | 'CpuPeriod' | 'CpuQuota' | 'MemorySwap' | 'AutoRemove'>,
+  { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, Memory = 0, MemorySwap = 0, restart }: Change,
+): string | undefined {
+  if (NanoCpus > 0 && before.CpuPeriod > 0) return cpuConflict('Nano CPUs', 'CPU Period');
+  if (NanoCpus > 0 && before.CpuQuota > 0) return cpuConflict('Nano CPUs', 'CPU Quota');
+  if (CpuPeriod > 0 && before.NanoCpus > 0) return cpuConflict('CPU Period', 'NanoCPUs');
+  if (CpuQuota > 0 && before.NanoCpus > 0) return cpuConflict('CPU Quota', 'NanoCPUs');
+  if (Memory > Math.max(before.MemorySwap, 0) && MemorySwap === 0) {
+    return 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time';
+  }
+  if (before.AutoRemove && restart !== undefined && restart.Name !== 'no') {
+    return 'Restart policy cannot be updated because AutoRemove is enabled for the container';
+  }
+  return undefined;
+}
+
+function cpuConflict(wanted: string, has: string): string {
+  return `Conflicting options: ${wanted} cannot be updated as ${has} has already been set`;
 }
 
 /** Gives a running container the limits of its record. */

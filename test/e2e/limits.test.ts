@@ -50,6 +50,17 @@ describe('limits', () => {
     docker('rm', '-f', 'grows');
   });
 
+  test('that do not go with those there are are refused', () => {
+    const id = docker('create', '--name', 'halved', '--cpus', '0.5', 'base:1', 'true');
+    const { code, stderr } = engine.docker(['update', '--cpu-quota', '50000', 'halved']);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      new RegExp(`Cannot update container ${id}: Conflicting options: CPU Quota cannot be`),
+    );
+    docker('rm', 'halved');
+  });
+
   test('the weight of block I/O reaches a container that runs, where the kernel has weights', () => {
     docker('run', '-d', '--name', 'weighs', 'base:1', 'sleep', '1000');
     const result = engine.docker(['update', '--blkio-weight', '300', 'weighs']);

@@ -182,7 +182,7 @@ export class World extends Told {
     await this.#with(['created', 'running', 'stopped'], async (one) => {
       const memory = (32 + Math.floor(this.#random() * 96)) << 20;
       one.asked = { memory };
-      await this.#answered(200, 'POST', `/containers/${one.id}/update`, { Memory: memory });
+      await this.#answered(200, 'POST', `/containers/${one.id}/update`, { Memory: memory, MemorySwap: -1 });
       one.known = { ...one.known, memory };
     });
   }

@@ -3,6 +3,8 @@ import type { HostFacts } from '../host-facts.ts';
 
 const weightDiscarded =
   'Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.';
+const swapUnlimited =
+  'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.';
 
 /** Leaves out the limits this host's kernel cannot set, with a warning for each. [moby daemon/daemon_unix.go] */
 export function dropUnsupported(
@@ -16,10 +18,7 @@ export function dropUnsupported(
     hostConfig = { ...hostConfig, ...change };
   };
   if (given.Memory > 0 && given.MemorySwap !== -1 && !host.swapLimit) {
-    drop(
-      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
-      { MemorySwap: -1 },
-    );
+    drop(swapUnlimited, { MemorySwap: -1 });
   }
   warnings.push(...kernelMemoryWarnings({ KernelMemory, KernelMemoryTCP }));
   if (given.MemorySwappiness !== null && !host.swappiness) {
@@ -53,13 +52,20 @@ export function dropUnsupported(
 
 /** As `dropUnsupported`, of the limits that an update changes. */
 export function dropUnsupportedChange(
-  change: Partial<HostConfig>,
-  host: Pick<HostFacts, 'blkioWeight'>,
+  given: Partial<HostConfig>,
+  host: Pick<HostFacts, 'blkioWeight' | 'swapLimit'>,
 ): { readonly change: Partial<HostConfig>; readonly warnings: string[] } {
-  const warnings = kernelMemoryWarnings(change);
-  if (host.blkioWeight || (change.BlkioWeight ?? 0) <= 0) return { change, warnings };
-  const { BlkioWeight: _discarded, ...rest } = change;
-  return { change: rest, warnings: [...warnings, weightDiscarded] };
+  const { Memory = 0, MemorySwap, BlkioWeight = 0 } = given;
+  const noSwap = Memory > 0 && MemorySwap !== -1 && !host.swapLimit;
+  const noWeight = BlkioWeight > 0 && !host.blkioWeight;
+  return {
+    change: { ...given, ...(noSwap ? { MemorySwap: -1 } : {}), ...(noWeight ? { BlkioWeight: 0 } : {}) },
+    warnings: [
+      ...(noSwap ? [swapUnlimited] : []),
+      ...kernelMemoryWarnings(given),
+      ...(noWeight ? [weightDiscarded] : []),
+    ],
+  };
 }
 
 /** No kernel has these limits any more. */
