@@ -108,17 +108,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const locks = new KeyedLock();
   const health = new HealthMonitor({ store, runtime, specs, logger });
   const freezer = new Freezer({ store, runtime, health, locks });
-  const lifecycle = new Lifecycle({
-    store,
-    launcher,
-    runtime,
-    waiters,
-    pending,
-    remover,
-    locks,
-    logger,
-  });
-  const restarts = new Restarts({
+  const restarts: Restarts = new Restarts({
     start: (id, options) => lifecycle.start(id, options),
     needs: (id) => {
       const container = store.get(id);
@@ -126,7 +116,17 @@ export function createContainers({ config, host, store, services, logger }: Cont
     },
     logger,
   });
-  lifecycle.useRestarts(restarts);
+  const lifecycle = new Lifecycle({
+    store,
+    launcher,
+    runtime,
+    waiters,
+    pending,
+    remover,
+    restarts,
+    locks,
+    logger,
+  });
   lifecycle.observe(health);
   const deafness = new DeafnessWatch(store, logger);
   lifecycle.observe(deafness);

@@ -27,6 +27,7 @@ export interface LifecycleDeps {
   readonly waiters: Waiters;
   readonly pending: PendingAttachments;
   readonly remover: Remover;
+  readonly restarts: Restarts;
   /** By container id. */
   readonly locks: KeyedLock;
   readonly logger: Logger;
@@ -44,7 +45,6 @@ export class Lifecycle {
   readonly #watching = new Set<Promise<void>>();
   /** Containers in `docker restart`, until it has ended: their exit neither removes nor restarts them. */
   readonly #held = new Map<string, Promise<void>>();
-  #restarts: Restarts | undefined;
   #startsNothing = false;
 
   constructor(deps: LifecycleDeps) {
@@ -54,11 +54,6 @@ export class Lifecycle {
 
   observe(observer: RunObserver): void {
     this.#observers.push(observer);
-  }
-
-  /** The restart policy's clockwork, which itself starts containers through this object. */
-  useRestarts(restarts: Restarts): void {
-    this.#restarts = restarts;
   }
 
   async start(
@@ -177,7 +172,7 @@ export class Lifecycle {
 
   /** What follows the end of a run; the caller holds the container's lock. */
   async ended(id: string, exit: Exit): Promise<void> {
-    const { store, waiters, pending, remover } = this.#deps;
+    const { store, waiters, pending, remover, restarts } = this.#deps;
     const container = store.get(id);
     if (container === undefined) return;
     const { hostConfig } = container.record;
@@ -186,8 +181,8 @@ export class Lifecycle {
     // Should the engine be killed before the row says it, its next start asks the runtime for the exit.
     await this.#tearDown(container, exit);
     const stopped = answersKill(container, exit);
-    const delayMs = held || stopped ? undefined : this.#restarts?.delayAfter(container, exit);
-    if (stopped) this.#restarts?.cancel(id);
+    const delayMs = held || stopped ? undefined : restarts.delayAfter(container, exit);
+    if (stopped) restarts.cancel(id);
     const after = store.finish(
       id,
       (before) => {
@@ -205,7 +200,7 @@ export class Lifecycle {
       return;
     }
     await this.#forgetExit(id);
-    if (delayMs !== undefined) this.#restarts?.schedule(id, delayMs);
+    if (delayMs !== undefined) restarts.schedule(id, delayMs);
   }
 
   async #tearDown(container: Container, keep?: Exit): Promise<void> {
@@ -253,7 +248,7 @@ export class Lifecycle {
   /** Stops following; running containers go on. */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#restarts?.close();
+    this.#deps.restarts.close();
     await Promise.allSettled(this.#watching);
   }
 }
