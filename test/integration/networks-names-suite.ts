@@ -30,7 +30,7 @@ async function serveNames(t: TestContext, where: { namespace: string; address: s
 
 /** What a name is, or the error, as a program in a container's namespace finds out; 127.0.0.11 is its server. */
 async function lookUp(connection: Connection, name: string, method = 'resolve4'): Promise<string> {
-  const program = `const { Resolver } = require('dns').promises; const r = new Resolver({ timeout: 6000, tries: 1 });
+  const program = `const { Resolver } = require('dns').promises; const r = new Resolver({ timeout: 6000, tries: 3 });
     r.setServers(['127.0.0.11']);
     r.${method}('${name}').then((a) => console.log(String(a)), (e) => console.log(e.code))`;
   const args = ['netns', 'exec', basename(connection.namespacePath), process.execPath, '-e', program];

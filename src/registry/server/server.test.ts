@@ -8,10 +8,10 @@ import { RegistryServer } from './server.ts';
 
 test('a connection that waits for the server is not idle, one that waits for its client is', async () => {
   await using server = new RegistryServer({
-    timeouts: { headersMs: 10_000, idleMs: 200, drainMs: 1_000 },
+    timeouts: { headersMs: 10_000, idleMs: 1_500, drainMs: 1_000 },
     handle: async (request, response) => {
       for await (const _ of request);
-      await sleep(1_000);
+      await sleep(3_000);
       response.end('done');
     },
     onDefect: () => undefined,
