@@ -64,7 +64,7 @@ export interface MountsRequest {
   readonly binds: readonly string[];
   readonly specs: readonly MountSpec[];
   readonly paths: readonly string[];
-  /** For the named volumes of `binds`. */
+  /** For the volumes of `binds` and `paths`. */
   readonly driver: string;
 }
 
@@ -75,7 +75,9 @@ export async function makeMounts(request: MountsRequest, volumes: Volumes): Prom
   for (const bind of request.binds) made.push(await fromBind(bind, request.driver, create));
   for (const spec of request.specs) made.push(await fromMount(spec, create));
   for (const destination of request.paths) {
-    made.push(await newVolume({ destination, readOnly: false, mode: '' }, { anonymous: true }, create));
+    made.push(
+      await newVolume({ destination, readOnly: false, mode: '' }, { driver: request.driver }, create),
+    );
   }
   return made;
 }
@@ -99,7 +101,6 @@ interface VolumeMount {
 
 interface VolumeChoice {
   readonly name?: string;
-  readonly anonymous?: boolean;
   readonly driver?: string;
   readonly driverOptions?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;

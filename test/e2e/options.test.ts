@@ -180,6 +180,10 @@ describe('what cannot be is refused, with the reason', () => {
     [['--cpu-shares', '262145'], 'the maximum allowed cpu-shares is 262144'],
     [['--device-read-bps', '/dev/nope:1m'], 'stat /dev/nope: no such file or directory'],
     [['--tmpfs', '/t:some=1'], 'invalid tmpfs option ["some" "1"]'],
+    [
+      ['--volume-driver', 'nosuch', '-v', '/x'],
+      'error looking up volume plugin nosuch: plugin "nosuch" not found',
+    ],
     [['--volumes-from', 'nobody:some'], 'invalid mode: some'],
     [['-w', '/etc/passwd'], 'Cannot mkdir: /etc/passwd is not a directory'],
     [['--network', 'own', '--ip', 'x'], 'invalid IPv4 address: x'],
