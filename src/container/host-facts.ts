@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { access, readFile, statfs } from 'node:fs/promises';
+import { access, readdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
@@ -110,7 +110,7 @@ export async function probeHost(): Promise<HostFacts> {
     blkioWeight: v1 ? has('blkio', 'blkio.weight') || has('blkio', 'blkio.bfq.weight') : true,
     blkioWeightDevice: v1
       ? has('blkio', 'blkio.weight_device') || has('blkio', 'blkio.bfq.weight_device')
-      : true,
+      : await unifiedDeviceWeights(cgroupRoot),
     cpuRealtime: v1 && has('cpu', 'cpu.rt_runtime_us'),
     recursiveReadOnly: kernelAtLeast(kernelVersion, '5.12'),
     thermalThrottlePaths: numbersIn(possible.trim())
@@ -186,6 +186,19 @@ async function unifiedSwapLimit(): Promise<boolean> {
   const own = (await readOr('/proc/self/cgroup', '')).split('\n').find((line) => line.startsWith('0::'));
   const directory = join(cgroupRoot, own?.slice('0::'.length) ?? '/');
   return existsSync(join(directory, 'memory.swap.max')) || existsSync('/proc/swaps');
+}
+
+/**
+ * Only BFQ weighs devices for runc, which says nothing where BFQ is not there. Its file exists in every cgroup below
+ * the root once the kernel has it, and begins with `default` since it takes devices too. [runc fs2/io.go]
+ */
+export async function unifiedDeviceWeights(root: string): Promise<boolean> {
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const weights = await readOr(join(root, entry.name, 'io.bfq.weight'), '');
+    if (weights !== '') return weights.startsWith('default');
+  }
+  return false;
 }
 
 async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {

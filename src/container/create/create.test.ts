@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ContainerCreateRequest } from '../../api/index.ts';
 import type { RunConfig } from '../../oci/index.ts';
-import { type HostFacts, hardLimitsIn } from '../host-facts.ts';
+import type { HostFacts } from '../host-facts.ts';
 import { endpointsOf, normalizeCreate } from './index.ts';
 
 const id = '0123456789ab'.padEnd(64, 'f');
@@ -351,16 +351,6 @@ test('normalizeCreate() leaves a daemon with CAP_SYS_RESOURCE free to raise limi
   const facts = { ...host, capabilities: ['CAP_SYS_RESOURCE'] };
   const HostConfig = { OomScoreAdj: -500, Ulimits: [{ Name: 'nofile', Soft: 1, Hard: 2000 }] };
   assert.equal(create({ ...plain, HostConfig }, {}, facts).hostConfig.OomScoreAdj, -500);
-});
-
-test('hardLimitsIn() reads what /proc shows', () => {
-  const text = [
-    'Limit                     Soft Limit           Hard Limit           Units     ',
-    'Max open files            1024                 20000                files     ',
-    'Max core file size        0                    unlimited            bytes     ',
-    'Max address space         unlimited            unlimited            bytes     ',
-  ].join('\n');
-  assert.deepEqual(hardLimitsIn(text), { nofile: 20_000, core: Infinity });
 });
 
 test('endpointsOf() gives the container-wide MAC address to the main network', () => {
