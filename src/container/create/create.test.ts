@@ -1,39 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { hostFacts } from '../../../test/support/host-facts.ts';
 import type { ContainerCreateRequest } from '../../api/index.ts';
 import type { RunConfig } from '../../oci/index.ts';
-import type { HostFacts } from '../host-facts.ts';
 import { endpointsOf, normalizeCreate } from './index.ts';
 
 const id = '0123456789ab'.padEnd(64, 'f');
 
-const host: HostFacts = {
-  cgroupVersion: 1,
-  cgroupPaths: {},
-  kernelVersion: '6.1.0',
-  x32: true,
-  architecture: 'amd64',
-  hostname: 'here',
-  cpuCount: 2,
-  onlineCpus: '0-1',
-  memoryNodes: '0',
-  memoryTotal: 4e9,
-  capabilities: ['CAP_NET_ADMIN', 'CAP_SYS_TIME'],
-  hardLimits: { nofile: 1000, core: Infinity },
-  oomScoreAdj: 0,
-  seccomp: true,
-  apparmor: { enabled: false, defaultProfileLoaded: false },
-  swapLimit: true,
-  swappiness: true,
-  oomKillDisable: true,
-  blkioWeight: false,
-  blkioWeightDevice: false,
-  cpuRealtime: false,
-  recursiveReadOnly: true,
-  thermalThrottlePaths: [],
-  networkSysctls: {},
-  initPath: undefined,
-};
+const host = { ...hostFacts, capabilities: ['CAP_NET_ADMIN', 'CAP_SYS_TIME'] };
 
 function create(request: ContainerCreateRequest, image: RunConfig = {}, facts = host) {
   return normalizeCreate({ request, image, id }, { host: facts, runtimes: ['runc', 'crun'], logging });
@@ -101,14 +75,6 @@ test('normalizeCreate() prefers a private cgroup namespace on cgroup v2', () => 
 test('normalizeCreate() sets swap to twice the memory, unless told', () => {
   assert.equal(withHost({ Memory: 64e6 }).hostConfig.MemorySwap, 128e6);
   assert.equal(withHost({ Memory: 64e6, MemorySwap: -1 }).hostConfig.MemorySwap, -1);
-});
-
-test('normalizeCreate() warns of what the kernel cannot do', () => {
-  const { hostConfig, warnings } = withHost({ BlkioWeight: 5 });
-  assert.equal(hostConfig.BlkioWeight, 0);
-  assert.deepEqual(warnings, [
-    'Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.',
-  ]);
 });
 
 test('normalizeCreate() takes Cmd from the image only when the request names no command', () => {
@@ -202,9 +168,16 @@ const refused: readonly [object, string][] = [
   [{ NanoCpus: 1e9, CpuPeriod: 1e5 }, 'Conflicting options: Nano CPUs and CPU Period cannot both be set'],
   [{ CpuPeriod: 10 }, 'CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)'],
   [{ CpuQuota: 10 }, 'CPU cfs quota can not be less than 1ms (i.e. 1000)'],
+  [{ CpuRealtimePeriod: 1e6 }, 'Your kernel does not support CPU real-time scheduler'],
+  [{ CpuRealtimeRuntime: 1e5 }, 'Your kernel does not support CPU real-time scheduler'],
+  [{ CpuPercent: 5 }, 'Invalid CPU settings: linux does not support CPU percent'],
   [{ CpusetCpus: '99' }, 'Requested CPUs are not available - requested 99, available: 0-1'],
   [{ CpusetCpus: 'x' }, 'Invalid value x for cpuset cpus: invalid format: x'],
   [{ CpusetMems: '99' }, 'Requested memory nodes are not available - requested 99, available: 0'],
+  [
+    { IOMaximumBandwidth: 5 },
+    'Invalid QoS settings: linux does not support configuration of maximum bandwidth',
+  ],
   [{ IOMaximumIOps: 5 }, 'Invalid QoS settings: linux does not support configuration of maximum IOPs'],
   [{ OomScoreAdj: 2000 }, 'Invalid value 2000, range for oom score adj is [-1000, 1000]'],
   [{ ShmSize: -1 }, 'SHM size can not be less than 0'],

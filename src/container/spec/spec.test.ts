@@ -4,6 +4,7 @@ import { copyFile, rm, rmdir, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { hostFacts } from '../../../test/support/host-facts.ts';
 import type { ContainerConfig, HostConfig } from '../../api/index.ts';
 import { hasErrno } from '../../errors/index.ts';
 import { randomId } from '../../lib/ids.ts';
@@ -16,30 +17,9 @@ import { createExecProcess, createSpec, SeccompProfiles, type SpecInput } from '
 
 const id = 'edee6b2521c1'.padEnd(64, '0');
 
-const host: HostFacts = {
-  cgroupVersion: 1,
-  cgroupPaths: {},
-  kernelVersion: '6.1.0-13-amd64',
-  x32: true,
-  architecture: 'amd64',
-  hostname: 'here',
-  cpuCount: 2,
-  onlineCpus: '0-1',
-  memoryNodes: '0',
-  memoryTotal: 4e9,
+const host = {
+  ...hostFacts,
   capabilities: ['CAP_CHOWN', 'CAP_KILL', 'CAP_SYS_ADMIN'],
-  hardLimits: { nofile: 1000, core: Infinity },
-  oomScoreAdj: 0,
-  seccomp: true,
-  apparmor: { enabled: false, defaultProfileLoaded: false },
-  swapLimit: true,
-  swappiness: true,
-  oomKillDisable: true,
-  blkioWeight: true,
-  blkioWeightDevice: true,
-  cpuRealtime: false,
-  recursiveReadOnly: true,
-  thermalThrottlePaths: [],
   networkSysctls: { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' },
   initPath: '/usr/bin/tini-static',
 };

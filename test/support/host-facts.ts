@@ -1,0 +1,30 @@
+import type { HostFacts } from '../../src/container/host-facts.ts';
+
+/** A host with cgroup v1 that lacks nothing but real-time scheduling, AppArmor and an init. */
+export const hostFacts: HostFacts = {
+  cgroupVersion: 1,
+  cgroupPaths: {},
+  kernelVersion: '6.1.0-13-amd64',
+  x32: true,
+  architecture: 'amd64',
+  hostname: 'here',
+  cpuCount: 2,
+  onlineCpus: '0-1',
+  memoryNodes: '0',
+  memoryTotal: 4e9,
+  capabilities: [],
+  hardLimits: { nofile: 1000, core: Infinity },
+  oomScoreAdj: 0,
+  seccomp: true,
+  apparmor: { enabled: false, defaultProfileLoaded: false },
+  swapLimit: true,
+  swappiness: true,
+  oomKillDisable: true,
+  blkioWeight: true,
+  blkioWeightDevice: true,
+  cpuRealtime: false,
+  recursiveReadOnly: true,
+  thermalThrottlePaths: [],
+  networkSysctls: {},
+  initPath: undefined,
+};
