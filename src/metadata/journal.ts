@@ -40,10 +40,14 @@ export function openJournal(db: DatabaseSync, keep: number): JournalWriter {
   const drop = db.prepare('DELETE FROM journal WHERE cursor <= ?');
   const selectOldest = db.prepare('SELECT min(cursor) AS first FROM journal');
   const listeners = new Set<(row: JournalRow) => void>();
+  const newest = db.prepare('SELECT time_nano FROM journal ORDER BY cursor DESC LIMIT 1');
+  newest.setReadBigInts(true);
+  let lastNano = (newest.get()?.['time_nano'] ?? 0n) as bigint;
 
   return {
     append(entry) {
-      const timeNano = nowNano();
+      const timeNano = nanoAfter(lastNano);
+      lastNano = timeNano;
       const { lastInsertRowid } = insert.run(
         timeNano,
         entry.type,
@@ -91,7 +95,12 @@ function toJournalRow(row: StoredRow): JournalRow {
   };
 }
 
-/** Unix nanoseconds, to the millisecond: Node's finer clock neither counts a suspend nor follows when the time is set. */
-function nowNano(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
+/**
+ * The time now, to the millisecond: Node's finer clock neither counts a suspend nor follows when the time is set. Within
+ * one it counts in microseconds, which JSON's numbers can hold, so that each row has a time of its own. A clock that is
+ * set back is followed, but for less than a second.
+ */
+function nanoAfter(last: bigint): bigint {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  return now > last || now < last - 1_000_000_000n ? now : last + 1_000n;
 }

@@ -163,3 +163,34 @@ test('openMetadata() drops records of the build cache that older versions kept l
     ['of here'],
   );
 });
+
+test('a journal row has a time of its own, exact in JSON, also over a restart and a small step back', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_764_273_398_123 });
+  const file = databasePath(t);
+  const times: bigint[] = [];
+  const append = async (setTo: number) => {
+    t.mock.timers.setTime(setTo);
+    await using metadata = openMetadata(file);
+    metadata.transact((change) => {
+      for (let n = 0; n < 3; n += 1) change.record(entry);
+    });
+    const rows = [...metadata.journal.read({})].slice(-3);
+    times.push(...rows.map(({ timeNano }) => timeNano));
+    const [first, second, third] = rows;
+    const rest = [...metadata.journal.read({ sinceNano: (first?.timeNano ?? 0n) + 1n })];
+    assert.deepEqual(rest, [second, third]);
+  };
+  await append(1_764_273_398_123);
+  await append(1_764_273_398_123);
+  await append(1_764_273_398_000);
+  const first = 1_764_273_398_123_000_000n;
+  assert.deepEqual(
+    times,
+    times.map((_, n) => first + BigInt(n) * 1000n),
+  );
+  for (const time of times) assert.equal(JSON.stringify(Number(time)), String(time));
+  t.mock.timers.setTime(1_764_270_000_000);
+  await using metadata = openMetadata(file);
+  metadata.transact((change) => change.record(entry));
+  assert.equal([...metadata.journal.read({})].at(-1)?.timeNano, 1_764_270_000_000_000_000n);
+});

@@ -13,6 +13,7 @@ export interface JournalEntry {
 export interface JournalRow extends JournalEntry {
   /** Grows by at least one per row, never reused, also over restarts. */
   readonly cursor: number;
+  /** Whole microseconds, later than the row before, unless the clock was set back. */
   readonly timeNano: bigint;
 }
 

@@ -35,7 +35,7 @@ export const eventsCommand = defineCommand({
 
 /** `2024-05-06T07:08:09.123456789Z container create ID (image=busybox, name=web)`. */
 function eventLine(event: EventMessage): string {
-  const nanos = `${String(Math.floor((event.timeNano / 1000) % 1e6)).padStart(6, '0')}000`;
+  const nanos = `${String(Math.round(event.timeNano / 1000) % 1e6).padStart(6, '0')}000`;
   const time = new Date(event.time * 1000).toISOString().replace('.000Z', `.${nanos}Z`);
   const attributes = Object.entries(event.Actor.Attributes ?? {})
     .map(([key, value]) => `${key}=${value}`)
