@@ -14,6 +14,15 @@ export interface RunEnding {
   readonly Forced: boolean;
 }
 
+/** A line that a run logged. */
+export interface RunLogLine {
+  /** RFC 3339, with nanoseconds. */
+  readonly Time: string;
+  readonly Stream: 'stdout' | 'stderr';
+  /** With its line feed, unless there was none. What is no UTF-8 is replaced. */
+  readonly Text: string;
+}
+
 /** One run of a container: `GET /gantry/containers/ID/runs`, oldest first. */
 export interface ContainerRun {
   /** 1 for the first. */
@@ -31,6 +40,8 @@ export interface ContainerRun {
   readonly EndedBy: RunEnding | null;
   /** The last result of its health check. */
   readonly Health: HealthLog | null;
+  /** The last lines it logged: at most ten, and 4 KiB of text. None while it runs: the log has them. */
+  readonly Log: readonly RunLogLine[];
   /** Why it ended, or what to know of it while it runs: whole sentences. */
   readonly Explanation: string;
 }

@@ -96,6 +96,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     processOf: (container, request) => specs.exec(container, request),
   });
   const pathOf = (id: string) => join(storage.directory, id, 'container.log');
+  const logs = new Logs({ reader: services.logReader, waiters, pathOf });
   const forwarding = new LogForwarding({ reader: services.logReader, pathOf, logger });
   const remover = new Remover({
     store,
@@ -124,6 +125,7 @@ export function createContainers({ config, host, store, services, logger }: Cont
     pending,
     remover,
     restarts,
+    logs,
     locks,
     logger,
   });
@@ -137,7 +139,6 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const stopper = new Stopper({ store, lifecycle, ender, remover, restarts, deaf: config.stopDeaf });
   const reconfigurer = new Reconfigurer({ store, services, host, lifecycle, stopper, remover, logger });
   const pruner = new Pruner({ store, snapshots, stopper, restarts, logger });
-  const logs = new Logs({ reader: services.logReader, waiters, pathOf });
   const archives = new Archives({ store, storage, locks: lifecycle.locks });
   const creator = new Creator({ store, images, storage, launcher, context });
   const containers = new Operations({

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
+import type { RunLogLine } from '../api/index.ts';
 import { EngineError, isAbortError, messageOf } from '../errors/index.ts';
 import type { KeyedLock } from '../lib/keyed-lock.ts';
 import type { Exit, OciRuntime } from '../runtime/index.ts';
 import type { PendingAttachments } from './attach.ts';
 import type { Launcher } from './launch.ts';
+import type { Logs } from './logs/logs.ts';
 import { type Container, type RunState, zeroTime } from './record.ts';
 import type { Remover } from './remove.ts';
 import type { Restarts } from './restarts.ts';
@@ -28,6 +30,7 @@ export interface LifecycleDeps {
   readonly pending: PendingAttachments;
   readonly remover: Remover;
   readonly restarts: Restarts;
+  readonly logs: Logs;
   /** By container id. */
   readonly locks: KeyedLock;
   readonly logger: Logger;
@@ -179,7 +182,7 @@ export class Lifecycle {
     const held = this.#held.has(id) || isReconfigured(container);
     const remove = hostConfig.AutoRemove && !held;
     // Should the engine be killed before the row says it, its next start asks the runtime for the exit.
-    await this.#tearDown(container, exit);
+    const [log] = await Promise.all([this.#lastLines(container), this.#tearDown(container, exit)]);
     const stopped = answersKill(container, exit);
     const delayMs = held || stopped ? undefined : restarts.delayAfter(container, exit);
     if (stopped) restarts.cancel(id);
@@ -188,7 +191,7 @@ export class Lifecycle {
       (before) => {
         const stoppedByUser = before.stoppedByUser || stopped;
         const state = exited({ ...before, stoppedByUser }, exit, delayMs !== undefined);
-        return { state, run: runOf(state) };
+        return { state, run: { ...runOf(state), log } };
       },
       ...endEvents(container, exit),
     );
@@ -201,6 +204,18 @@ export class Lifecycle {
     }
     await this.#forgetExit(id);
     if (delayMs !== undefined) restarts.schedule(id, delayMs);
+  }
+
+  /** What its record is to tell of its log, which has gone on or is gone when somebody asks. */
+  async #lastLines({ record: { id, hostConfig }, state }: Container): Promise<RunLogLine[]> {
+    if (hostConfig.AutoRemove) return [];
+    const { logs, logger } = this.#deps;
+    try {
+      return await logs.lastLines(id, state.finishedAt);
+    } catch (error) {
+      logger.warn({ container: id, err: error }, 'cannot read the end of the log');
+      return [];
+    }
   }
 
   async #tearDown(container: Container, keep?: Exit): Promise<void> {

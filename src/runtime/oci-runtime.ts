@@ -156,6 +156,13 @@ export interface LogQuery {
   readonly follow?: { readonly ended: AbortSignal };
 }
 
+export interface LastLinesQuery {
+  readonly lines: number;
+  /** Of the text of all of them. */
+  readonly bytes: number;
+  readonly sinceNano?: bigint;
+}
+
 /** A place between two records of a log: the number of a part, which it keeps when it is rotated, and an offset. */
 export interface LogPosition {
   readonly part: number;
@@ -177,6 +184,11 @@ export interface LogReader {
     options: { readonly ended: AbortSignal; readonly signal?: AbortSignal },
   ): AsyncIterable<{ readonly records: PlacedRecord[]; readonly end: LogPosition }>;
   read(path: string, query: LogQuery, signal?: AbortSignal): AsyncIterable<LogRecord[]>;
+  /**
+   * The last lines, whole or the end of the first of them. It reads some KiB of however big a log, so of lines that are
+   * longer than a record there may be fewer.
+   */
+  lastLines(path: string, query: LastLinesQuery): Promise<LogRecord[]>;
   /** The same for callers that want bytes: Docker's stream frames (or raw with a terminal), optional time and `prefix` before each line. */
   stream(
     path: string,

@@ -46,6 +46,10 @@ describe('runs', () => {
     assert.deepEqual(others, []);
     assert.deepEqual([first?.Number, first?.ExitCode, second?.Number, second?.ExitCode], [1, 0, 2, 3]);
     assert.match(second?.Explanation ?? '', /^Its main process failed: exit code 3\.$/);
+    assert.deepEqual(
+      second?.Log.map(({ Text }) => Text),
+      ['run\n'],
+    );
     assert.ok(Date.parse(second?.StartedAt ?? '') >= Date.parse(first?.FinishedAt ?? ''));
     const [heading, ...lines] = gantry('runs', 'app').trimEnd().split('\n');
     assert.match(heading ?? '', /^RUN +STARTED +DURATION +EXIT CODE +EXPLANATION$/);
@@ -69,6 +73,28 @@ describe('runs', () => {
     const missing = engine.gantry(['logs', '--run', '7', 'app']);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /There is no run 7: the container has 3 on record/);
+  });
+
+  test('keep the last lines of each, also once the log has lost them', async () => {
+    const script = 'if [ -e /second ]; then seq 20000; else touch /second; echo out; echo err >&2; fi';
+    const limits = ['--log-opt', 'max-size=20k', '--log-opt', 'max-file=1'];
+    engine.docker(['run', '--name', 'app', ...limits, 'base:1', 'sh', '-c', script]);
+    docker('start', '-a', 'app');
+    await until(() => !docker('logs', 'app').includes('out'), 'the log keeps all');
+    const [first, second] = await runs('app');
+    assert.deepEqual(first?.Log.map(({ Stream, Text }) => `${Stream} ${Text}`).sort(), [
+      'stderr err\n',
+      'stdout out\n',
+    ]);
+    const last = Array.from({ length: 10 }, (_, n) => `${19_991 + n}\n`);
+    assert.deepEqual(
+      second?.Log.map(({ Text }) => Text),
+      last,
+    );
+    const { stdout, stderr } = engine.gantry(['logs', '--run', '1', 'app']);
+    assert.deepEqual([stdout, stderr], ['out\n', 'err\n']);
+    assert.equal(gantry('logs', '--run', '1', '--tail', '0', 'app'), '');
+    assert.ok(gantry('explain', 'app').endsWith(last.join('')));
   });
 
   test('tell a start that failed', async () => {

@@ -1,11 +1,10 @@
-import type { Client } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { bool, int, text } from '../flags.ts';
 import { alignColumns } from '../output/table.ts';
 import { parseTimestamp } from '../sizes.ts';
 import { printOutput } from '../terminal/stdio.ts';
-import { findRun, spanOf } from './runs.ts';
+import { findRun, orRecorded, spanOf } from './runs.ts';
 
 export const logsCommand = defineCommand({
   usage: '[OPTIONS] CONTAINER',
@@ -32,25 +31,27 @@ export const logsCommand = defineCommand({
     const [name = ''] = args;
     const { containers } = await context.client();
     const { Id, Config } = await containers.inspect(name);
-    const span = given.has('run') ? await spanOfRun(containers, Id, values.run) : {};
-    const output = await containers.logs(Id, {
+    const query = {
       tty: Config.Tty,
       follow: values.follow,
       timestamps: values.timestamps,
       details: values.details,
       tail: values.tail,
-      ...span,
       ...(values.since === '' ? {} : { since: parseTimestamp(values.since) }),
       ...(values.until === '' ? {} : { until: parseTimestamp(values.until) }),
-    });
-    await printOutput(output, context);
+    };
+    if (!given.has('run')) {
+      await printOutput(await containers.logs(Id, query), context);
+      return;
+    }
+    const runs = await containers.runs(Id);
+    const run = findRun(runs, values.run);
+    const logged = await containers.logs(Id, { ...spanOf(runs, run), ...query });
+    // The record has no lines of a part of a run.
+    const whole = values.since === '' && values.until === '';
+    await printOutput(whole ? orRecorded(logged, run, values) : logged, context);
   },
 });
-
-async function spanOfRun(containers: Client['containers'], id: string, wanted: number) {
-  const runs = await containers.runs(id);
-  return spanOf(runs, findRun(runs, wanted));
-}
 
 export const topCommand = defineCommand({
   usage: 'CONTAINER [ps OPTIONS]',

@@ -1,4 +1,5 @@
 import type { ContainerRun } from '../../api/index.ts';
+import type { StdioChunk } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { defineCommand } from '../command.ts';
 import { tableFormat } from '../flag-kinds.ts';
@@ -63,7 +64,7 @@ export const explainCommand = defineCommand({
     if (HostConfig.LogConfig.Type === 'none') return;
     context.stdout.write('\nThe end of its log:\n');
     const query = { tty: Config.Tty, follow: false, tail: String(explainedLines), ...spanOf(runs, last) };
-    await printOutput(await containers.logs(Id, query), context);
+    await printOutput(orRecorded(await containers.logs(Id, query), last), context);
   },
 });
 
@@ -98,4 +99,22 @@ export function spanOf(
     ...(before === null ? {} : { since: seconds(before) }),
     ...(run.FinishedAt === null ? {} : { until: seconds(run.FinishedAt) }),
   };
+}
+
+/** What a run logged, or, where the log has lost it, the last lines that its record keeps. */
+export async function* orRecorded(
+  logged: AsyncIterable<StdioChunk>,
+  { Log: kept }: ContainerRun,
+  { tail = 'all', timestamps = false }: { readonly tail?: string; readonly timestamps?: boolean } = {},
+): AsyncGenerator<StdioChunk> {
+  let isThere = false;
+  for await (const chunk of logged) {
+    isThere = true;
+    yield chunk;
+  }
+  if (isThere) return;
+  const lines = tail === 'all' ? kept : kept.slice(Math.max(0, kept.length - Number(tail)));
+  for (const { Time, Stream, Text } of lines) {
+    yield { stream: Stream, data: Buffer.from(timestamps ? `${Time} ${Text}` : Text) };
+  }
 }

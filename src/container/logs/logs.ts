@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
+import type { RunLogLine } from '../../api/index.ts';
 import { EngineError, isAbortError } from '../../errors/index.ts';
 import type { LogQuery, LogReader } from '../../runtime/index.ts';
-import type { Container } from '../record.ts';
+import { type Container, zeroTime } from '../record.ts';
 import type { Waiters } from '../waiters.ts';
 import { logDetails } from './attributes.ts';
 import { isReadable } from './log-config.ts';
@@ -18,6 +19,11 @@ export interface LogsQuery extends Omit<LogQuery, 'follow'> {
   readonly timestamps: boolean;
   readonly details: boolean;
 }
+
+/** Of the log of each run. */
+const kept = { lines: 10, bytes: 4096 };
+/** The time of an end is that of a file, some milliseconds behind those of log lines; no run begins that soon after. */
+const tickMs = 10;
 
 /** The log of a container: what its monitor wrote, for clients. */
 export class Logs {
@@ -54,6 +60,14 @@ export class Logs {
   /** The whole log so far, for a client that attaches. */
   replay(container: Container): ReturnType<LogReader['read']> {
     return this.#deps.reader.read(this.#deps.pathOf(container.record.id), { stdout: true, stderr: true });
+  }
+
+  /** The last lines of a run that has just ended, the one before having ended at `after`. */
+  async lastLines(id: string, after: string): Promise<RunLogLine[]> {
+    const sinceNano = after === zeroTime ? undefined : BigInt(Date.parse(after) + tickMs) * 1_000_000n;
+    const query = { ...kept, ...(sinceNano === undefined ? {} : { sinceNano }) };
+    const lines = await this.#deps.reader.lastLines(this.#deps.pathOf(id), query);
+    return lines.map(({ time, stream, data }) => ({ Time: time, Stream: stream, Text: data.toString() }));
   }
 
   /** Aborted once the container has stopped. */

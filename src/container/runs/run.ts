@@ -1,4 +1,4 @@
-import type { HealthLog } from '../../api/index.ts';
+import type { HealthLog, RunLogLine } from '../../api/index.ts';
 
 /** What was asked of a running container last: why its run may end. */
 export interface Ending {
@@ -24,4 +24,6 @@ export interface Run {
   readonly error: string;
   readonly ending?: Ending;
   readonly health?: HealthLog;
+  /** The last lines it logged. */
+  readonly log?: readonly RunLogLine[];
 }

@@ -23,6 +23,7 @@ export async function runViews(
       Error: run.error,
       EndedBy: run.ending === undefined ? null : endingView(run.ending),
       Health: run.health ?? null,
+      Log: run.log ?? [],
       Explanation: explainRun(run, facts),
     }),
   );
@@ -40,6 +41,7 @@ function runningView(state: RunState): Omit<ContainerRun, 'Number' | 'Explanatio
     Error: '',
     EndedBy: state.ending === undefined ? null : endingView(state.ending),
     Health: state.health?.Log.at(-1) ?? null,
+    Log: [],
   };
 }
 

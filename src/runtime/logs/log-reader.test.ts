@@ -95,6 +95,45 @@ describe('createLogReader()', () => {
     assert.match(await textOf(path, { tail: 100_000 }), /^line 0\n/);
   });
 
+  describe('lastLines()', () => {
+    const last = async (query: { lines?: number; bytes?: number; sinceNano?: bigint } = {}) => {
+      const lines = await reader.lastLines(path, { lines: 3, bytes: 100, ...query });
+      return lines.map(({ stream, data }) => `${stream} ${data.toString('latin1')}`);
+    };
+
+    test('gives whole lines, joined from pieces between which others lie, since a time', async () => {
+      assert.deepEqual(await last(), []);
+      const text =
+        record(1, 'stdout', 'one\n') +
+        record(2, 'stdout', 'in ') +
+        record(3, 'stderr', 'between\n') +
+        record(4, 'stdout', 'pieces\n') +
+        record(5, 'stdout', 'open');
+      await writeFile(path, text);
+      const rest = ['stdout in pieces\n', 'stderr between\n', 'stdout open'];
+      assert.deepEqual(await last(), rest);
+      assert.deepEqual(await last({ lines: 9 }), ['stdout one\n', ...rest]);
+      assert.deepEqual(await last({ lines: 1 }), ['stdout open']);
+      assert.deepEqual(await last({ bytes: 14 }), ['stdout s\n', 'stderr between\n', 'stdout open']);
+      assert.deepEqual(await last({ sinceNano: nano(5) }), ['stdout open']);
+    });
+
+    test('reads a little of a big log, also of one line without an end', async () => {
+      const piece = record(1, 'stdout', 'x'.repeat(8192));
+      await writeFile(path, piece.repeat(100));
+      const [line, ...others] = await last({ lines: 10, bytes: 4096 });
+      assert.deepEqual(others, []);
+      assert.equal(line, `stdout ${'x'.repeat(4096)}`);
+    });
+
+    test('goes back into a part that was rotated just now', async () => {
+      await writeFile(`${path}.1`, record(1, 'stdout', 'a\n') + record(2, 'stdout', 'b\n'));
+      assert.deepEqual(await last(), ['stdout a\n', 'stdout b\n']);
+      await writeFile(path, record(3, 'stdout', 'c\n'));
+      assert.deepEqual(await last({ lines: 2 }), ['stdout b\n', 'stdout c\n']);
+    });
+  });
+
   test('stream() makes a frame a record, with a time before each line', async () => {
     const text = record(1, 'stdout', 'one ') + record(2, 'stderr', 'err\n') + record(3, 'stdout', 'two\n');
     await writeFile(path, text);

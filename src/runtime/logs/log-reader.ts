@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 import type { LogPosition, LogQuery, LogReader, LogRecord, PlacedRecord } from '../oci-runtime.ts';
 import { blocksFrom, readBlocks } from './blocks.ts';
-import { Filter, isPartial, isRecord, isStderr } from './filter.ts';
-import { headerBytes, timeBytes } from './format.ts';
+import { Filter, isRecord } from './filter.ts';
 import { endOf, type FrameOptions, Framer } from './frames.ts';
+import { lastLines } from './last-lines.ts';
+import { recordAt, recordsIn } from './records.ts';
 
 /** Reads the logs that conmon writes in its k8s-file format. */
 export function createLogReader(): LogReader {
-  return { read: readRecords, stream: streamFrames, from: recordsFrom };
+  return { read: readRecords, stream: streamFrames, from: recordsFrom, lastLines };
 }
 
 async function* readRecords(
@@ -17,12 +18,7 @@ async function* readRecords(
 ): AsyncGenerator<LogRecord[]> {
   const filter = new Filter(query);
   for await (const block of readBlocks(path, query, signal)) {
-    const records: LogRecord[] = [];
-    for (let start = 0; start < block.length && !filter.finished; ) {
-      const end = endOf(block, start);
-      if (isRecord(block, start) && filter.wants(block, start)) records.push(recordAt(block, start, end));
-      start = end + 1;
-    }
+    const records = recordsIn(block, filter);
     if (records.length > 0) yield records;
     if (filter.finished) return;
   }
@@ -44,14 +40,6 @@ async function* recordsFrom(
     }
     yield { records, end: { part, offset: offset + block.length } };
   }
-}
-
-function recordAt(block: Buffer, start: number, end: number): LogRecord {
-  return {
-    stream: isStderr(block, start) ? 'stderr' : 'stdout',
-    time: `${block.toString('latin1', start, start + timeBytes)}Z`,
-    data: block.subarray(start + headerBytes, isPartial(block, start) ? end : end + 1),
-  };
 }
 
 async function* frameBlocks(
