@@ -14,9 +14,10 @@ export async function openMountSource(
   mount: ContainerMount,
   { containerId, volumes, parts }: MountSourceContext,
 ): Promise<string> {
-  const { Type, Name, Source, subpath } = mount;
+  const { Type, Name, Source, Destination, RW, Propagation, subpath } = mount;
   await makeSource(mount);
   if (Type !== 'volume' || Name === undefined) return Source;
-  const path = await volumes.mount(Name, containerId);
+  const at = { destination: Destination, writable: RW, propagation: Propagation };
+  const path = await volumes.mount(Name, containerId, at);
   return subpath === undefined ? path : parts.use(await volumes.openPart(Name, subpath)).path;
 }

@@ -29,7 +29,33 @@ function fixture(t: TestContext, directory?: string) {
   return { volumes: createVolumes({ config, metadata }), scratch, metadata, config };
 }
 
+const at = { destination: '/data', writable: true, propagation: '' };
+
 volumesConformance(async (t) => fixture(t));
+
+test('mount() and unmount() are journalled as Docker does, a mount with its place in the container', async (t) => {
+  const { volumes, metadata } = fixture(t);
+  await volumes.create({ Name: 'data' });
+  await volumes.mount('data', 'c1', at);
+  await volumes.mount('data', 'c1', { destination: '/again', writable: false, propagation: 'rslave' });
+  await volumes.unmount('data', 'c1');
+  await volumes.unmount('data', 'c1');
+  const rows = [...metadata.journal.read({})].slice(1);
+  const of = { driver: 'local', container: 'c1' };
+  assert.deepEqual(
+    rows.map(({ type, id, action, attributes }) => [type, id, action, attributes]),
+    [
+      ['volume', 'data', 'mount', { ...of, destination: '/data', 'read/write': 'true', propagation: '' }],
+      [
+        'volume',
+        'data',
+        'mount',
+        { ...of, destination: '/again', 'read/write': 'false', propagation: 'rslave' },
+      ],
+      ['volume', 'data', 'unmount', of],
+    ],
+  );
+});
 
 test('fill() copies owner, mode and xattrs of the directory itself too', async (t) => {
   const { volumes, scratch } = fixture(t);
@@ -44,7 +70,7 @@ test('fill() copies owner, mode and xattrs of the directory itself too', async (
   }
   await volumes.create({ Name: 'data' });
   await volumes.fill('data', image, { temporary: false });
-  const path = await volumes.mount('data', 'c1');
+  const path = await volumes.mount('data', 'c1', at);
   const { uid, gid, mode } = await lstat(path);
   assert.deepEqual([uid, gid, mode & 0o7777], [33, 34, 0o1770]);
   assert.equal(getXattr(join(path, 'file'), 'trusted.test')?.toString(), 'yes');
@@ -91,8 +117,8 @@ test('a volume with driver options is mounted while a container uses it', async 
   const { volumes } = fixture(t);
   const options = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m,uid=1000' };
   const { Mountpoint } = await volumes.create({ Name: 'temporary', DriverOpts: options });
-  await volumes.mount('temporary', 'c1');
-  await volumes.mount('temporary', 'c2');
+  await volumes.mount('temporary', 'c1', at);
+  await volumes.mount('temporary', 'c2', at);
   assert.equal((await lstat(Mountpoint)).uid, 1000);
   await volumes.unmount('temporary', 'c1');
   assert.ok(readMounts().some(({ path }) => path === Mountpoint));
@@ -104,11 +130,11 @@ test('a volume that a container of an earlier engine has mounted stays so until 
   const { volumes, metadata, config } = fixture(t);
   const DriverOpts = { type: 'tmpfs', device: 'tmpfs' };
   const { Mountpoint } = await volumes.create({ Name: 'temporary', DriverOpts });
-  await writeFile(join(await volumes.mount('temporary', 'c1'), 'file'), '');
+  await writeFile(join(await volumes.mount('temporary', 'c1', at), 'file'), '');
   const again = createVolumes({ config, metadata });
   again.adopt('c1', ['temporary']);
   await again.recover(new Map());
-  assert.deepEqual(await readdir(await again.mount('temporary', 'c2')), ['file']);
+  assert.deepEqual(await readdir(await again.mount('temporary', 'c2', at)), ['file']);
   await again.unmount('temporary', 'c1');
   assert.deepEqual(await readdir(Mountpoint), ['file']);
   await again.unmount('temporary', 'c2');
@@ -121,7 +147,7 @@ test('a bind volume shows the host directory, and remove() leaves that alone', a
   await mkdir(host);
   await writeFile(join(host, 'file'), 'x');
   await volumes.create({ Name: 'bound', DriverOpts: { type: 'none', o: 'bind', device: host } });
-  assert.deepEqual(await readdir(await volumes.mount('bound', 'c1')), ['file']);
+  assert.deepEqual(await readdir(await volumes.mount('bound', 'c1', at)), ['file']);
   await volumes.remove('bound', { force: false });
   assert.deepEqual(await readdir(host), ['file']);
 });
@@ -130,7 +156,7 @@ test('mount() of a device that is not there names the volume and why', async (t)
   const { volumes } = fixture(t);
   await volumes.create({ Name: 'bad', DriverOpts: { type: 'none', o: 'bind', device: '/nonexistent' } });
   await assert.rejects(
-    volumes.mount('bad', 'c1'),
+    volumes.mount('bad', 'c1', at),
     /error while mounting volume '.*bad\/_data': failed to mount local volume/,
   );
 });
@@ -152,13 +178,13 @@ test('remove() deletes nothing of what is mounted in the directory of a volume, 
   await writeFile(join(host, 'sub/file'), 'x');
   const DriverOpts = { type: 'none', o: 'bind', device: host };
   await volumes.create({ Name: 'bound', DriverOpts });
-  await volumes.mount('bound', 'c1');
+  await volumes.mount('bound', 'c1', at);
   await volumes.openPart('bound', 'sub');
   await volumes.remove('bound', { force: false });
   assert.deepEqual(await readdir(join(host, 'sub')), ['file']);
 
   const { Mountpoint } = await volumes.create({ Name: 'bound', DriverOpts });
-  await volumes.mount('bound', 'c1');
+  await volumes.mount('bound', 'c1', at);
   const part = await volumes.openPart('bound', 'sub');
   await volumes.unmount('bound', 'c1');
   await mkdir(join(config.root, 'volumes/.removing'), { recursive: true });
@@ -189,7 +215,7 @@ test('volumes, users and events are there after a restart', async (t) => {
   const { volumes, metadata, config } = fixture(t);
   await volumes.create({ Name: 'data' });
   volumes.attach('data', 'c1');
-  await volumes.mount('data', 'c1');
+  await volumes.mount('data', 'c1', at);
   await volumes.unmount('data', 'c1');
   await volumes.unmount('data', 'c1');
   await volumes.unmount('data', 'c2');

@@ -17,7 +17,7 @@ import { isPart, openPart } from './part.ts';
 import { bury, recoverDirectories } from './recover.ts';
 import { type VolumeRow, VolumeRows } from './rows.ts';
 import { isDirectory, seedVolume } from './seed.ts';
-import type { CreateVolume, FillVolume, RemoveVolume, VolumePart, Volumes } from './volumes.ts';
+import type { CreateVolume, FillVolume, MountedAt, RemoveVolume, VolumePart, Volumes } from './volumes.ts';
 
 export interface VolumesOptions {
   readonly config: EngineConfig;
@@ -231,22 +231,19 @@ class LocalVolumes implements Volumes {
     }
   }
 
-  async mount(name: string, containerId: string): Promise<string> {
+  async mount(name: string, containerId: string, at: MountedAt): Promise<string> {
     using _held = await this.#locks.acquire(name);
     const row = this.#find(name);
     const path = this.#pathOf(name);
     if (hasMount(row)) await mountOptions(path, row.options);
-    if (this.#addMounted(name, containerId)) this.#rows.recordUse('mount', name, containerId);
+    this.#addMounted(name, containerId);
+    this.#rows.recordMount(name, containerId, at);
     return path;
   }
 
-  /** False if it was there. */
-  #addMounted(name: string, containerId: string): boolean {
+  #addMounted(name: string, containerId: string): void {
     const users = this.#mounted.get(name) ?? new Set();
-    this.#mounted.set(name, users);
-    if (users.has(containerId)) return false;
-    users.add(containerId);
-    return true;
+    this.#mounted.set(name, users.add(containerId));
   }
 
   async openPart(name: string, subpath: string): Promise<VolumePart> {
@@ -258,7 +255,7 @@ class LocalVolumes implements Volumes {
     using _held = await this.#locks.acquire(name);
     const users = this.#mounted.get(name);
     if (users?.delete(containerId) !== true) return;
-    this.#rows.recordUse('unmount', name, containerId);
+    this.#rows.recordUnmount(name, containerId);
     if (users.size > 0) return;
     this.#mounted.delete(name);
     if (hasMount(this.#find(name))) unmountOptions(this.#pathOf(name));

@@ -1,5 +1,6 @@
 import type { StatementSync } from 'node:sqlite';
-import { type Metadata, pruneEvent } from '../metadata/index.ts';
+import { type JournalEntry, type Metadata, pruneEvent } from '../metadata/index.ts';
+import type { MountedAt } from './volumes.ts';
 
 /** One volume as it is stored. */
 export interface VolumeRow {
@@ -112,18 +113,22 @@ export class VolumeRows {
 
   /** A prune has come to its end. */
   recordPrune(reclaimedBytes: number): void {
-    this.#metadata.transact(
-      (transaction) => {
-        transaction.record(pruneEvent('volume', reclaimedBytes));
-      },
-      { durable: false },
-    );
+    this.#note(pruneEvent('volume', reclaimedBytes));
   }
 
-  recordUse(action: 'mount' | 'unmount', name: string, container: string): void {
+  recordMount(name: string, container: string, { destination, writable, propagation }: MountedAt): void {
+    const attributes = { container, destination, 'read/write': String(writable), propagation };
+    this.#note(event('mount', name, attributes));
+  }
+
+  recordUnmount(name: string, container: string): void {
+    this.#note(event('unmount', name, { container }));
+  }
+
+  #note(entry: JournalEntry): void {
     this.#metadata.transact(
       (transaction) => {
-        transaction.record(event(action, name, { container }));
+        transaction.record(entry);
       },
       { durable: false },
     );

@@ -50,7 +50,7 @@ export interface Volumes {
    */
   fill(name: string, source: string, options: FillVolume): Promise<void>;
   /** The host path to bind, mounted if the driver's options ask for it. */
-  mount(name: string, containerId: string): Promise<string>;
+  mount(name: string, containerId: string, at: MountedAt): Promise<string>;
   /** Nothing happens if the container has it not mounted. */
   unmount(name: string, containerId: string): Promise<void>;
   /**
@@ -63,6 +63,13 @@ export interface Volumes {
 export interface FillVolume {
   readonly subpath?: string;
   readonly temporary: boolean;
+}
+
+/** Where a container has a volume, for the journal. */
+export interface MountedAt {
+  readonly destination: string;
+  readonly writable: boolean;
+  readonly propagation: string;
 }
 
 export interface VolumePart extends Disposable {

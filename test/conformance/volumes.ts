@@ -11,6 +11,7 @@ export interface VolumesUnderTest {
   readonly scratch: string;
 }
 
+const at = { destination: '/data', writable: true, propagation: '' };
 const none = new Map<string, readonly string[]>();
 
 /** What every implementation of `Volumes` promises. */
@@ -115,7 +116,7 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
     await writeFile(join(image, 'sub/file'), 'from the image', { mode: 0o640 });
     await volumes.create({ Name: 'data' });
     await volumes.fill('data', image, { temporary: false });
-    const path = await volumes.mount('data', 'c1');
+    const path = await volumes.mount('data', 'c1', at);
     assert.equal(await readFile(join(path, 'sub/file'), 'utf8'), 'from the image');
     assert.equal((await lstat(join(path, 'sub/file'))).mode & 0o777, 0o640);
     await writeFile(join(image, 'later'), 'x');
@@ -141,7 +142,7 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
     await mkdir(image);
     await writeFile(join(image, 'file'), 'x');
     await volumes.create({ Name: 'data', user: 'c1' });
-    const mounted = await opendir(await volumes.mount('data', 'c1'));
+    const mounted = await opendir(await volumes.mount('data', 'c1', at));
     volumes.attach('data', 'c2');
     await volumes.fill('data', image, { temporary: false });
     assert.equal((await mounted.read())?.name, 'file');
@@ -164,7 +165,7 @@ export function volumesConformance(make: (t: TestContext) => Promise<VolumesUnde
   test('openPart() is the same file or directory whatever its name comes to mean', async (t) => {
     const { volumes, scratch } = await make(t);
     await volumes.create({ Name: 'data' });
-    const path = await volumes.mount('data', 'c1');
+    const path = await volumes.mount('data', 'c1', at);
     await mkdir(join(path, 'sub'));
     await writeFile(join(path, 'sub/file'), 'mine');
     {
