@@ -67,6 +67,9 @@ const lines: readonly (readonly [line: string, expected?: string])[] = [
   ['--privileged --read-only --init app:1'],
   ['--init=false --pid host --ipc host --uts host app:1'],
   ['--device /dev/null --device /dev/zero:/dev/nil:r app:1'],
+  [
+    '--device-read-bps /dev/null:1048576 --device-write-bps /dev/null:4096 --device-read-iops /dev/null:120 --device-write-iops /dev/null:30 app:1',
+  ],
   ['--sysctl net.ipv4.ip_forward=1 app:1'],
   ['--restart on-failure:3 app:1'],
   ['--rm app:1'],

@@ -33,6 +33,7 @@ export function asCompose({ settings, image, args, unsaid: neverSaid }: Descript
       push(service, ['volumes'], mountNode(mount, volumes));
       unsaid.push(...unsaidOfMount(mount));
     } else if (setting.flag === 'ulimit') setUlimit(service, value);
+    else if (blockDevices[setting.flag] !== undefined) pushDevice(service, setting);
     else if (setting.flag === 'entrypoint') set(service, ['entrypoint'], [value]);
     else if (setting.flag === 'volumes-from') push(service, ['volumes_from'], `container:${value}`);
     else if (mapFlags[setting.flag] !== undefined) setPair(service, mapFlags[setting.flag] ?? [], value);
@@ -64,6 +65,21 @@ const mapFlags: Readonly<Record<string, readonly string[]>> = {
   sysctl: ['sysctls'],
 };
 
+/** Flags of `DEVICE:NUMBER` that become lists of `blkio_config`, with what the number is there. */
+const blockDevices: Readonly<Record<string, 'weight' | 'rate'>> = {
+  'blkio-weight-device': 'weight',
+  'device-read-bps': 'rate',
+  'device-read-iops': 'rate',
+  'device-write-bps': 'rate',
+  'device-write-iops': 'rate',
+};
+
+function pushDevice(service: Node, { flag, value }: Setting): void {
+  const [path, number] = String(value).split(':');
+  const list = flag.replace(/^blkio-/, '').replaceAll('-', '_');
+  push(service, ['blkio_config', list], { path, [blockDevices[flag] ?? '']: Number(number) });
+}
+
 function copy(service: Node, word: ComposeWord, { value }: Setting): void {
   switch (word.kind) {
     case 'implied':
@@ -90,8 +106,9 @@ function set(node: Node, [key = '', ...rest]: readonly string[], value: unknown)
   else set((node[key] ??= {}) as Node, rest, value);
 }
 
-function push(node: Node, [key = '']: readonly string[], value: unknown): void {
-  ((node[key] ??= []) as unknown[]).push(value);
+function push(node: Node, [key = '', ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) ((node[key] ??= []) as unknown[]).push(value);
+  else push((node[key] ??= {}) as Node, rest, value);
 }
 
 function setPair(service: Node, path: readonly string[], pair: string): void {
