@@ -79,6 +79,7 @@ export interface MountSpec {
     readonly Mode?: number;
     readonly Options?: readonly (readonly string[])[];
   };
+  readonly ImageOptions?: { readonly Subpath?: string };
 }
 
 /** cgroup limits: bytes, shares, microseconds, 1e-9 CPUs; 0 (or -1 where Docker says so) is none. */

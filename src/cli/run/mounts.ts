@@ -23,6 +23,7 @@ interface Draft {
     DriverConfig?: { Name?: string; Options?: Record<string, string> };
   };
   TmpfsOptions?: { SizeBytes?: number; Mode?: number };
+  ImageOptions?: { Subpath: string };
 }
 
 function flagValue(key: string, value: string | undefined): boolean {
@@ -76,6 +77,9 @@ function applyField(draft: Draft, key: string, given: string | undefined, field:
     case 'tmpfs-mode':
       if (!/^[0-7]+$/.test(value)) throw invalid(`invalid value for ${key}: ${value}`);
       draft.TmpfsOptions = { ...draft.TmpfsOptions, Mode: Number.parseInt(value, 8) };
+      return;
+    case 'image-subpath':
+      draft.ImageOptions = { Subpath: value };
       return;
     default:
       if (!applyBind(draft, key, given) && !applyVolume(draft, key, given)) {
@@ -166,6 +170,9 @@ function checkedMount(draft: Draft, text: string, cwd: string): MountSpec {
   }
   if (draft.TmpfsOptions !== undefined && type !== 'tmpfs') {
     throw invalid(`cannot mix 'tmpfs-*' options with mount type '${type}'`);
+  }
+  if (draft.ImageOptions !== undefined && type !== 'image') {
+    throw invalid(`cannot mix 'image-*' options with mount type '${type}'`);
   }
   if (draft.BindOptions?.ReadOnlyNonRecursive === true && draft.ReadOnly !== true) {
     throw invalid(

@@ -107,12 +107,22 @@ test('parseMount() reads options of each type', () => {
     Target: '/t',
     TmpfsOptions: { SizeBytes: 64 << 20, Mode: 0o1770 },
   });
+  assert.deepEqual(parseMount('type=image,src=app,dst=/i,image-subpath=etc'), {
+    Type: 'image',
+    Source: 'app',
+    Target: '/i',
+    ImageOptions: { Subpath: 'etc' },
+  });
   refuses(() => parseMount('dst=/x,foo=bar'), "unexpected key 'foo' in 'foo=bar'");
   refuses(() => parseMount('dst=/x,foo'), "invalid field 'foo' must be a key=value pair");
   refuses(() => parseMount('type=bind,src=/a'), 'target is required');
   refuses(
     () => parseMount('type=tmpfs,dst=/a,volume-nocopy'),
     "cannot mix 'volume-*' options with mount type 'tmpfs'",
+  );
+  refuses(
+    () => parseMount('type=bind,dst=/a,image-subpath=b'),
+    "cannot mix 'image-*' options with mount type 'bind'",
   );
 });
 

@@ -53,9 +53,10 @@ function mountProblem(mount: MountSpec): string | undefined {
     case 'tmpfs':
       if (source !== '') return 'field Source must not be specified';
       return target ?? extraField(mount, 'TmpfsOptions') ?? tmpfsProblem(mount);
+    case 'image':
+      return 'image mounts are not supported';
     case 'npipe':
     case 'cluster':
-    case 'image':
     default:
       return 'mount type unknown';
   }

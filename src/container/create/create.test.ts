@@ -287,6 +287,7 @@ const refused: readonly [object, string][] = [
     mountError('bind', "invalid specification: destination can't be '/'"),
   ],
   [{ Mounts: [{ ...bind, Type: 'foo' }] }, mountError('foo', 'mount type unknown')],
+  [{ Mounts: [{ ...bind, Type: 'image' }] }, mountError('image', 'image mounts are not supported')],
   [
     { Mounts: [{ ...bind, VolumeOptions: {} }] },
     mountError('bind', 'field VolumeOptions must not be specified'),
