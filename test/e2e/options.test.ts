@@ -298,6 +298,13 @@ describe('our own CLI refuses with the words of docker', () => {
       '"--cpu-count" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux',
     ],
     [['--io-maxiops', '1'], '"--io-maxiops" is only supported on a Docker daemon running on windows'],
+    [['--cpu-percent', '1'], '"--cpu-percent" is only supported on a Docker daemon running on windows'],
+    [
+      ['--io-maxbandwidth', '1m'],
+      '"--io-maxbandwidth" is only supported on a Docker daemon running on windows',
+    ],
+    [['--use-api-socket'], '--use-api-socket is not supported: pass the socket with --volume instead'],
+    [['--storage-opt', 'size=1G'], '--storage-opt is not supported: the size of a container has no limit'],
     [['--disable-content-trust=false'], 'content trust is not supported'],
     [['--link', 'x', '--network', 'host'], "host type networking can't be used with links"],
     [['--dns-search', 'a_b!'], 'invalid argument "a_b!" for "--dns-search" flag: a_b! is not a valid domain'],

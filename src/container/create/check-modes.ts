@@ -106,7 +106,7 @@ export function assertIsolation(hostConfig: HostConfig, runtimes: readonly strin
     throw invalid(`unknown or invalid runtime name: ${hostConfig.Runtime}`);
   }
   if (Object.keys(hostConfig.StorageOpt ?? {}).length > 0) {
-    throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+    throw invalid('--storage-opt is not supported: the size of a container has no limit');
   }
   for (const request of hostConfig.DeviceRequests ?? []) {
     const driver = 'Driver' in request && typeof request.Driver === 'string' ? request.Driver : '';

@@ -267,10 +267,7 @@ const refused: readonly [object, string][] = [
   [{ SecurityOpt: ['apparmor=x'] }, 'apparmor=x: AppArmor is not enabled on this host'],
   [{ SecurityOpt: ['systempaths=unconfined'] }, 'invalid --security-opt 2: "systempaths=unconfined"'],
   [{ Isolation: 'foo' }, "invalid isolation 'foo' on linux"],
-  [
-    { StorageOpt: { size: '1G' } },
-    "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
-  ],
+  [{ StorageOpt: { size: '1G' } }, '--storage-opt is not supported: the size of a container has no limit'],
   [{ Runtime: 'foo' }, 'unknown or invalid runtime name: foo'],
   [
     { DeviceRequests: [{ Count: -1, Capabilities: [['gpu']] }] },
