@@ -34,6 +34,7 @@ export interface HostFacts {
   /** The kernel runs programs of the x32 ABI. */
   readonly x32: boolean;
   readonly apparmor: AppArmorFacts;
+  readonly selinux: boolean;
   /** A limit on swap can be set. */
   readonly swapLimit: boolean;
   readonly swappiness: boolean;
@@ -104,6 +105,7 @@ export async function probeHost(): Promise<HostFacts> {
     seccomp: /^Seccomp:/m.test(status),
     x32: architecture === 'amd64' && kernelRunsX32(),
     apparmor,
+    selinux: existsSync('/sys/fs/selinux/enforce'),
     swapLimit: v1 ? has('memory', 'memory.memsw.limit_in_bytes') : await unifiedSwapLimit(),
     swappiness: v1 && has('memory', 'memory.swappiness'),
     oomKillDisable: v1 && has('memory', 'memory.oom_control'),

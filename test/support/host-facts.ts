@@ -1,6 +1,6 @@
 import type { HostFacts } from '../../src/container/host-facts.ts';
 
-/** A host with cgroup v1 that lacks nothing but real-time scheduling, AppArmor and an init. */
+/** A host with cgroup v1 that lacks nothing but real-time scheduling, AppArmor, SELinux and an init. */
 export const hostFacts: HostFacts = {
   cgroupVersion: 1,
   cgroupPaths: {},
@@ -17,6 +17,7 @@ export const hostFacts: HostFacts = {
   oomScoreAdj: 0,
   seccomp: true,
   apparmor: { enabled: false, defaultProfileLoaded: false },
+  selinux: false,
   swapLimit: true,
   swappiness: true,
   oomKillDisable: true,

@@ -72,6 +72,15 @@ describe('normalizeCreate() warns of what the kernel cannot do, and leaves it ou
       { BlkioWeightDevice: [] },
       lacks('Block I/O weight_device', 'Weight-device discarded.'),
     ],
+    ['v1', v1, { Binds: ['/tmp:/z:ro,z'] }, { Binds: ['/tmp:/z:ro,z'] }],
+    ['SELinux', { ...v2, selinux: true }, { Binds: ['/z:/Z', 'z:/z:ro'] }, { Binds: ['/z:/Z', 'z:/z:ro'] }],
+    [
+      'SELinux',
+      { ...v2, selinux: true },
+      { Binds: ['/tmp:/t:ro,Z'] },
+      { Binds: ['/tmp:/t:ro,Z'] },
+      'SELinux labels are not supported: what /tmp:/t:ro,Z binds keeps the label it has.',
+    ],
     [
       'v1',
       v1,

@@ -44,10 +44,21 @@ export function dropUnsupported(
       { BlkioWeightDevice: [] },
     );
   }
+  if (host.selinux) warnings.push(...(given.Binds ?? []).filter(isRelabelled).map(notRelabelled));
   if (given.NetworkMode === 'host' && Object.keys(given.PortBindings).length > 0) {
     warnings.push('Published ports are discarded when using host network mode');
   }
   return { hostConfig, warnings };
+}
+
+/** Whether what is bound is to get the label of the container (`Z`), or of all containers (`z`). */
+function isRelabelled(bind: string): boolean {
+  const modes = bind.split(':')[2]?.split(',') ?? [];
+  return modes.includes('z') || modes.includes('Z');
+}
+
+function notRelabelled(bind: string): string {
+  return `SELinux labels are not supported: what ${bind} binds keeps the label it has.`;
 }
 
 /** As `dropUnsupported`, of the limits that an update changes. */
