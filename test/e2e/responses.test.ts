@@ -8,6 +8,8 @@ import { startDaemon } from '../support/daemon.ts';
 
 const version = '1.50';
 
+const size = { h: '10', w: '20' };
+
 /** Docker itself answers null here, whatever the description says. */
 const nullInDocker = [
   'GET /containers/{id}/json /HostConfig/MemorySwappiness ',
@@ -26,6 +28,7 @@ test('answers are as the API describes them', async () => {
   const client = new Client(engine.host.slice('unix://'.length), openApiSpec(version));
   await containerCalls(client, (...args) => engine.ok(args));
   await execCalls(client);
+  await missingCalls(client);
   await networkAndVolumeCalls(client);
   await endCalls(client);
   assert.deepEqual(
@@ -93,7 +96,7 @@ async function containerCalls(client: Client, docker: (...args: string[]) => str
   await client.call('GET /containers/{id}/json', 200, { id });
   await client.call('POST /containers/{id}/start', 204, { id });
   await client.call('POST /containers/{id}/start', 304, { id });
-  await client.call('POST /containers/{id}/start', 404, { id: 'nosuch' });
+  await client.call('POST /containers/{id}/start', 400, { id, body: { Binds: ['/a:/b'] } });
   // One that uses most of what an answer can tell.
   docker(
     ...[
@@ -138,16 +141,12 @@ async function containerCalls(client: Client, docker: (...args: string[]) => str
     await client.call('GET /containers/{id}/json', 200, { id: each, query: { size: '1' } });
     await client.call('GET /containers/{id}/stats', 200, { id: each, query: { stream: '0' } });
   }
-  await client.call('GET /containers/{id}/json', 404, { id: 'nosuch' });
   await client.call('GET /containers/json', 200, { query: { all: '1', size: '1' } });
   await client.call('GET /containers/json', 400, { query: { filters: '{"nosuch":["x"]}' } });
   await client.call('GET /containers/{id}/top', 200, { id });
-  await client.call('GET /containers/{id}/top', 404, { id: 'nosuch' });
   await client.call('GET /containers/{id}/changes', 200, { id });
   await client.call('GET /containers/{id}/logs', 200, { id, query: { stdout: '1' } });
-  await client.call('GET /containers/{id}/logs', 404, { id: 'nosuch', query: { stdout: '1' } });
   await client.call('GET /containers/{id}/export', 200, { id });
-  await client.call('GET /containers/{id}/stats', 404, { id: 'nosuch' });
   await client.call('POST /containers/{id}/update', 200, {
     id: 'full',
     body: { Memory: 70 << 20, MemorySwap: 140 << 20 },
@@ -156,17 +155,44 @@ async function containerCalls(client: Client, docker: (...args: string[]) => str
   await client.call('POST /containers/{id}/rename', 204, { id: 'full', query: { name: 'fuller' } });
   await client.call('POST /containers/{id}/pause', 204, { id });
   await client.call('POST /containers/{id}/unpause', 204, { id });
-  await client.call('POST /containers/{id}/pause', 404, { id: 'nosuch' });
+  await client.call('POST /containers/{id}/resize', 200, { id, query: size });
   await client.call('HEAD /containers/{id}/archive', 200, { id, query: { path: '/new' } });
   await client.call('GET /containers/{id}/archive', 200, { id, query: { path: '/new' } });
-  await client.call('GET /containers/{id}/archive', 404, { id, query: { path: '/nosuch' } });
+  for (const method of ['HEAD', 'GET', 'PUT']) {
+    const body = method === 'PUT' ? { body: new Uint8Array(1024) } : {};
+    await client.call(`${method} /containers/{id}/archive`, 404, { id, query: { path: '/nosuch' }, ...body });
+    await client.call(`${method} /containers/{id}/archive`, 400, { id, ...body });
+  }
   await client.call('PUT /containers/{id}/archive', 200, {
     id,
     query: { path: '/tmp' },
     body: new Uint8Array(1024),
   });
-  await client.call('POST /containers/{id}/attach', 404, { id: 'nosuch' });
+  await client.call('POST /containers/{id}/attach', 200, { id, query: { logs: '1', stdout: '1' } });
+  await client.call('POST /containers/{id}/attach', 400, { id, query: { detachKeys: 'nosuch' } });
   await client.call('GET /containers/{id}/attach/ws', 400, { id });
+}
+
+async function missingCalls(client: Client): Promise<void> {
+  const lines = [
+    ...['json', 'top', 'logs', 'changes', 'export', 'stats', 'archive'].map(
+      (word) => `GET /containers/{id}/${word}`,
+    ),
+    ...['start', 'stop', 'restart', 'kill', 'pause', 'unpause'].map(
+      (word) => `POST /containers/{id}/${word}`,
+    ),
+    ...['resize', 'rename', 'attach', 'wait'].map((word) => `POST /containers/{id}/${word}`),
+    'HEAD /containers/{id}/archive',
+    'DELETE /containers/{id}',
+    'GET /exec/{id}/json',
+    'POST /exec/{id}/resize',
+  ];
+  const query = { ...size, name: 'some', path: '/', stdout: '1' };
+  for (const line of lines) await client.call(line, 404, { id: 'nosuch', query });
+  for (const line of ['POST /containers/{id}/update', 'POST /containers/{id}/exec', 'POST /exec/{id}/start'])
+    await client.call(line, 404, { id: 'nosuch', body: { Cmd: ['true'] } });
+  const archive = { query: { path: '/' }, body: new Uint8Array(1024) };
+  await client.call('PUT /containers/{id}/archive', 404, { id: 'nosuch', ...archive });
 }
 
 async function execCalls(client: Client): Promise<void> {
@@ -177,7 +203,6 @@ async function execCalls(client: Client): Promise<void> {
     Env: ['A=b'],
     User: 'nobody',
   };
-  await client.call('POST /containers/{id}/exec', 404, { id: 'nosuch', body });
   const { Id: id } = (await client.call('POST /containers/{id}/exec', 201, { id: 'plain', body })) as {
     Id: string;
   };
@@ -185,9 +210,13 @@ async function execCalls(client: Client): Promise<void> {
   await client.call('POST /exec/{id}/start', 200, { id, body: { Detach: false, Tty: false } });
   await client.call('GET /exec/{id}/json', 200, { id });
   await client.call('POST /exec/{id}/start', 409, { id, body: {} });
-  await client.call('POST /exec/{id}/start', 404, { id: 'nosuch', body: {} });
-  await client.call('GET /exec/{id}/json', 404, { id: 'nosuch' });
-  await client.call('POST /exec/{id}/resize', 404, { id: 'nosuch', query: { h: '1', w: '1' } });
+  const screen = { Cmd: ['sleep', '1000'], Tty: true };
+  const shown = (await client.call('POST /containers/{id}/exec', 201, { id: 'plain', body: screen })) as {
+    Id: string;
+  };
+  await client.call('POST /exec/{id}/start', 200, { id: shown.Id, body: { Detach: true, Tty: true } });
+  await client.call('POST /exec/{id}/resize', 200, { id: shown.Id, query: size });
+  await client.call('POST /exec/{id}/resize', 400, { id: shown.Id, query: { ...size, h: 'x' } });
 }
 
 async function networkAndVolumeCalls(client: Client): Promise<void> {
@@ -228,12 +257,10 @@ async function endCalls(client: Client): Promise<void> {
   await client.call('POST /containers/{id}/stop', 304, { id });
   await client.call('POST /containers/{id}/kill', 409, { id });
   await client.call('POST /containers/{id}/wait', 200, { id });
-  await client.call('POST /containers/{id}/wait', 404, { id: 'nosuch' });
   await client.call('POST /containers/{id}/wait', 400, { id, query: { condition: 'never' } });
   await client.call('POST /containers/{id}/exec', 409, { id, body: { Cmd: ['true'] } });
   await client.call('GET /containers/{id}/json', 200, { id });
   await client.call('GET /containers/{id}/stats', 200, { id, query: { stream: '0' } });
   await client.call('POST /containers/prune', 200);
   await client.call('DELETE /containers/{id}', 204, { id: 'fuller', query: { force: '1' } });
-  await client.call('DELETE /containers/{id}', 404, { id: 'nosuch' });
 }
