@@ -6,10 +6,10 @@ import {
   defaultCapabilities,
   normalizeCapabilities,
 } from './capabilities.ts';
-import { hostDevices, parseDeviceRule, resolveDevices } from './devices.ts';
+import { deviceRules, hostDevices, parseDeviceRule, resolveDevices } from './devices.ts';
 import { createEnvironment } from './environment.ts';
 import { assertPropagation, rootPropagation } from './mounts.ts';
-import { createResources } from './resources.ts';
+import { createResources, resolveBlockIo } from './resources.ts';
 import { kernelAtLeast, SeccompProfiles } from './seccomp.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
 
@@ -113,6 +113,16 @@ test('resolveDevices() looks up nodes and refuses what is none', async () => {
   assert.ok(!paths.some((path) => path.startsWith('/dev/pts/')));
 });
 
+test('deviceRules() allow a device of --device what it is given for', () => {
+  const node = { path: '/dev/x', type: 'c', major: 9, minor: 8, fileMode: 0o600, uid: 0, gid: 0 } as const;
+  const rules = deviceRules(false, [{ node, access: 'r' }], ['b 8:* rw']);
+  assert.deepEqual(rules.slice(-2), [
+    { allow: true, type: 'c', major: 9, minor: 8, access: 'r' },
+    { allow: true, type: 'b', major: 8, access: 'rw' },
+  ]);
+  assert.deepEqual(rules[0], { allow: false, access: 'rwm' });
+});
+
 test('parseDeviceRule() takes numbers and stars', () => {
   assert.deepEqual(parseDeviceRule('a *:* rwm'), { allow: true, type: 'a', access: 'rwm' });
   assert.throws(() => parseDeviceRule('c 1 r'), { code: 'invalidArgument' });
@@ -139,6 +149,57 @@ test('assertPropagation() looks at the mount below the source', () => {
   assert.equal(rootPropagation(mounts('/x', 'rslave')), 'rslave');
   assert.equal(rootPropagation(mounts('/x', 'rshared')), 'shared');
   assert.equal(rootPropagation(mounts('/x', 'rprivate')), undefined);
+});
+
+test('createResources() writes each limit in its place', () => {
+  assert.deepEqual(
+    createResources({
+      CpuPeriod: 50_000,
+      CpuQuota: 25_000,
+      CpuRealtimePeriod: 1_000_000,
+      CpuRealtimeRuntime: 950_000,
+      CpusetMems: '0',
+      MemoryReservation: 32e6,
+      MemorySwappiness: 0,
+    }),
+    {
+      cpu: {
+        period: 50_000,
+        quota: 25_000,
+        realtimePeriod: 1_000_000,
+        realtimeRuntime: 950_000,
+        mems: '0',
+      },
+      memory: { reservation: 32e6, swappiness: 0 },
+    },
+  );
+});
+
+test('resolveBlockIo() looks up the numbers of devices', async () => {
+  const [weighed, null_, zero] = ['/dev/full', '/dev/null', '/dev/zero'];
+  assert.deepEqual(
+    await resolveBlockIo({
+      BlkioWeightDevice: [{ Path: weighed, Weight: 400 }],
+      BlkioDeviceReadBps: [{ Path: null_, Rate: 1 }],
+      BlkioDeviceWriteBps: [{ Path: zero, Rate: 2 }],
+      BlkioDeviceReadIOps: [{ Path: null_, Rate: 3 }],
+      BlkioDeviceWriteIOps: [
+        { Path: null_, Rate: 4 },
+        { Path: zero, Rate: 5 },
+      ],
+    }),
+    {
+      weightDevice: [{ major: 1, minor: 7, weight: 400 }],
+      throttleReadBpsDevice: [{ major: 1, minor: 3, rate: 1 }],
+      throttleWriteBpsDevice: [{ major: 1, minor: 5, rate: 2 }],
+      throttleReadIOPSDevice: [{ major: 1, minor: 3, rate: 3 }],
+      throttleWriteIOPSDevice: [
+        { major: 1, minor: 3, rate: 4 },
+        { major: 1, minor: 5, rate: 5 },
+      ],
+    },
+  );
+  assert.equal(await resolveBlockIo({}), undefined);
 });
 
 test('createResources() has what an update may change, and no limit of processes as -1', () => {

@@ -265,6 +265,29 @@ test('createSpec() writes limits', () => {
   assert.deepEqual(process.rlimits, [{ type: 'RLIMIT_NOFILE', soft: 100, hard: 200 }]);
 });
 
+test('createSpec() hands on sysctls, annotations, the OOM score, limits of devices, and paths not to mask', () => {
+  const blockIO = { throttleReadBpsDevice: [{ major: 1, minor: 3, rate: 4096 }] };
+  const spec = createSpec(
+    input(
+      {
+        Sysctls: { 'net.ipv4.ip_forward': '1' },
+        Annotations: { a: 'b' },
+        OomScoreAdj: 500,
+        MaskedPaths: [],
+        ReadonlyPaths: [],
+        BlkioWeight: 300,
+      },
+      {},
+      { blockIo: blockIO },
+    ),
+  );
+  assert.deepEqual(spec.linux.sysctl, { ...host.networkSysctls, 'net.ipv4.ip_forward': '1' });
+  assert.deepEqual(spec.annotations, { a: 'b' });
+  assert.equal(spec.process.oomScoreAdj, 500);
+  assert.deepEqual(spec.linux.resources.blockIO, { weight: 300, ...blockIO });
+  assert.deepEqual([spec.linux.maskedPaths, spec.linux.readonlyPaths], [[], []]);
+});
+
 test('createSpec() runs the command below an init, in a process namespace of its own only', () => {
   const spec = createSpec(input({ Init: true }));
   assert.deepEqual(spec.process.args, ['/sbin/docker-init', '--', 'sleep', '600']);
