@@ -48,12 +48,31 @@ class Client {
   }
 
   /** Calls a route and checks its answer; `expected` is the status it must have. */
-  async call(line: string, expected: number, { query = {}, body, id = '' }: Call = {}): Promise<unknown> {
+  async call(line: string, expected: number, call: Call = {}): Promise<unknown> {
+    const { ended } = await this.begin(line, expected, call);
+    return ended;
+  }
+
+  /** The same, once the answer has begun. */
+  async begin(line: string, expected: number, call: Call): Promise<{ readonly ended: Promise<unknown> }> {
     const [method = '', route = ''] = line.split(' ');
-    const path = `/v${version}${route.replace(/\{\w+\}/, id)}?${new URLSearchParams(query).toString()}`;
-    const { status, type, bytes } = await this.#send(method, path, body);
-    const text = bytes.toString();
-    assert.equal(status, expected, `${method} ${path}: ${text}`);
+    const query = new URLSearchParams(call.query).toString();
+    const path = `/v${version}${route.replace(/\{\w+\}/, call.id ?? '')}?${query}`;
+    const { status, type, bytes } = await this.#send(method, path, call.body);
+    return { ended: this.#checked({ method, route, status, type, expected, bytes }) };
+  }
+
+  async #checked(answer: {
+    readonly method: string;
+    readonly route: string;
+    readonly status: number;
+    readonly type: string;
+    readonly expected: number;
+    readonly bytes: Promise<Buffer>;
+  }): Promise<unknown> {
+    const { method, route, status, type } = answer;
+    const text = (await answer.bytes).toString();
+    assert.equal(status, answer.expected, `${method} ${route}: ${text}`);
     const value: unknown = type.includes('json') && text !== '' ? JSON.parse(text) : text;
     this.problems.push(...this.#spec.problems({ method, route, status, body: value }));
     return value;
@@ -63,16 +82,15 @@ class Client {
     const { promise, resolve, reject } = Promise.withResolvers<{
       status: number;
       type: string;
-      bytes: Buffer;
+      bytes: Promise<Buffer>;
     }>();
     const isTar = body instanceof Uint8Array;
     const headers =
       body === undefined ? {} : { 'Content-Type': isTar ? 'application/x-tar' : 'application/json' };
     const call = request({ socketPath: this.#socketPath, method, path, headers }, (answer) => {
-      Array.fromAsync(answer as AsyncIterable<Buffer>).then((chunks) => {
-        const type = answer.headers['content-type'] ?? '';
-        resolve({ status: answer.statusCode ?? 0, type, bytes: Buffer.concat(chunks) });
-      }, reject);
+      const type = answer.headers['content-type'] ?? '';
+      const chunks = Array.fromAsync(answer as AsyncIterable<Buffer>);
+      resolve({ status: answer.statusCode ?? 0, type, bytes: chunks.then((all) => Buffer.concat(all)) });
     });
     call.on('error', reject);
     call.end(body === undefined ? undefined : isTar ? body : JSON.stringify(body));
@@ -252,7 +270,12 @@ async function endCalls(client: Client): Promise<void> {
   const id = 'plain';
   await client.call('DELETE /containers/{id}', 409, { id });
   await client.call('POST /containers/{id}/kill', 204, { id, query: { signal: 'SIGWINCH' } });
+  const next = await client.begin('POST /containers/{id}/wait', 200, {
+    id,
+    query: { condition: 'next-exit' },
+  });
   await client.call('POST /containers/{id}/restart', 204, { id, query: { t: '0' } });
+  assert.partialDeepStrictEqual(await next.ended, { StatusCode: 137 });
   await client.call('POST /containers/{id}/stop', 204, { id, query: { t: '0' } });
   await client.call('POST /containers/{id}/stop', 304, { id });
   await client.call('POST /containers/{id}/kill', 409, { id });
@@ -262,5 +285,8 @@ async function endCalls(client: Client): Promise<void> {
   await client.call('GET /containers/{id}/json', 200, { id });
   await client.call('GET /containers/{id}/stats', 200, { id, query: { stream: '0' } });
   await client.call('POST /containers/prune', 200);
+  const removal = { id: 'fuller', query: { condition: 'removed' } };
+  const removed = await client.begin('POST /containers/{id}/wait', 200, removal);
   await client.call('DELETE /containers/{id}', 204, { id: 'fuller', query: { force: '1' } });
+  assert.partialDeepStrictEqual(await removed.ended, { StatusCode: 137 });
 }
