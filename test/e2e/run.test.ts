@@ -78,6 +78,14 @@ describe('settings', () => {
     ['-w', ['-w', '/some/where'], 'pwd', '/some/where'],
     ['-u by name', ['-u', 'nobody'], 'id -u', '65534'],
     ['-u by ids', ['-u', '12:34'], 'id -u; id -g', '12\n34'],
+    ['--group-add', ['--group-add', '4242'], 'id -G | tr " " "\\n" | grep -x 4242', '4242'],
+    ['--sysctl', ['--sysctl', 'net.ipv4.ip_default_ttl=33'], 'cat /proc/sys/net/ipv4/ip_default_ttl', '33'],
+    [
+      '--mac-address',
+      ['--mac-address', '02:42:c0:a8:84:22'],
+      'cat /sys/class/net/eth0/address',
+      '02:42:c0:a8:84:22',
+    ],
     ['-h', ['-h', 'box'], 'hostname; cat /etc/hostname', 'box\nbox'],
     ['--entrypoint', ['--entrypoint', '/bin/echo'], '', 'sh -c'],
     ['--add-host', ['--add-host', 'db:10.1.2.3'], 'grep -w db /etc/hosts', '10.1.2.3\tdb'],
@@ -264,7 +272,7 @@ describe('a container that starts or ends at this very moment', () => {
 
 describe('exec', () => {
   before(() => {
-    docker('run', '-d', '--name', 'ex', '-e', 'A=1', 'base:1', 'sleep', '1000');
+    docker('run', '-d', '--name', 'ex', '-e', 'A=1', '--group-add', '4242', 'base:1', 'sleep', '1000');
   });
   after(() => {
     docker('rm', '-f', 'ex');
@@ -290,6 +298,14 @@ describe('exec', () => {
     assert.equal(engine.docker(['exec', 'ex', 'sh', '-c', 'exit 9']).code, 9);
     assert.equal(engine.docker(['exec', 'ex', 'nope']).code, 127);
     assert.equal(engine.docker(['exec', 'ex', '/etc/passwd']).code, 126);
+  });
+
+  test('--env-file, and the groups of the container', () => {
+    const script = 'echo $FROM_FILE; id -G | tr " " "\\n" | grep -x 4242';
+    for (const cli of ['docker', 'gantry'] as const) {
+      const result = engine[cli](['exec', '--env-file', join(files, 'env'), 'ex', 'sh', '-c', script]);
+      assert.equal(result.stdout, 'yes\n4242\n', result.stderr);
+    }
   });
 
   test('-i passes stdin, -d detaches, --privileged raises', () => {
