@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { ContainerConfig, HostConfig, MountSpec, Volume } from '../api/index.ts';
-import { EngineError, hasErrno } from '../errors/index.ts';
+import { EngineError, hasErrno, isCode, messageOf } from '../errors/index.ts';
 import { type CreateVolume, parseBind, parseVolumesFrom, type Volumes } from '../volume/index.ts';
 import type { ContainerMount } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -70,7 +70,7 @@ export interface MountsRequest {
 
 /** Makes what mounts need: volumes, attached to the container, and directories of the host. */
 export async function makeMounts(request: MountsRequest, volumes: Volumes): Promise<ContainerMount[]> {
-  const create: VolumeMaker = (volume) => volumes.create({ ...volume, user: request.containerId });
+  const create: VolumeMaker = (volume) => createVolume({ ...volume, user: request.containerId }, volumes);
   const made: ContainerMount[] = [];
   for (const bind of request.binds) made.push(await fromBind(bind, request.driver, create));
   for (const spec of request.specs) made.push(await fromMount(spec, create));
@@ -83,6 +83,16 @@ export async function makeMounts(request: MountsRequest, volumes: Volumes): Prom
 }
 
 type VolumeMaker = (request: CreateVolume) => Promise<Volume>;
+
+/** A driver there is not is `invalidArgument`: clients take a 404 here for a missing image and pull. */
+async function createVolume(request: CreateVolume, volumes: Volumes): Promise<Volume> {
+  try {
+    return await volumes.create(request);
+  } catch (error) {
+    if (!isCode(error, 'notFound')) throw error;
+    throw new EngineError('invalidArgument', messageOf(error), { cause: error });
+  }
+}
 
 function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
   const { container, mode, readOnly } = parseVolumesFrom(text);

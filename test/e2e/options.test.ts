@@ -184,6 +184,7 @@ describe('what cannot be is refused, with the reason', () => {
       ['--volume-driver', 'nosuch', '-v', '/x'],
       'error looking up volume plugin nosuch: plugin "nosuch" not found',
     ],
+    [['--volume-driver', 'nosuch', '-v', 'named:/x'], 'create named: error looking up volume plugin nosuch'],
     [['--volumes-from', 'nobody:some'], 'invalid mode: some'],
     [['-w', '/etc/passwd'], 'Cannot mkdir: /etc/passwd is not a directory'],
     [['--network', 'own', '--ip', 'x'], 'invalid IPv4 address: x'],
