@@ -18,10 +18,14 @@ export interface Snapshots extends AsyncDisposable {
 
 /**
  * Opens the snapshots of an engine, after cleaning up what an earlier process left half done. Active snapshots that
- * are still mounted are found again (`mountedAt`). The caller holds the root's lock.
+ * are still mounted are found again (`mountedAt`). Rejects with `unavailable` where no overlay can be mounted. The
+ * caller holds the root's lock.
  */
 export async function openSnapshots(options: OpenSnapshotsOptions): Promise<Snapshots> {
-  const snapshots = new OverlaySnapshots(join(options.root, 'snapshots'), options.metadata);
+  await using opening = new AsyncDisposableStack();
+  const snapshots = opening.use(new OverlaySnapshots(join(options.root, 'snapshots'), options.metadata));
+  snapshots.probe();
+  opening.move();
   return {
     snapshots,
     layers: createLayers(snapshots),

@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCommand, startDaemon } from '../support/daemon.ts';
+import { gantryPath, runCommand, startDaemon } from '../support/daemon.ts';
 import { untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
@@ -163,19 +163,24 @@ test('events are kept over a restart', async (t) => {
 test('a program that is missing is named with its package', async (t) => {
   const engine = await startDaemon(t, { base: false });
   await engine.end('SIGTERM');
-  const gantry = join(import.meta.dirname, '../../bin/gantry');
-  const hidden = ['-m', 'sh', '-c', 'mount -t tmpfs tmpfs /usr/sbin && exec "$@"', 'sh'];
-  const result = runCommand('unshare', [
-    ...hidden,
-    gantry,
-    'daemon',
-    '--root',
-    engine.root,
-    '--host',
-    engine.host,
-  ]);
-  assert.equal(result.code, 1);
-  assert.match(result.stderr, /install the package "?(runc|conmon|nftables|iproute2)/);
+  // In a mount namespace of its own, where the program is nothing that can be run.
+  const script = 'mount --bind /dev/null "$(command -v "$1")" && shift && exec "$@"';
+  const daemon = [gantryPath, 'daemon', '--root', engine.root, '--host', engine.host];
+  for (const [program, name] of [
+    ['runc', 'runc'],
+    ['conmon', 'conmon'],
+    ['nft', 'nftables'],
+    ['ip', 'iproute2'],
+  ] as const) {
+    const result = runCommand('unshare', ['-m', 'sh', '-c', script, 'sh', program, ...daemon], {
+      timeoutMs: 60_000,
+    });
+    assert.equal(result.code, 1, result.stderr);
+    assert.ok(
+      result.stderr.includes(`Cannot run ${program}: the program is missing: install the package "${name}"`),
+      result.stderr,
+    );
+  }
   await engine.start();
 });
 

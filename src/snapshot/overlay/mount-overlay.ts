@@ -10,6 +10,8 @@ export interface OverlayMount {
   readonly init?: string;
   /** Absent for a read-only mount. */
   readonly upper?: { readonly upper: string; readonly work: string };
+  /** Default: with no upper tree only. */
+  readonly readOnly?: boolean;
   readonly target: string;
 }
 
@@ -38,7 +40,7 @@ export function mountOverlay(layout: Layout, request: OverlayMount): void {
 }
 
 function mountAt(request: OverlayMount, data: string): void {
-  const flags = request.upper === undefined ? MountFlag.readOnly : 0;
+  const flags = (request.readOnly ?? request.upper === undefined) ? MountFlag.readOnly : 0;
   mount({ source: 'overlay', target: request.target, type: 'overlay', flags, data });
 }
 

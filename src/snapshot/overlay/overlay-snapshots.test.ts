@@ -18,7 +18,7 @@ import test, { type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { testSnapshotter } from '../../../test/conformance/snapshotter.ts';
 import { readMounts } from '../../lib/mount-info.ts';
-import { unmount } from '../../lib/native.ts';
+import { mount, unmount } from '../../lib/native.ts';
 import { type Metadata, openMetadata } from '../../metadata/index.ts';
 import { type ChainId, digestOf } from '../../oci/index.ts';
 import { openSnapshots, type Snapshots, type Snapshotter } from '../index.ts';
@@ -102,6 +102,29 @@ test('commit() of two trees to one name at the same time makes one layer', async
     committed: [{ name, usage: { bytes: 0, inodes: 601 } }],
   });
   assert.equal(readdirSync(join(root, 'snapshots/l')).length, 1);
+});
+
+test('openSnapshots() says what to do where no overlay can be written, and leaves nothing mounted', async (t) => {
+  const root = rootOf(t);
+  const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => {
+    mkdirSync(join(root, name));
+    return join(root, name);
+  }) as [string, string, string, string];
+  const data = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+  mount({ source: 'overlay', target: merged, type: 'overlay', data });
+  const metadata = openMetadata(join(root, 'gantry.db'));
+  t.after(() => metadata[Symbol.asyncDispose]());
+  await assert.rejects(openSnapshots({ root: merged, metadata }), {
+    code: 'unavailable',
+    message: `Cannot mount an overlay: the file system of ${merged} cannot hold its writable layers: choose a --root on another, such as ext4`,
+  });
+  assert.deepEqual(readdirSync(join(merged, 'snapshots')).sort(), ['empty', 'init', 'l', 'trash', 'views']);
+  assert.ok(!readMounts().some(({ path }) => path.startsWith(`${merged}/`)));
+});
+
+test('openSnapshots() leaves nothing of the overlay it tried', async (t) => {
+  const { root } = await open(t);
+  assert.deepEqual(readdirSync(join(root, 'snapshots')).sort(), ['empty', 'init', 'l', 'trash', 'views']);
 });
 
 test('openSnapshots() finds a mounted snapshot again and drops stale views', async (t) => {

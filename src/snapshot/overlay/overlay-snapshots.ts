@@ -25,6 +25,7 @@ import { type Layout, openLayout, reserved } from './layout.ts';
 import { makeRoot } from './make-root.ts';
 import { mountOverlay } from './mount-overlay.ts';
 import { isolate, openView, type View, withMounted } from './private-mounts.ts';
+import { probeOverlay } from './probe.ts';
 import { recover } from './recover.ts';
 import { SnapshotRows } from './rows.ts';
 import { openTable, type SnapshotRow, type SnapshotTable } from './table.ts';
@@ -68,6 +69,11 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
       else if (row.kind === 'active') this.#completeDirectory(row);
     }
     this.#ownMount = isolate(root);
+  }
+
+  /** Throws `unavailable`, with what to do, where no overlay can be mounted. */
+  probe(): void {
+    probeOverlay(this.#layout);
   }
 
   async prepare(
