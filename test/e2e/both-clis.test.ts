@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { startDaemon } from '../support/daemon.ts';
+import { dockerfile } from '../support/docker-build.ts';
 import { dockerVersion } from '../support/docker-version.ts';
+import { temporaryDirectory, writeTree } from '../support/files.ts';
 import { busyboxTar } from '../support/rootfs.ts';
 
 // What docker's CLI prints and ends with, ours does too.
@@ -161,6 +163,20 @@ for (const args of dockerVersion < 28 ? same : [...same, ...sameAs28]) {
     assert.equal(gantry.stderr, docker.stderr);
   });
 }
+
+test('docker and gantry tell the same of a build, ours without colours', (t) => {
+  const context = temporaryDirectory(t);
+  writeTree(context, dockerfile('FROM base:1', 'RUN echo told >&2'));
+  const [docker, gantry] = (['docker', 'gantry'] as const).map((cli) => {
+    const { code, stdout } = engine[cli](['build', '--no-cache', '-t', 'told:1', context]);
+    assert.equal(code, 0, stdout);
+    // Ours sends times to the nanosecond, in a block of their own.
+    return stdout.replaceAll(/[0-9a-f]{12}/g, 'ID').replace(/ [23]\.\d+kB/, ' SIZE');
+  });
+  assert.match(gantry ?? '', /^Sending build context to Docker daemon {2}SIZE\r\r\n/);
+  assert.match(docker ?? '', /\u001b\[91mtold\n\u001b\[0m/);
+  assert.equal(gantry, docker?.replaceAll(/\u001b\[\d+m/g, ''));
+});
 
 test('gantry system df -v --format json has the rows of all lists', () => {
   const { stdout } = engine.gantry(['system', 'df', '-v', '--format', 'json']);

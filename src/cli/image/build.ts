@@ -12,6 +12,7 @@ import { CredentialStore, encodeAll } from '../remote/credentials.ts';
 import { proxyVariables } from '../remote/docker-config.ts';
 import { parseExtraHost, parsePairs, ulimits } from '../run/resources.ts';
 import { openBuildContext } from './build-context.ts';
+import { tellSending } from './tell-sending.ts';
 
 const ignoredUsage = 'Accepted for compatibility';
 
@@ -60,11 +61,14 @@ export const buildCommand = defineCommand({
     if (values.iidfile !== '') await rm(values.iidfile, { force: true });
     const client = await context.client();
     const tar = opened.tar !== undefined && values.compress ? await gzipped(opened.tar) : opened.tar;
+    let log = '';
+    const keep = (piece: string) => (log += piece);
+    const sink = values.quiet ? { write: keep } : context.stdout;
     const { environment, host } = context.config;
     const args = buildArgs(values['build-arg'], environment);
     const proxies = proxyVariables(await context.settings(), host, new Set(Object.keys(args)));
     const auths = await new CredentialStore(context).all();
-    const messages = client.images.build(tar, {
+    const messages = client.images.build(tar === undefined ? undefined : tellSending(tar, sink), {
       ...(opened.dockerfile === '' ? {} : { dockerfile: opened.dockerfile }),
       ...(opened.remote === undefined ? {} : { remote: opened.remote }),
       tags: values.tag,
@@ -95,17 +99,11 @@ export const buildCommand = defineCommand({
       ...(Object.keys(auths).length === 0 ? {} : { registryConfig: encodeAll(auths) }),
     });
     let imageId = '';
-    let log = '';
-    const keep = (piece: string) => (log += piece);
     const onAux = (aux: object) => {
       if ('ID' in aux && typeof aux.ID === 'string') imageId = aux.ID;
     };
     try {
-      await printProgress(
-        messages as AsyncIterable<ProgressMessage>,
-        values.quiet ? { write: keep } : context.stdout,
-        onAux,
-      );
+      await printProgress(messages as AsyncIterable<ProgressMessage>, sink, onAux);
     } catch (error) {
       // A quiet build that fails shows what it had kept to itself.
       const code = exitCodeOf(error);

@@ -20,8 +20,12 @@ export function exitCodeOf(error: unknown): number | undefined {
   return typeof cause.exitCode === 'number' ? cause.exitCode : undefined;
 }
 
+/** How a daemon marks what a build's RUN wrote to standard error, for whoever reads it. */
+const colouredError = /^\u001b\[91m(.*)\u001b\[0m$/s;
+
 /**
- * Prints a progress stream: text as it is, states of layers in place on a terminal and once per change elsewhere.
+ * Prints a progress stream: text without the daemon's colours elsewhere than on a terminal, states of layers in place
+ * on a terminal and once per change elsewhere.
  * `onAux` gets the machine-readable messages. Rejects with the error the stream ends with.
  */
 export async function printProgress(
@@ -34,7 +38,8 @@ export async function printProgress(
   for await (const message of messages) {
     if (message.errorDetail !== undefined || message.error !== undefined) throw failureOf(message);
     if (message.aux !== undefined) onAux(message.aux);
-    if (message.stream !== undefined) sink.write(message.stream);
+    if (message.stream !== undefined)
+      sink.write(sink.isTTY === true ? message.stream : message.stream.replace(colouredError, '$1'));
     if (message.status === undefined) continue;
     const { id } = message;
     if (id === undefined || id === '') {
