@@ -38,8 +38,6 @@ export interface UnpackOptions {
   readonly noOverwriteDirNonDir?: boolean;
   /** Owns everything unpacked; default the numbers in the archive. */
   readonly owner?: { readonly uid: number; readonly gid: number };
-  /** Make device nodes. Default false: they are refused. */
-  readonly devices?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -173,12 +171,7 @@ class Unpacker implements Disposable {
         break;
       case 'character':
       case 'block':
-        if (this.#options.devices !== true) throw this.#refuse(entry, 'devices are not allowed here');
-        makeNode(target, (entry.type === 'block' ? constants.S_IFBLK : constants.S_IFCHR) | entry.mode, {
-          major: entry.deviceMajor,
-          minor: entry.deviceMinor,
-        });
-        break;
+        throw this.#refuse(entry, 'devices are not allowed here');
       case 'fifo':
         makeNode(target, constants.S_IFIFO | entry.mode);
         break;

@@ -80,7 +80,7 @@ async function stage(
 ): Promise<Staged> {
   const tree = snapshots.createTree();
   try {
-    const transform = new ToOverlay({ base: options.base, devices: true });
+    const transform = new ToOverlay({ base: options.base });
     const hash = createHash('sha256');
     let size = 0;
     {

@@ -31,8 +31,6 @@ export interface LinkBelow {
 export interface ToOverlayOptions {
   /** Nothing is below: whiteouts have no effect. */
   readonly base: boolean;
-  /** False refuses device nodes. */
-  readonly devices: boolean;
 }
 
 /** Where a path of the layer came from, as far as later entries must know. */
@@ -149,8 +147,6 @@ export class ToOverlay {
 
   #file(path: ByteString, entry: TarEntry, raw: Buffer): void {
     if (path === '') throw refuse(entry, 'it would replace the root');
-    const device = entry.type === 'character' || entry.type === 'block';
-    if (device && !this.#options.devices) throw refuse(entry, 'devices are not allowed here');
     if (entry.type === 'link' && !this.#link(path, entry)) return;
     if (entry.type === 'file') this.#bytes += entry.size;
     this.#lastParent = entry.type === 'symlink' ? undefined : this.#lastParent;

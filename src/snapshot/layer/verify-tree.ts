@@ -35,7 +35,7 @@ const entriesPerTurn = 500;
 export async function verifyTree(check: TreeCheck): Promise<string[]> {
   const { tar, signal } = check;
   const tree = new TreeUnderCheck(check.root);
-  const transform = new ToOverlay({ base: check.base, devices: true });
+  const transform = new ToOverlay({ base: check.base });
   const parser = new TarParser();
   const hash = createHash('sha256');
   try {
