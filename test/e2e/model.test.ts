@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
-import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { openDaemon, runCommand, type TestDaemon } from '../support/daemon.ts';
 
 // The model of images and containers, line by line, as a person with the docker CLI sees it.
 
@@ -103,19 +104,56 @@ describe('a container is a running instance with one writable layer on top', () 
   });
 
   test('layers that images share are stored once', () => {
-    const before = lines(docker('system', 'df', '--format', '{{.Type}} {{.Size}}'))[0];
+    const stored = () => [
+      lines(docker('system', 'df', '--format', '{{.Type}} {{.Size}}'))[0],
+      readdirSync(join(engine.root, 'snapshots')).length,
+    ];
+    writeFileSync(join(context, 'big'), randomBytes(4 << 20));
+    build('shared:1', 'FROM base:1', 'COPY big /big');
+    const before = stored();
     docker('tag', 'base:1', 'base:again');
-    build('shared:1', 'FROM base:1', 'ENV SHARED=1');
-    assert.equal(lines(docker('system', 'df', '--format', '{{.Type}} {{.Size}}'))[0], before);
-    docker('rmi', 'base:again');
+    // The same layer, on an image that the first one knows nothing of.
+    build('shared:2', 'FROM base:1', 'LABEL shared=2', 'COPY big /big');
+    assert.notEqual(inspect('shared:2', '{{.Parent}}'), inspect('shared:1', '{{.Parent}}'));
+    assert.deepEqual(layersOf('shared:2'), layersOf('shared:1'));
+    assert.deepEqual(stored(), before);
+    docker('rmi', 'shared:1');
+    assert.equal(docker('run', '--rm', 'shared:2', 'stat', '-c', '%s', '/big'), String(4 << 20));
+    docker('rmi', 'base:again', 'shared:2');
   });
 });
 
 describe('names and IDs', () => {
   test('an image has the digest of its config as ID and is found by any unambiguous prefix', () => {
     const id = inspect('base:1', '{{.Id}}');
-    assert.match(id, /^sha256:[0-9a-f]{64}$/);
+    const archive = join(context, 'base.tar');
+    docker('save', '-o', archive, 'base:1');
+    const member = (name: string) => runCommand('tar', ['-xOf', archive, name]).stdout;
+    const [saved] = JSON.parse(member('manifest.json')) as [{ readonly Config: string }];
+    assert.equal(`sha256:${createHash('sha256').update(member(saved.Config)).digest('hex')}`, id);
+    rmSync(archive);
     assert.equal(inspect(id.slice(7, 17), '{{.Id}}'), id);
+  });
+
+  test('a prefix of several images or containers names none', () => {
+    const steps = Array.from({ length: 17 }, (_, index) => `ENV STEP=${index}`);
+    build('steps:1', 'FROM base:1', ...steps);
+    const listed = new Set(lines(docker('image', 'ls', '-aq', '--no-trunc')));
+    const images = [...listed].map((id) => id.slice('sha256:'.length));
+    const containers = Array.from({ length: 17 }, () => docker('create', 'base:1', 'true'));
+    // Of seventeen, two begin with the same digit.
+    const ambiguous = (ids: readonly string[]) =>
+      ids.map(([first = '']) => first).find((digit, index, all) => all.indexOf(digit) !== index) ?? '';
+    for (const [command, ids] of [
+      ['rmi', images],
+      ['rm', containers],
+    ] as const) {
+      const refused = engine.docker([command, ambiguous(ids)]);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /multiple IDs found with provided prefix|ambiguous/i);
+    }
+    docker('rm', ...containers);
+    docker('rmi', 'steps:1');
   });
 
   test('a container gets a unique ID and, unless named, a name of ours', () => {
@@ -195,6 +233,26 @@ describe('removal', () => {
     );
     docker('rm', 'user');
     docker('rmi', 'used:1');
+  });
+
+  test('an image that a running container refers to loses its name by force, and stays', () => {
+    build('used:2', 'FROM base:1', 'ENV USED=2');
+    const id = inspect('used:2', '{{.Id}}');
+    docker('run', '-d', '--name', 'user', 'used:2', 'sleep', '1000');
+    const refused = engine.docker(['rmi', 'used:2']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /unable to remove repository reference "used:2" \(must force\)/);
+    const forced = engine.docker(['rmi', '-f', id]);
+    assert.equal(forced.code, 1);
+    assert.match(
+      forced.stderr,
+      /conflict: unable to delete [0-9a-f]{12} \(cannot be forced\) - image is being used by running container [0-9a-f]{12}/,
+    );
+    assert.equal(docker('rmi', '-f', 'used:2'), 'Untagged: used:2');
+    assert.equal(inspect(id, '{{json .RepoTags}}'), '[]');
+    assert.equal(docker('exec', 'user', 'sh', '-c', 'echo $USED'), '2');
+    docker('rm', '-f', 'user');
+    docker('rmi', id);
   });
 
   test('a running container is kept without force', () => {
