@@ -12,7 +12,6 @@ const order = [
   'api',
   'lib',
   'config',
-  'events',
   'metadata',
   'content',
   'snapshot',
