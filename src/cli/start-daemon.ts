@@ -5,10 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isUnreachable } from '../client/index.ts';
 import { defaultRoot } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
+import { exists, readOptional } from '../lib/missing-files.ts';
 import { exitOf, start } from '../lib/process.ts';
 
 /** A daemon that ends is seen at once; this is for a slow machine. */
 const patienceMs = 60_000;
+/** For the daemon of another command. One that listens elsewhere never answers here. */
+const othersPatienceMs = 10_000;
 
 /**
  * Starts a daemon of the default root in the background and waits until it answers. It outlives this command; its log
@@ -26,14 +29,12 @@ export async function startDaemon(client: Client, unreachable: EngineError): Pro
   const program = join(import.meta.dirname, '../../bin/gantry');
   const daemon = start(program, ['daemon'], { stdio: ['ignore', log, log], cwd: '/' });
   closeSync(log);
-  let ended: number | undefined;
-  exitOf(program, daemon).then(
-    (code) => (ended = code),
-    () => (ended = 127),
-  );
+  let hasEnded = false;
+  const end = () => (hasEnded = true);
+  exitOf(program, daemon).then(end, end);
   daemon.unref();
 
-  const deadline = Date.now() + patienceMs;
+  const begunMs = Date.now();
   for (let waitMs = 20; ; waitMs = Math.min(waitMs * 1.5, 250)) {
     await sleep(waitMs);
     try {
@@ -42,10 +43,17 @@ export async function startDaemon(client: Client, unreachable: EngineError): Pro
     } catch (error) {
       if (!isUnreachable(error)) throw error;
       // Another command may have started one at the same time: then ours ends at the locked root, and theirs answers.
-      if (Date.now() < deadline && (ended === undefined || waitMs < 100)) continue;
+      const patience = hasEnded ? ((await isHeld()) ? othersPatienceMs : 0) : patienceMs;
+      if (Date.now() - begunMs < patience) continue;
       throw new EngineError('unavailable', await complaint(client.host, logPath), { cause: error });
     }
   }
+}
+
+/** Whether a process has the default root; it writes its id into the lock at once after it has taken it. */
+async function isHeld(): Promise<boolean> {
+  const holder = await readOptional(join(defaultRoot, 'lock'));
+  return holder !== undefined && (await exists(join('/proc', holder.trim())));
 }
 
 async function complaint(host: string, logPath: string): Promise<string> {
