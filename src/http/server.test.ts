@@ -238,6 +238,24 @@ test('server reports a bad filter, number and resize', async (t) => {
   assert.match(await message('/containers/a/logs'), /must choose at least one stream/);
 });
 
+for (const line of [
+  'GET /containers/json',
+  'GET /images/json',
+  'GET /images/search?term=x',
+  'GET /networks',
+  'GET /volumes',
+  'GET /events',
+  ...['/containers', '/images', '/networks', '/volumes', '/build'].map((of) => `POST ${of}/prune`),
+]) {
+  test(`server refuses an unknown filter of ${line}`, async (t) => {
+    const { path } = await serve(t, {});
+    const [method = '', url = ''] = line.split(' ');
+    const filters = encodeURIComponent('{"nope":["1"]}');
+    const answer = await call(path, `${url}${url.includes('?') ? '&' : '?'}filters=${filters}`, { method });
+    assert.deepEqual([answer.status, JSON.parse(answer.body)], [400, { message: "invalid filter 'nope'" }]);
+  });
+}
+
 test('server keeps a socket for owner and group, and replaces a dead one only', async (t) => {
   const { path } = await serve(t, {});
   assert.equal((await stat(path)).mode & 0o777, 0o660);
