@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
+import { byteString } from '../../src/lib/tar/index.ts';
+import { digestOf } from '../../src/oci/index.ts';
+import { archiveOf } from '../support/build-bench.ts';
 import { openDaemon, type TestDaemon } from '../support/daemon.ts';
+import { tarOf } from '../support/image-store.ts';
+import { until } from '../support/until.ts';
 
 // Bad input gets a clear error, the right exit code or status, and changes nothing.
 
@@ -162,8 +167,13 @@ describe('containers', () => {
   test('ambiguous prefix', () => {
     const ids = Array.from({ length: 17 }, () => engine.ok(['create', 'base:1', 'true']));
     const first = ids.map((id) => id[0]).find((digit, index, all) => all.indexOf(digit) !== index) ?? '';
-    const result = engine.docker(['inspect', '--type', 'container', first]);
-    assert.match(result.stderr, /multiple IDs found with provided prefix|Multiple IDs found/i);
+    const before = state();
+    for (const command of [['inspect', '--type', 'container'], ['rm']]) {
+      const result = engine.docker([...command, first]);
+      assert.match(result.stderr, /multiple IDs found with provided prefix/i);
+      assert.equal(result.code, 1);
+    }
+    assert.equal(state(), before);
     engine.ok(['rm', ...ids]);
   });
 
@@ -182,8 +192,9 @@ describe('containers', () => {
     engine.ok(['rm', 'clash']);
   });
 
-  test('a port that another container has', () => {
+  test('a port that another container has', async () => {
     engine.ok(['run', '-d', '--name', 'first', '-p', '127.0.0.1:38123:80', 'base:1', 'sleep', '1000']);
+    const before = state();
     const result = engine.docker([
       'run',
       '--rm',
@@ -196,6 +207,8 @@ describe('containers', () => {
     ]);
     assert.equal(result.code, 125);
     assert.match(result.stderr, /Bind for 127\.0\.0\.1:38123 failed: port is already allocated/);
+    // --rm takes the one that did not start away after it has told of it.
+    await until(() => state() === before, 'something is left');
     engine.ok(['rm', '-f', 'first']);
   });
 });
@@ -237,6 +250,38 @@ describe('images and volumes', () => {
     engine.ok(['load', '-i', archive]);
     engine.ok(['create', '--name', 'taken', 'base:1', 'true']);
   });
+
+  for (const [what, name, layer] of [
+    ['that climbs', '../evil', tarOf({ '../evil': 'x' })],
+    [
+      'that passes a link',
+      's/evil',
+      archiveOf([
+        { path: byteString('s'), type: 'symlink', linkPath: byteString('/etc') },
+        { path: byteString('s/evil'), type: 'file', text: 'x' },
+      ]),
+    ],
+  ] as const) {
+    test(`an archive with an entry ${what} is refused with its name, and leaves nothing`, () => {
+      const kept = () => [
+        readdirSync(join(engine.root, 'content'), { recursive: true }).sort(),
+        readdirSync(join(engine.root, 'snapshots')).sort(),
+      ];
+      const [before, keptBefore] = [state(), kept()];
+      const config = {
+        architecture: 'amd64',
+        os: 'linux',
+        rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+      };
+      const manifest = [{ Config: 'c.json', RepoTags: ['hostile:1'], Layers: ['layer.tar'] }];
+      const json = { 'c.json': JSON.stringify(config), 'manifest.json': JSON.stringify(manifest) };
+      const result = engine.docker(['load'], { input: tarOf({ ...json, 'layer.tar': layer }) });
+      assert.equal(result.code, 1);
+      assert.ok(result.stderr.includes(`Refusing the entry ${JSON.stringify(name)}: `), result.stderr);
+      assert.equal(state(), before);
+      assert.deepEqual(kept(), keptBefore);
+    });
+  }
 });
 
 describe('Dockerfiles', () => {
@@ -288,6 +333,15 @@ describe('HTTP', () => {
       400,
       /invalid JSON|unexpected/i,
     ],
+    [
+      'a bad port',
+      'POST',
+      '/v1.43/containers/create',
+      creating({ PortBindings: { '80/tcp': [{ HostPort: '99999' }] } }),
+      400,
+      /^invalid port specification: "99999"$/,
+    ],
+    ['a bad size', 'POST', '/v1.43/containers/create', creating({ Memory: 'lots' }), 400, /Memory/],
     ['an unknown route', 'GET', '/v1.43/nope', '', 404, /page not found/],
     [
       'a version that is too new',
@@ -301,9 +355,11 @@ describe('HTTP', () => {
     ['a bad filter', 'GET', '/v1.43/containers/json?filters=%7B', '', 400, /invalid filter/],
   ] as const) {
     test(what, async () => {
+      const before = state();
       const answer = await send(method, path, body);
       assert.equal(answer.status, status);
       assert.match((JSON.parse(answer.body) as { message: string }).message, text);
+      assert.equal(state(), before);
     });
   }
 
@@ -318,6 +374,10 @@ describe('HTTP', () => {
     assert.equal(errorDetail.message, error);
   });
 });
+
+function creating(HostConfig: object): string {
+  return JSON.stringify({ Image: 'base:1', Cmd: ['true'], HostConfig });
+}
 
 function send(method: string, path: string, body: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
