@@ -280,7 +280,8 @@ describe('an update', () => {
       '-c',
       'echo $A; ls /; exec httpd -f -p 80 -h /etc',
     );
-    update('-e', 'A=2', '-p', `${port}:80`, '-v', 'data:/data', '-v', '/more', '--memory', '64m', 'app');
+    const limits = ['--memory', '64m', '--memory-swap', '64m'];
+    update('-e', 'A=2', '-p', `${port}:80`, '-v', 'data:/data', '-v', '/more', ...limits, 'app');
     assert.equal(show('{{.State.Status}} {{.HostConfig.Memory}}'), 'created 67108864');
     docker('start', 'app');
     await page(port);
