@@ -96,7 +96,10 @@ test('updateContainer() keeps each limit that is given, and the others as they a
   assert.deepEqual({ ...changed, ...change }, changed);
   assert.equal(changed.Memory, 64e6);
   assert.equal((await update({ NanoCpus: 0, CpuShares: 0 })).CpuShares, 512);
-  await assert.rejects(update({ NanoCpus: 1e9 }), /Nano CPUs cannot be updated as CPU Period has already been set/);
+  await assert.rejects(
+    update({ NanoCpus: 1e9 }),
+    /Nano CPUs cannot be updated as CPU Period has already been set/,
+  );
   await assert.rejects(update({ CpuRealtimeRuntime: 1000 }), /does not support CPU real-time scheduler/);
 });
 
@@ -112,7 +115,8 @@ test('updateContainer() changes the restart policy, but not that of a container 
   const removed = updating(t, { AutoRemove: true });
   await assert.rejects(removed({ RestartPolicy: always }), {
     code: 'conflict',
-    message: 'Cannot update container c1: Restart policy cannot be updated because AutoRemove is enabled for the container',
+    message:
+      'Cannot update container c1: Restart policy cannot be updated because AutoRemove is enabled for the container',
   });
   assert.equal((await removed({ RestartPolicy: { Name: 'no', MaximumRetryCount: 0 } })).AutoRemove, true);
 });
