@@ -23,6 +23,9 @@ export interface Checked {
   readonly when: string;
 }
 
+/** Of the flags in `/proc/PID/stat`. [linux include/linux/sched.h PF_EXITING] */
+const processExiting = 0x4;
+
 /** Compares what a client was told, `ps`, the rows, the kernel and the disk. Returns the containers as they are. */
 export async function checkNow({ told, host, root, after, when }: Checked): Promise<Tracked[]> {
   const config = engineConfig({ root });
@@ -154,8 +157,9 @@ function checkKernel(config: EngineConfig, inspected: readonly ContainerInspect[
   const spare = kernel.namespaces.length - up.length;
   assert.ok(spare >= 0 && spare <= poolSize, `${when}: ${spare} network namespaces too many`);
   for (const { Name, State, HostConfig, NetworkSettings } of up) {
-    const cgroups = cgroupsOf(State.Pid);
     const what = `${when}: ${Name}`;
+    assert.ok(!isEnding(State.Pid), `${what} is ending`);
+    const cgroups = cgroupsOf(State.Pid);
     assert.equal(isFrozen(cgroups), State.Paused, `${what}: paused`);
     assert.equal(memoryLimit(cgroups), HostConfig.Memory, `${what}: memory`);
     const addresses = Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress);
@@ -170,6 +174,15 @@ function checkKernel(config: EngineConfig, inspected: readonly ContainerInspect[
     ),
   );
   assert.deepEqual(publishedPorts(config.instance), ports.sort(), `${when}: published ports`);
+}
+
+/** Killed: its end is seen once what an exec left in it is reaped, which is another process's to do. */
+function isEnding(pid: number): boolean {
+  const path = `/proc/${pid}/stat`;
+  if (!existsSync(path)) return true;
+  const stat = readFileSync(path, 'utf8');
+  const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
+  return (flags & processExiting) !== 0;
 }
 
 /** Absolute paths of a process's cgroups: its freezer's and its memory's, which are one on cgroup v2. */
