@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import type { Health, HealthLog } from '../api/index.ts';
 import { messageOf } from '../errors/index.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { raceAbort } from '../lib/keyed-lock.ts';
-import { Timeout } from '../lib/timeout.ts';
+import { settlesInTime, Timeout } from '../lib/timeout.ts';
 import type { Healthcheck } from '../oci/index.ts';
 
 /** How a container's health is checked, with Docker's defaults. */
@@ -212,13 +211,8 @@ interface Limits {
 }
 
 async function inTime<T>(promise: Promise<T>, { timeoutMs, stopped, late }: Limits): Promise<T> {
-  using timeout = new Timeout(timeoutMs);
-  try {
-    return await raceAbort(promise, AbortSignal.any([stopped, timeout.signal]));
-  } catch (error) {
-    if (error === timeout.signal.reason) throw new Error(late(), { cause: error });
-    throw error;
-  }
+  if (await settlesInTime(promise, timeoutMs, stopped)) return promise;
+  throw new Error(late());
 }
 
 /** Resolves after the time or when the signal aborts. */

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import { raceAbort } from '../lib/keyed-lock.ts';
-import { Timeout } from '../lib/timeout.ts';
+import { settlesInTime } from '../lib/timeout.ts';
 import type { Exit } from '../runtime/index.ts';
 import type { Container } from './record.ts';
 import { nextRestart, type RestartBackoff } from './restart.ts';
@@ -107,13 +106,8 @@ export class Restarts {
   async #others(id: string): Promise<void> {
     const coming = this.#deps.needs(id).flatMap((needed) => this.#planned.get(needed)?.settled.promise ?? []);
     if (coming.length === 0) return;
-    using timeout = new Timeout(patienceMs);
-    try {
-      await raceAbort(Promise.all(coming), timeout.signal);
-    } catch (error) {
-      // The start says what is missing.
-      if (error !== timeout.signal.reason) throw error;
-    }
+    // When they do not come, the start says what is missing.
+    await settlesInTime(Promise.all(coming), patienceMs);
   }
 
   #settle(id: string): void {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { EngineError, isCode } from '../errors/index.ts';
-import { type KeyedLock, raceAbort } from '../lib/keyed-lock.ts';
-import { Timeout } from '../lib/timeout.ts';
+import type { KeyedLock } from '../lib/keyed-lock.ts';
+import { settlesInTime } from '../lib/timeout.ts';
 import type { OciRuntime } from '../runtime/index.ts';
 import type { Freezer } from './freezer.ts';
 import type { Container } from './record.ts';
@@ -75,9 +75,9 @@ export class RunEnder {
         'the container has no handler for its stop signal',
       );
     const waitsMs = ending.deaf && options.deaf === 'kill' ? 0 : options.timeoutMs;
-    if (await settles(ended, waitsMs, this.#closing.signal)) return true;
+    if (await settlesInTime(ended, waitsMs, this.#closing.signal)) return true;
     await this.#force(id, told);
-    if (await settles(ended, 10_000, this.#closing.signal)) return true;
+    if (await settlesInTime(ended, 10_000, this.#closing.signal)) return true;
     throw new EngineError('internal', `container ${id} did not end 10 s after SIGKILL`);
   }
 
@@ -149,21 +149,5 @@ export class RunEnder {
   /** Whoever waits for an end is rejected. */
   close(): void {
     this.#closing.abort();
-  }
-}
-
-/** Whether `promise` settles in time; a negative time waits for ever. Rejects with the signal's reason when it aborts. */
-async function settles(promise: Promise<unknown>, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-  if (timeoutMs < 0) {
-    await raceAbort(promise, signal);
-    return true;
-  }
-  using timeout = new Timeout(timeoutMs);
-  try {
-    await raceAbort(promise, AbortSignal.any([timeout.signal, signal]));
-    return true;
-  } catch (error) {
-    if (error === timeout.signal.reason) return false;
-    throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { raceAbort } from './keyed-lock.ts';
+
 /** A timer of Node that is to wait longer fires at once. */
 const longestPieceMs = 2 ** 31 - 1;
 
@@ -29,5 +31,29 @@ export class Timeout implements Disposable {
       else this.#over.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'));
     }, pieceMs);
     if (!this.#keepsProcess) this.#timer.unref();
+  }
+}
+
+/**
+ * Whether a promise settles in time; a negative time waits for ever. Rejects as the promise does, and with the signal's
+ * reason when it aborts first.
+ */
+export async function settlesInTime(
+  promise: Promise<unknown>,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (timeoutMs < 0) {
+    await raceAbort(promise, signal);
+    return true;
+  }
+  using timeout = new Timeout(timeoutMs);
+  try {
+    const signals = signal === undefined ? [timeout.signal] : [timeout.signal, signal];
+    await raceAbort(promise, AbortSignal.any(signals));
+    return true;
+  } catch (error) {
+    if (error === timeout.signal.reason) return false;
+    throw error;
   }
 }
