@@ -79,14 +79,14 @@ export class Lifecycle {
   async afterStart(id: string, signal?: AbortSignal): Promise<void> {
     const state = this.#deps.store.get(id)?.state;
     if (state === undefined || state.running || state.removing) return;
-    (await this.locks.acquire(id, signal))[Symbol.dispose]();
+    await this.locks.passed(id, signal);
   }
 
   /** From now on nothing is started. Resolves when no start is under way. */
   async endStarts(): Promise<void> {
     this.#startsNothing = true;
     const ids = this.#deps.store.all().map(({ record }) => record.id);
-    await Promise.all(ids.map(async (id) => (await this.locks.acquire(id))[Symbol.dispose]()));
+    await Promise.all(ids.map((id) => this.locks.passed(id)));
   }
 
   /** Starts a container whose lock the caller holds. A start that fails leaves it stopped. */

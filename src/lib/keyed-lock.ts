@@ -29,6 +29,11 @@ export class KeyedLock {
       },
     };
   }
+
+  /** Resolves once those are through who hold the lock or wait for it now. */
+  async passed(key: string, signal?: AbortSignal): Promise<void> {
+    (await this.acquire(key, signal))[Symbol.dispose]();
+  }
 }
 
 /** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts. */
