@@ -94,7 +94,8 @@ async function planDocker(
     const configBytes = await spool.read(item.config);
     const config = parseImageConfig(configBytes);
     if (!choice.takes(config)) continue;
-    const here = layersHere(chainIdsOf(config.rootfs.diff_ids));
+    const isWhole = item.layers.every((path) => spool.hasBytes(path));
+    const here = isWhole ? [] : layersHere(chainIdsOf(config.rootfs.diff_ids));
     const layers: ImageLayer[] = [];
     for (const [index, path] of item.layers.entries()) {
       // Spring Boot and buildpacks send an empty file for a layer that is here, others none: Docker does not look.
