@@ -7,7 +7,7 @@ import { type EngineConfig, engineConfig } from '../../src/config/index.ts';
 import { callEngine, getJson } from '../support/engine-call.ts';
 import { readDisk, readKernel } from '../support/engine-state.ts';
 import { addressesOf, publishedPorts } from '../support/network-kernel.ts';
-import { namesIn } from '../support/proc.ts';
+import { namesIn, statFields } from '../support/proc.ts';
 import type { Known, Told, Tracked } from './crash-told.ts';
 
 const poolSize = 8;
@@ -178,11 +178,8 @@ function checkKernel(config: EngineConfig, inspected: readonly ContainerInspect[
 
 /** Killed: its end is seen once what an exec left in it is reaped, which is another process's to do. */
 function isEnding(pid: number): boolean {
-  const path = `/proc/${pid}/stat`;
-  if (!existsSync(path)) return true;
-  const stat = readFileSync(path, 'utf8');
-  const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
-  return (flags & processExiting) !== 0;
+  const flags = statFields(pid)[6];
+  return flags === undefined || (Number(flags) & processExiting) !== 0;
 }
 
 /** Absolute paths of a process's cgroups: its freezer's and its memory's, which are one on cgroup v2. */

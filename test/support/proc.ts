@@ -18,6 +18,12 @@ export function textOf(path: string): string {
   }
 }
 
+/** The fields of `/proc/PID/stat` after the name, which may hold anything: the state first. None where it is gone. */
+export function statFields(pid: number): string[] {
+  const stat = textOf(`/proc/${pid}/stat`);
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
 /** The processes of the host with their command lines. */
 export function processes(): { readonly pid: number; readonly words: readonly string[] }[] {
   return namesIn('/proc')

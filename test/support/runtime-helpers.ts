@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, hasErrno } from '../../src/errors/index.ts';
 import type { Attachment } from '../../src/runtime/index.ts';
+import { statFields } from './proc.ts';
 
 export interface Output {
   readonly stdout: string;
@@ -53,8 +53,7 @@ export async function ticksIn(timeMs: number, pids: readonly number[]): Promise<
 }
 
 function ticksOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(pid);
   return Number(fields[11]) + Number(fields[12]);
 }
 
