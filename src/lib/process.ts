@@ -1,6 +1,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants as fileConstants } from 'node:fs';
 import { constants } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { EngineError, hasErrno } from '../errors/index.ts';
 import { sendSignal } from './send-signal.ts';
 
@@ -36,6 +38,20 @@ export async function exitOf(program: string, child: ChildProcess): Promise<numb
     if (!hasErrno(error, 'ENOENT')) throw error;
     throw missingProgram(program, error);
   }
+}
+
+/** The path of a program, from the first of these colon-separated directories that has it. Throws `unavailable`. */
+export function findProgram(program: string, searchPath: string): string {
+  for (const directory of searchPath.split(delimiter)) {
+    const path = join(directory, program);
+    try {
+      accessSync(path, fileConstants.X_OK);
+      return path;
+    } catch {
+      // Not in this one.
+    }
+  }
+  throw missingProgram(program);
 }
 
 /** The error for a program that is not there, with the package that brings it. */

@@ -1,10 +1,9 @@
-import { accessSync, closeSync, constants } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { Socket } from 'node:net';
-import { delimiter, join } from 'node:path';
 import koffi from 'koffi';
 import { watchProcess } from './fd-socket.ts';
 import { systemError } from './native.ts';
-import { missingProgram } from './process.ts';
+import { findProgram } from './process.ts';
 import { reapChild } from './reap-child.ts';
 
 /**
@@ -64,7 +63,7 @@ export interface FastChild {
 export function spawnFast(program: string, args: readonly string[], options: FastSpawnOptions): FastChild {
   // eslint-disable-next-line no-restricted-properties -- passed on whole, as Node's own spawn does
   const env = options.env ?? process.env;
-  const path = findProgram(program, env['PATH'] ?? '');
+  const path = program.includes('/') ? program : findProgram(program, env['PATH'] ?? '');
   const pipes: (Pipe | undefined)[] = [];
   try {
     for (const use of options.stdio) pipes.push(use === 'null' ? undefined : openPipe(use));
@@ -78,20 +77,6 @@ export function spawnFast(program: string, args: readonly string[], options: Fas
   } finally {
     for (const pipe of pipes) if (pipe !== undefined) closeSync(pipe.theirs);
   }
-}
-
-function findProgram(program: string, searchPath: string): string {
-  if (program.includes('/')) return program;
-  for (const directory of searchPath.split(delimiter)) {
-    const path = join(directory, program);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not in this one.
-    }
-  }
-  throw missingProgram(program);
 }
 
 interface Pipe {

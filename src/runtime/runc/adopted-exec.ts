@@ -55,7 +55,7 @@ export class AdoptedExec {
     const { id, directory, stdin, failure } = target;
     const file = (name: string) => join(directory, name);
     const child = spawnFast(
-      await host.programPath(),
+      host.programPath(),
       [
         ...['--root', host.layout.root, '--log', file(logFile), '--log-format', 'json'],
         ...[

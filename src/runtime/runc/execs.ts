@@ -87,7 +87,7 @@ export class Execs {
       path: this.#host.path,
       attach: options.attach,
       args: [
-        ...(await this.#host.monitorArgs({ id, uuid: options.execId, directory })),
+        ...this.#host.monitorArgs({ id, uuid: options.execId, directory }),
         ...[
           '-b',
           directory,

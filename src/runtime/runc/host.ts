@@ -1,7 +1,7 @@
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { EngineError, hasErrno } from '../../errors/index.ts';
+import { join } from 'node:path';
+import { EngineError } from '../../errors/index.ts';
 import { OrphanSweep } from '../../lib/orphans.ts';
+import { findProgram } from '../../lib/process.ts';
 import { run } from '../../lib/run.ts';
 import { runtimeMessage } from './errors.ts';
 import { Monitors } from './exits.ts';
@@ -25,7 +25,7 @@ export class RuntimeHost implements Disposable {
   /** Only when the process adopts orphans is there anything to reap. */
   readonly orphans = new OrphanSweep();
   readonly monitors = new Monitors();
-  #programFile: Promise<string> | undefined;
+  #programFile: string | undefined;
 
   constructor(options: HostOptions) {
     this.program = options.program;
@@ -56,21 +56,17 @@ export class RuntimeHost implements Disposable {
     throw new EngineError('internal', `${action}: ${message || `exit code ${result.exitCode}`}`);
   }
 
-  /** The absolute path of the runtime program. */
-  programPath(): Promise<string> {
+  /** The path of the runtime program, which conmon does not search for. Throws `unavailable`. */
+  programPath(): string {
     this.#programFile ??= findProgram(this.program, this.path);
     return this.#programFile;
   }
 
   /** conmon's arguments for any monitor. */
-  async monitorArgs(target: {
-    readonly id: string;
-    readonly uuid: string;
-    readonly directory: string;
-  }): Promise<string[]> {
+  monitorArgs(target: { readonly id: string; readonly uuid: string; readonly directory: string }): string[] {
     const { id, uuid, directory } = target;
     return [
-      ...['--api-version', '1', '-c', id, '-u', uuid, '-n', id, '-r', await this.programPath()],
+      ...['--api-version', '1', '-c', id, '-u', uuid, '-n', id, '-r', this.programPath()],
       ...['-p', join(directory, monitorFiles.pid), '-P', join(directory, monitorFiles.monitorPid)],
       // Without a socket directory of its own conmon puts its sockets into the bundle, whatever that path's length.
       ...['--persist-dir', directory, '--full-attach', '--no-sync-log'],
@@ -90,24 +86,6 @@ export function notRunning(id: string): EngineError {
 
 export function notFound(id: string): EngineError {
   return new EngineError('notFound', `No such container: ${id}`);
-}
-
-/** The absolute path of a program; conmon does not search for its runtime. */
-export async function findProgram(program: string, path: string): Promise<string> {
-  for (const directory of path.split(delimiter)) {
-    const file = join(directory, program);
-    try {
-      await access(file, constants.X_OK);
-      return file;
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'EACCES') && !hasErrno(error, 'ENOTDIR'))
-        throw error;
-    }
-  }
-  throw new EngineError(
-    'unavailable',
-    `Cannot run ${program}: the program is missing: install the package "${program}"`,
-  );
 }
 
 const anyExitCode = Array.from({ length: 256 }, (_, code) => code);

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError } from '../../errors/index.ts';
+import { EngineError, messageOf } from '../../errors/index.ts';
 import { watchProcess } from '../../lib/fd-socket.ts';
-import { run } from '../../lib/run.ts';
+import { findProgram } from '../../lib/process.ts';
+import { type RunOptions, run } from '../../lib/run.ts';
 import type { RuntimeSpec } from '../spec.ts';
 import { runtimeMessage } from './errors.ts';
-import { findProgram, type RuntimeHost } from './host.ts';
+import type { RuntimeHost } from './host.ts';
 
 export interface ProbeResult {
   readonly version: string;
@@ -16,20 +17,33 @@ export interface ProbeResult {
 
 /** Finds the programs and what they need from the kernel, and for crun whether it takes this host's cgroups. */
 export async function probe(host: RuntimeHost, signal?: AbortSignal): Promise<ProbeResult> {
-  await findProgram(host.program, host.path);
-  await findProgram('conmon', host.path);
+  for (const program of [host.program, 'conmon']) findProgram(program, host.path);
   const options = { env: { PATH: host.path }, ...(signal === undefined ? {} : { signal }) };
   const [runtime, monitor] = await Promise.all([
-    run(host.program, ['--version'], options),
-    run('conmon', ['--version'], options),
+    versionOf(host.program, options),
+    versionOf('conmon', options),
     host.program === 'crun' ? probeCgroups(host, signal) : undefined,
   ]);
   checkKernel();
   return {
-    version: /version (\S+)/.exec(runtime.stdout)?.[1] ?? 'unknown',
-    commit: /^commit: (\S+)/m.exec(runtime.stdout)?.[1] ?? 'unknown',
-    monitorVersion: /version (\S+)/.exec(monitor.stdout)?.[1] ?? 'unknown',
+    version: /version (\S+)/.exec(runtime)?.[1] ?? 'unknown',
+    commit: /^commit: (\S+)/m.exec(runtime)?.[1] ?? 'unknown',
+    monitorVersion: /version (\S+)/.exec(monitor)?.[1] ?? 'unknown',
   };
+}
+
+/** What a program says of its version. One that is there but does not run, as after half an upgrade, is named too. */
+async function versionOf(program: string, options: RunOptions): Promise<string> {
+  try {
+    return (await run(program, ['--version'], options)).stdout;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw new EngineError(
+      'unavailable',
+      `Cannot use ${program}: ${messageOf(error)}: install the package "${program}" again`,
+      { cause: error },
+    );
+  }
 }
 
 function checkKernel(): void {

@@ -22,6 +22,25 @@ test('probe() names the package of a missing program', async (t) => {
   }
 });
 
+test('probe() names the package of a program that is there but does not run', async (t) => {
+  const run = await mkdtemp(join(tmpdir(), 'runtime-'));
+  t.after(() => rm(run, { recursive: true, force: true }));
+  for (const program of ['runc', 'conmon']) {
+    await writeFile(join(run, program), '#!/bin/sh\necho "$0 1.0"\n', { mode: 0o755 });
+  }
+  await using runtime = createRuncRuntime({ run, program: 'runc', path: run });
+  await writeFile(join(run, 'conmon'), '#!/bin/sh\necho no libc >&2\nexit 127\n');
+  await assert.rejects(runtime.probe(), {
+    code: 'unavailable',
+    message: 'Cannot use conmon: conmon --version failed: no libc: install the package "conmon" again',
+  });
+  await writeFile(join(run, 'runc'), 'no program');
+  await assert.rejects(runtime.probe(), {
+    code: 'unavailable',
+    message: /^Cannot use runc: .*: install the package "runc" again$/,
+  });
+});
+
 test('recoverExecs() forgets an exec whose files were being written when its engine was killed', async (t) => {
   const run = await mkdtemp(join(tmpdir(), 'runtime-'));
   t.after(() => rm(run, { recursive: true, force: true }));

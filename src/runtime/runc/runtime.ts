@@ -114,7 +114,7 @@ class Containers implements Disposable {
     writeFileSync(join(directory, monitorFiles.meta), JSON.stringify(meta));
     // It holds the environment, secrets included.
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(options.spec), { mode: 0o600 });
-    const args = await this.#host.monitorArgs({ id, uuid: id, directory });
+    const args = this.#host.monitorArgs({ id, uuid: id, directory });
     const monitor = startMonitor({
       cwd: directory,
       temporary: this.#host.run,
