@@ -39,6 +39,11 @@ export function kernelNames(instance: string): KernelNames {
   };
 }
 
+/** Throws `unavailable` with the package of a program that is missing, before anything is made with the other. */
+export async function checkPrograms(): Promise<void> {
+  await Promise.all([run('ip', ['-V']), run('nft', ['-V'])]);
+}
+
 /** Runs lines of `ip -batch`, in the host's namespace or a named one. */
 export async function ip(
   lines: readonly string[],

@@ -3,7 +3,9 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { engineConfig } from '../../src/config/index.ts';
 import { gantryPath, runCommand, startDaemon } from '../support/daemon.ts';
+import { readKernel } from '../support/engine-state.ts';
 import { untilNow } from '../support/event-times.ts';
 import { until } from '../support/until.ts';
 
@@ -163,6 +165,7 @@ test('events are kept over a restart', async (t) => {
 test('a program that is missing is named with its package', async (t) => {
   const engine = await startDaemon(t, { base: false });
   await engine.end('SIGTERM');
+  const config = engineConfig({ root: engine.root });
   // In a mount namespace of its own, where the program is nothing that can be run.
   const script = 'mount --bind /dev/null "$(command -v "$1")" && shift && exec "$@"';
   const daemon = [gantryPath, 'daemon', '--root', engine.root, '--host', engine.host];
@@ -180,6 +183,7 @@ test('a program that is missing is named with its package', async (t) => {
       result.stderr.includes(`Cannot run ${program}: the program is missing: install the package "${name}"`),
       result.stderr,
     );
+    assert.deepEqual(readKernel(config).bridges, [], program);
   }
   await engine.start();
 });
