@@ -8,7 +8,7 @@ if [ "$(id -u)" != 0 ]; then
   exit 1
 fi
 # Debian's docker CLI is a client of its own beside the docker that comes first on the PATH.
-EXTRA_PACKAGES='/usr/bin/docker:docker.io docker-compose:docker-compose skopeo:skopeo podman:podman buildah:buildah docker-registry:docker-registry openssl:openssl mmdebstrap:mmdebstrap xz:xz-utils bzip2:bzip2 mkfs.ext4:e2fsprogs zstd:zstd setfattr:attr setcap:libcap2-bin iptables:iptables unshare:util-linux'
+EXTRA_PACKAGES='/usr/bin/docker:docker.io docker-compose:docker-compose skopeo:skopeo podman:podman buildah:buildah docker-registry:docker-registry openssl:openssl mmdebstrap:mmdebstrap xz:xz-utils bzip2:bzip2 mkfs.ext4:e2fsprogs zstd:zstd setfattr:attr setcap:libcap2-bin iptables:iptables unshare:util-linux zsh:zsh fish:fish'
 # Debian's docker.io brings the CLI that the tests drive us with; its daemon stays off, now and after a reboot.
 policy=/usr/sbin/policy-rc.d
 units=''

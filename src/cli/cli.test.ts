@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,6 +65,8 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
     125,
     /^gantry: ENOENT: [^\n]*\n\nRun 'gantry run --help' for more information\n$/,
   ],
+  [['-l', 'loud', 'version'], 1, /^Unable to parse logging level: loud\n$/],
+  [['-l', 'Warning', '--version'], 0, /^Gantry version /],
   [['--context', 'prod', 'ps'], 1, /^context "prod": context not found\n$/],
   [
     ['--context', 'prod', '-H', 'tcp://127.0.0.1:1', 'ps'],
@@ -69,6 +79,8 @@ const lines: readonly (readonly [readonly string[], number, RegExp])[] = [
   [['version', '--format', '{{.Client.APIVersion}} {{.Client.ApiVersion}}'], 1, /^1\.\d+ 1\.\d+$/m],
   [['completion', 'bash'], 0, /complete -F _gantry gantry/],
   [['__complete', 'container', 'pr'], 0, /^prune$/m],
+  [['__complete', '-D', '-H', 'unix:///nonexistent.sock', 'container', 'pr'], 0, /^prune$/m],
+  [['__complete', '--tls', '--lo'], 0, /^--log-level$/m],
   ...['pull', 'push', 'build', 'run'].map(
     (command) =>
       [
@@ -135,7 +147,7 @@ test('bash completes names, and runs none of what they say', async (t) => {
   const { stdout: script } = await run(gantry, ['completion', 'bash']);
   const names = ['web', `$(touch ${ran})`, `\`touch ${ran}\``, '*', '--all'];
   const complete = `gantry() { printf '%s\\n' "\${names[@]}"; }
-names=("$@"); COMP_LINE='gantry rm '; COMP_POINT=10; COMP_WORDS=(gantry rm ''); COMP_CWORD=2
+names=("$@"); COMP_LINE='gantry rm '; COMP_POINT=10
 _gantry
 printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout } = await run('bash', ['-c', `${script}\n${complete}`, 'bash', ...names]);
@@ -148,12 +160,39 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 test('bash completes tags, which are words of their own for it', async () => {
   const { stdout: script } = await run(gantry, ['completion', 'bash']);
   const complete = `gantry() { [ "\${@: -1}" = web:1 ] && printf '%s\n' web:1.2 web:1.3; }
-COMP_LINE='gantry run web:1'; COMP_POINT=16; COMP_WORDS=(gantry run web : 1); COMP_CWORD=4
+COMP_LINE='gantry run web:1'; COMP_POINT=16
 _gantry
 echo "\${COMPREPLY[@]}"`;
   const { stdout } = await run('bash', ['-c', `${script}\n${complete}`]);
   assert.equal(stdout, '1.2 1.3\n');
 });
+
+for (const [shell, line] of [
+  ['bash', `COMP_LINE="$1"; COMP_POINT=\${#1}; _gantry; echo "\${COMPREPLY[@]}"`],
+  ['zsh', `compadd() { shift; echo "$@"; }; words=(\${=1}); CURRENT=\${#words}; _gantry`],
+  ['fish', `complete -C "$argv[1]"`],
+] as const) {
+  test(`${shell} asks for what may stand there, with the flags before the command`, async (t) => {
+    const directory = scratch(t);
+    const { stdout: script } = await run(gantry, ['completion', shell]);
+    const asked = join(directory, 'asked');
+    writeFileSync(
+      join(directory, 'gantry'),
+      `#!/bin/sh\nprintf '%s\\n' "$@" >${asked}\nprintf 'web\\nwww\\n'\n`,
+      { mode: 0o755 },
+    );
+    const env = { PATH: `${directory}:/usr/bin:/bin`, HOME: directory };
+    // zsh has this function only where somebody types.
+    const prelude = shell === 'zsh' ? 'compdef() { :; }\n' : '';
+    const words = ['-H', 'unix:///x.sock', 'rm', 'w'];
+    const typed = ['gantry', ...words].join(' ');
+    const start = shell === 'fish' ? ['--no-config', '-c'] : ['-c'];
+    const rest = shell === 'fish' ? [typed] : [shell, typed];
+    const { stdout } = await run(shell, [...start, `${prelude}${script}\n${line}`, ...rest], { env });
+    assert.deepEqual(stdout.trim().split(/\s+/), ['web', 'www']);
+    assert.deepEqual(readFileSync(asked, 'utf8').trimEnd().split('\n'), ['__complete', ...words]);
+  });
+}
 
 function scratch(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-cli-'));

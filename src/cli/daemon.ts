@@ -1,4 +1,4 @@
-import { defaultSocket } from '../config/index.ts';
+import { defaultSocket, logLevelOf } from '../config/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { defineCommand } from './command.ts';
 import { defaultDaemonFile, withDaemonFile } from './daemon-file.ts';
@@ -74,6 +74,9 @@ export const daemonCommand = defineCommand({
       );
     }
     const logLevel = logLevelOf(values['log-level']);
+    if (logLevel === undefined) {
+      throw new EngineError('invalidArgument', `invalid logging level: ${values['log-level']}`);
+    }
     const tls = tlsFiles(values);
     const options = {
       hosts: values.host.length === 0 ? [`unix://${defaultSocket}`] : values.host,
@@ -102,15 +105,6 @@ export const daemonCommand = defineCommand({
     return 0;
   },
 });
-
-/** The logger's word for a level of Docker's. */
-function logLevelOf(said: string): string {
-  const level = said.toLowerCase();
-  if (level === '') return 'info';
-  if (level === 'panic') return 'fatal';
-  if (['trace', 'debug', 'info', 'warn', 'error', 'fatal'].includes(level)) return level;
-  throw new EngineError('invalidArgument', `invalid logging level: ${said}`);
-}
 
 function registriesOf(values: {
   readonly 'insecure-registry': readonly string[];

@@ -1,3 +1,4 @@
+import { gantryVersion, logLevelOf } from '../config/index.ts';
 import { EngineError, isAbortError, messageOf } from '../errors/index.ts';
 import { parseInvocation } from './command.ts';
 import { type CommandLoader, commands, groups, lookUp } from './commands.ts';
@@ -53,16 +54,17 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   }
   const [first, ...rest] = globals.args;
   if (globals.values.version) {
-    const { gantryVersion } = await import('../config/index.ts');
     process.stdout.write(`Gantry version ${gantryVersion}\n`);
     return 0;
   }
+  const level = globals.values['log-level'];
+  if (logLevelOf(level) === undefined) {
+    process.stderr.write(`Unable to parse logging level: ${level}\n`);
+    return 1;
+  }
   if (first === undefined) return (await help()).showGeneralHelp(globalFlags);
   if (first === 'help') return (await help()).showHelpOf(rest, globalFlags);
-  if (first === '__complete') {
-    const { complete } = await import('./completion/complete.ts');
-    return complete(rest, createContext(globalOptions(globals.values)));
-  }
+  if (first === '__complete') return completeLine(rest);
   const found = find(globals.args);
   if (found === undefined) {
     const group = lookUp(groups, first);
@@ -72,6 +74,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     return (await help()).showUnknown(globals.args, group !== undefined);
   }
   return invoke(found, globalOptions(globals.values));
+}
+
+/** A line that is to be completed may have flags before its command, too. */
+async function completeLine(words: readonly string[]): Promise<number> {
+  const { complete } = await import('./completion/complete.ts');
+  const { args, values } = parseGlobals(words.slice(0, -1));
+  return complete([...args, words.at(-1) ?? ''], createContext(globalOptions(values)), globalFlags);
 }
 
 const help = () => import('./general-help.ts');

@@ -5,12 +5,13 @@ const scripts: Readonly<Record<string, string>> = {
   bash: `# bash completion for gantry: source <(gantry completion bash)
 _gantry() {
   COMPREPLY=()
-  local words word line=\${COMP_LINE:0:COMP_POINT} replaced=
-  # A tag is a word of its own for bash, which replaces no more than that; for us it belongs to its name.
+  local words word before line=\${COMP_LINE:0:COMP_POINT} replaced=
+  # For bash a colon parts words, and it replaces no more than what follows one; for us a tag belongs to its name.
   local current=\${line##*[[:space:]]}
   if [[ $COMP_WORDBREAKS = *:* ]]; then replaced=\${current%"\${current##*:}"}; fi
+  read -ra before <<<"\${line%"$current"}"
   # Names come from a daemon: nothing may expand them, here or in the line that they are put in.
-  mapfile -t words < <(gantry __complete "\${COMP_WORDS[@]:1:COMP_CWORD-1}" "$current" 2>/dev/null)
+  mapfile -t words < <(gantry __complete "\${before[@]:1}" "$current" 2>/dev/null)
   if [ "\${words[0]}" = ':files' ]; then
     compopt -o default
     return

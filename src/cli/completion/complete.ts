@@ -2,22 +2,35 @@ import type { Client } from '../../client/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import type { Command, Context } from '../command.ts';
 import { commands, groups, lookUp } from '../commands.ts';
+import type { FlagTable } from '../flags.ts';
 
 /** Tells the shell to complete file names. */
 const files = ':files';
 
-/** Prints what may stand in the place of the last word, one a line. Never starts a daemon and never fails. */
-export async function complete(words: readonly string[], context: Context): Promise<number> {
-  const found = await candidates(words, context);
+/**
+ * Prints what may stand in the place of the last word of a command line without its program and global flags, one a
+ * line. Never starts a daemon and never fails.
+ */
+export async function complete(
+  words: readonly string[],
+  context: Context,
+  globalFlags: FlagTable,
+): Promise<number> {
+  const found = await candidates(words, context, globalFlags);
   context.stdout.write(found.map((one) => `${one}\n`).join(''));
   return 0;
 }
 
-async function candidates(words: readonly string[], context: Context): Promise<readonly string[]> {
+async function candidates(
+  words: readonly string[],
+  context: Context,
+  globalFlags: FlagTable,
+): Promise<readonly string[]> {
   const current = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   const [first, second] = before;
-  if (first === undefined) return starting([...topLevel()], current);
+  const isFlag = current.startsWith('-');
+  if (first === undefined) return starting(isFlag ? namesOf(globalFlags) : topLevel(), current);
   const inGroup = lookUp(groups, first) !== undefined;
   if (inGroup && second === undefined) {
     const members = Object.keys(commands).filter((name) => name.startsWith(`${first} `));
@@ -29,12 +42,12 @@ async function candidates(words: readonly string[], context: Context): Promise<r
   const path = inGroup ? `${first} ${second}` : first;
   const command = await lookUp(commands, path)?.();
   if (command === undefined) return [];
-  if (current.startsWith('-'))
-    return starting(
-      Object.keys(command.flags).map((name) => `--${name}`),
-      current,
-    );
+  if (isFlag) return starting(namesOf(command.flags), current);
   return starting(await argumentsOf(command, context), current);
+}
+
+function namesOf(flags: FlagTable): string[] {
+  return Object.keys(flags).map((name) => `--${name}`);
 }
 
 function topLevel(): string[] {
