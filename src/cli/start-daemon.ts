@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isUnreachable } from '../client/index.ts';
@@ -10,8 +10,6 @@ import { exitOf, start } from '../lib/process.ts';
 
 /** A daemon that ends is seen at once; this is for a slow machine. */
 const patienceMs = 60_000;
-/** For the daemon of another command. One that listens elsewhere never answers here. */
-const othersPatienceMs = 10_000;
 
 /**
  * Starts a daemon of the default root in the background and waits until it answers. It outlives this command; its log
@@ -43,17 +41,22 @@ export async function startDaemon(client: Client, unreachable: EngineError): Pro
     } catch (error) {
       if (!isUnreachable(error)) throw error;
       // Another command may have started one at the same time: then ours ends at the locked root, and theirs answers.
-      const patience = hasEnded ? ((await isHeld()) ? othersPatienceMs : 0) : patienceMs;
-      if (Date.now() - begunMs < patience) continue;
+      const mayCome = !hasEnded || (await isStarting());
+      if (mayCome && Date.now() - begunMs < patienceMs) continue;
       throw new EngineError('unavailable', await complaint(client.host, logPath), { cause: error });
     }
   }
 }
 
-/** Whether a process has the default root; it writes its id into the lock at once after it has taken it. */
-async function isHeld(): Promise<boolean> {
-  const holder = await readOptional(join(defaultRoot, 'lock'));
-  return holder !== undefined && (await exists(join('/proc', holder.trim())));
+/**
+ * Whether a process took the default root not long ago, into whose lock it then writes its id. One that has it for
+ * longer listens elsewhere and will never answer here.
+ */
+async function isStarting(): Promise<boolean> {
+  const path = join(defaultRoot, 'lock');
+  const holder = await readOptional(path);
+  if (holder === undefined || !(await exists(join('/proc', holder.trim())))) return false;
+  return Date.now() - (await stat(path)).mtimeMs < patienceMs;
 }
 
 async function complaint(host: string, logPath: string): Promise<string> {
