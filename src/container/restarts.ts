@@ -19,8 +19,11 @@ interface Planned {
   timer?: NodeJS.Timeout;
 }
 
-/** How long a start waits for the containers that it needs, as in Docker. */
-const patienceMs = 5000;
+/**
+ * How long a start waits for the containers that it needs, for such as need each other come only then. Docker's five
+ * seconds are over before a slow machine that boots has started the first.
+ */
+const patienceMs = 60_000;
 
 /** The starts that restart policies make, by container id. */
 export class Restarts {
