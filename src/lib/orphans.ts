@@ -21,8 +21,13 @@ export function adoptOrphans(): void {
  */
 export class OrphanSweep implements Disposable {
   #timer: NodeJS.Timeout | undefined;
-  #seen: ReadonlySet<number> = new Set();
-  #expecting = 0;
+  /** By pid, the last expectation there had been when it was first seen ended. */
+  #seen: ReadonlyMap<number, number> = new Map();
+  #hurried = 0;
+  #lastExpectation = 0;
+  readonly #expectations = new Set<number>();
+  /** Those met since the last look. */
+  #met: number[] = [];
 
   /** Says that an orphan may have ended, or end soon. Costs nothing when a look is due already. */
   note(): void {
@@ -34,14 +39,27 @@ export class OrphanSweep implements Disposable {
 
   /** Looks again and again until the result is disposed of, for who waits for what an orphan is in the way of. */
   during(): Disposable {
-    this.#expecting += 1;
+    this.#hurried += 1;
     this.note();
     let open = true;
     return {
       [Symbol.dispose]: () => {
-        if (open) this.#expecting -= 1;
+        if (open) this.#hurried -= 1;
         open = false;
         this.note();
+      },
+    };
+  }
+
+  /** Says that an orphan is coming whose pid is not known yet: what ends until the result is disposed of may be it. */
+  expecting(): Disposable {
+    this.#lastExpectation += 1;
+    const expectation = this.#lastExpectation;
+    this.#expectations.add(expectation);
+    return {
+      [Symbol.dispose]: () => {
+        // Whoever knows it by now has yet to be told of its end.
+        if (this.#expectations.delete(expectation)) this.#met.push(expectation);
       },
     };
   }
@@ -51,10 +69,16 @@ export class OrphanSweep implements Disposable {
   }
 
   #look(): void {
-    const ended = endedChildren();
-    for (const pid of ended) if (this.#seen.has(pid)) reapChild(pid);
-    this.#seen = new Set(ended.filter((pid) => !this.#seen.has(pid)));
-    if (this.#seen.size > 0 || this.#expecting > 0) this.note();
+    const oldest = Math.min(Infinity, ...this.#expectations, ...this.#met);
+    this.#met = [];
+    const seen = new Map<number, number>();
+    for (const pid of endedChildren()) {
+      const last = this.#seen.get(pid);
+      if (last !== undefined && last < oldest) reapChild(pid);
+      else seen.set(pid, last ?? this.#lastExpectation);
+    }
+    this.#seen = seen;
+    if (seen.size > 0 || this.#hurried > 0) this.note();
   }
 }
 

@@ -61,6 +61,8 @@ export class Execs {
   }
 
   async #startAdopted({ id, directory, options }: Target, signal?: AbortSignal): Promise<StartedExec> {
+    // What it runs may have ended before we know its pid.
+    using _coming = this.#host.orphans.expecting();
     const starting = AdoptedExec.start(this.#host, {
       id,
       directory,
