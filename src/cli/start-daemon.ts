@@ -8,8 +8,8 @@ import { EngineError } from '../errors/index.ts';
 import { exists, readOptional } from '../lib/missing-files.ts';
 import { exitOf, start } from '../lib/process.ts';
 
-/** A daemon that ends is seen at once; this is for a slow machine. */
-const patienceMs = 60_000;
+/** A daemon that ends is seen at once; this is for the slowest machine. */
+const patienceMs = 180_000;
 
 /**
  * Starts a daemon of the default root in the background and waits until it answers. It outlives this command; its log
