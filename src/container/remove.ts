@@ -47,7 +47,8 @@ export class Remover {
       await logs.release(id);
       await Promise.all([
         storage.snapshots.remove(id),
-        rm(join(storage.directory, id), { recursive: true, force: true }),
+        // Its log may be cut or compressed at this moment, into a new file.
+        rm(join(storage.directory, id), { recursive: true, force: true, maxRetries: 4, retryDelay: 25 }),
       ]);
       if (options.volumes) await storage.volumes.removeAnonymous(id);
       store.delete(id, () => {
