@@ -77,7 +77,10 @@ function logFiles(name: string): { readonly names: string[]; readonly bytes: num
 
 function logFilesIn(directory: string): { readonly names: string[]; readonly bytes: number } {
   const names = readdirSync(directory).filter((file) => file.startsWith('container.log'));
-  const sizes = names.map((file) => statSync(join(directory, file)).blocks * 512);
+  // The daemon rotates them meanwhile.
+  const sizes = names.map(
+    (file) => (statSync(join(directory, file), { throwIfNoEntry: false })?.blocks ?? 0) * 512,
+  );
   return { names: names.sort(), bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
