@@ -8,7 +8,7 @@ import { openContentStore } from '../content/index.ts';
 import { createImages, createTransfers } from '../image/index.ts';
 import { createHttpGet } from '../lib/http-get.ts';
 import { openMetadata } from '../metadata/index.ts';
-import { createNetworks } from '../network/index.ts';
+import { createNetworks, probeNetworkPrograms } from '../network/index.ts';
 import { createRegistryClient } from '../registry/index.ts';
 import { createLogReader, createRuncRuntime } from '../runtime/index.ts';
 import { openSnapshots } from '../snapshot/index.ts';
@@ -44,7 +44,11 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
   const runtime = stack.use(
     createRuncRuntime({ run: config.run, program: config.runtime, adopts: config.adoptsOrphans }),
   );
-  const [runtimeInfo, host] = await Promise.all([runtime.probe(), prepareHost(logger)]);
+  const [runtimeInfo, host] = await Promise.all([
+    runtime.probe(),
+    prepareHost(logger),
+    probeNetworkPrograms(),
+  ]);
   const metadata = stack.use(openMetadata(join(config.root, 'gantry.db')));
   // The lock says that nobody else works on this root: a lease left over guards nothing.
   metadata.leases.endAll();

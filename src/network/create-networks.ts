@@ -21,15 +21,7 @@ import { type HostFirewall, hostFirewall } from './host-firewall.ts';
 import { HostPorts } from './host-ports.ts';
 import { inspectOf, matches } from './inspect.ts';
 import { assertJoinable } from './joinable.ts';
-import {
-  allowForwarding,
-  checkPrograms,
-  ipForce,
-  type KernelNames,
-  kernelNames,
-  listLinks,
-  readHost,
-} from './kernel.ts';
+import { allowForwarding, ipForce, type KernelNames, kernelNames, listLinks, readHost } from './kernel.ts';
 import { LiveMemberships } from './live.ts';
 import type {
   Connection,
@@ -131,7 +123,6 @@ class BridgeNetworks implements Networks {
   async recover(running: readonly RunningContainer[], held: readonly Holding[] = []): Promise<void> {
     const config = this.#config;
     const names = this.#names;
-    await checkPrograms();
     for (const { containerId, containerName = '', connection } of running) {
       const endpoints = storedEndpoints(containerId, containerName, connection);
       this.#endpoints.attach(containerId, endpoints, []);

@@ -5,4 +5,5 @@ export { resolverAddress } from './dns/redirect.ts';
 export { askedSettings } from './endpoint-settings.ts';
 export * from './files.ts';
 export { readHostResolvConf, readPlainResolvConf } from './host-resolv-conf.ts';
+export { probeNetworkPrograms } from './kernel.ts';
 export type * from './networks.ts';

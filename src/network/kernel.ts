@@ -39,8 +39,8 @@ export function kernelNames(instance: string): KernelNames {
   };
 }
 
-/** Throws `unavailable` with the package of a program that is missing, before anything is made with the other. */
-export async function checkPrograms(): Promise<void> {
+/** Finds the programs that networks need; rejects with `unavailable` naming the missing package. */
+export async function probeNetworkPrograms(): Promise<void> {
   await Promise.all([run('ip', ['-V']), run('nft', ['-V'])]);
 }
 
