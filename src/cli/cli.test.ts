@@ -167,10 +167,11 @@ echo "\${COMPREPLY[@]}"`;
   assert.equal(stdout, '1.2 1.3\n');
 });
 
-for (const [shell, line] of [
-  ['bash', `COMP_LINE="$1"; COMP_POINT=\${#1}; _gantry; echo "\${COMPREPLY[@]}"`],
-  ['zsh', `compadd() { shift; echo "$@"; }; words=(\${=1}); CURRENT=\${#words}; _gantry`],
-  ['fish', `complete -C "$argv[1]"`],
+for (const [shell, before, line] of [
+  ['bash', '', `COMP_LINE="$1"; COMP_POINT=\${#1}; _gantry; echo "\${COMPREPLY[@]}"`],
+  // zsh has this function only where somebody types.
+  ['zsh', 'compdef() { :; }', `compadd() { shift; echo "$@"; }; words=(\${=1}); CURRENT=\${#words}; _gantry`],
+  ['fish', '', `complete -C "$argv[2]"`],
 ] as const) {
   test(`${shell} asks for what may stand there, with the flags before the command`, async (t) => {
     const directory = scratch(t);
@@ -182,13 +183,9 @@ for (const [shell, line] of [
       { mode: 0o755 },
     );
     const env = { PATH: `${directory}:/usr/bin:/bin`, HOME: directory };
-    // zsh has this function only where somebody types.
-    const prelude = shell === 'zsh' ? 'compdef() { :; }\n' : '';
     const words = ['-H', 'unix:///x.sock', 'rm', 'w'];
     const typed = ['gantry', ...words].join(' ');
-    const start = shell === 'fish' ? ['--no-config', '-c'] : ['-c'];
-    const rest = shell === 'fish' ? [typed] : [shell, typed];
-    const { stdout } = await run(shell, [...start, `${prelude}${script}\n${line}`, ...rest], { env });
+    const { stdout } = await run(shell, ['-c', `${before}\n${script}\n${line}`, shell, typed], { env });
     assert.deepEqual(stdout.trim().split(/\s+/), ['web', 'www']);
     assert.deepEqual(readFileSync(asked, 'utf8').trimEnd().split('\n'), ['__complete', ...words]);
   });

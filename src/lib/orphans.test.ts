@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { statFields } from '../../test/support/proc.ts';
 import { until } from '../../test/support/until.ts';
 import { adoptOrphans, OrphanSweep } from './orphans.ts';
 import { reapChild } from './reap-child.ts';
@@ -12,7 +13,7 @@ adoptOrphans();
 async function endedOrphan(): Promise<number> {
   const { stdout } = await run('sh', ['-c', 'sh -c "sleep 0.1; exit 7" >/dev/null & echo $!']);
   const pid = Number(stdout);
-  await until(() => / \(sh\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')), 'it goes on');
+  await until(() => statFields(pid)[0] === 'Z', 'it goes on');
   return pid;
 }
 
