@@ -98,11 +98,12 @@ export function createContainers({ config, host, store, services, logger }: Cont
   const pathOf = (id: string) => join(storage.directory, id, 'container.log');
   const logs = new Logs({ reader: services.logReader, waiters, pathOf });
   const forwarding = new LogForwarding({ reader: services.logReader, pathOf, logger });
+  const rotation = new LogRotation({ runtime, pathOf, logger });
   const remover = new Remover({
     store,
     launcher,
     storage: { ...storage, images },
-    logs: forwarding,
+    logKeepers: [forwarding, rotation],
     waiters,
     logger,
   });
@@ -132,7 +133,6 @@ export function createContainers({ config, host, store, services, logger }: Cont
   lifecycle.observe(health);
   const deafness = new DeafnessWatch(store, logger);
   lifecycle.observe(deafness);
-  const rotation = new LogRotation({ runtime, pathOf, logger });
   lifecycle.observe(rotation);
   lifecycle.observe(forwarding);
   const ender = new RunEnder({ store, runtime, waiters, freezer, restarts, locks, logger });

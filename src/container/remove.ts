@@ -6,10 +6,15 @@ import type { Images } from '../image/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Launcher } from './launch.ts';
-import type { LogForwarding } from './logs/forward/forwarding.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { Waiters } from './waiters.ts';
+
+/** Works on the logs of containers in the background. */
+export interface LogKeeper {
+  /** Before a container is removed: lets go of its log. */
+  release(id: string): Promise<void>;
+}
 
 export interface RemoverDeps {
   readonly store: ContainerStore;
@@ -20,7 +25,7 @@ export interface RemoverDeps {
     readonly images: Pick<Images, 'resolve' | 'collectGarbage'>;
     readonly directory: string;
   };
-  readonly logs: Pick<LogForwarding, 'release'>;
+  readonly logKeepers: readonly LogKeeper[];
   readonly waiters: Waiters;
   readonly logger: Logger;
 }
@@ -35,7 +40,7 @@ export class Remover {
 
   /** The container does not run and the caller holds its lock. A failure leaves it `dead`, to be removed again. */
   async remove(id: string, options: { readonly volumes: boolean }): Promise<void> {
-    const { store, launcher, storage, logs, waiters } = this.#deps;
+    const { store, launcher, storage, logKeepers, waiters } = this.#deps;
     const { record, state } = store.transition(id, (before) => ({
       ...before,
       removing: true,
@@ -44,11 +49,10 @@ export class Remover {
     }));
     try {
       await launcher.tearDown(store.current(id));
-      await logs.release(id);
+      await Promise.all(logKeepers.map((keeper) => keeper.release(id)));
       await Promise.all([
         storage.snapshots.remove(id),
-        // Its log may be cut or compressed at this moment, into a new file.
-        rm(join(storage.directory, id), { recursive: true, force: true, maxRetries: 4, retryDelay: 25 }),
+        rm(join(storage.directory, id), { recursive: true, force: true }),
       ]);
       if (options.volumes) await storage.volumes.removeAnonymous(id);
       store.delete(id, () => {

@@ -308,11 +308,24 @@ test('details are what labels, env and tag name', () => {
   assert.equal(bytesOf(['logs', '--details', 'bare']).toString(), ' one\n');
 });
 
-test('removing a container removes all files of its log', async () => {
-  const options = logOptions({ 'max-size': '20k', 'max-file': '100', compress: 'true' });
-  daemon.ok(['run', '-d', '--name', 'gone', ...options, 'base:1', 'sh', '-c', count(1_000_000, 100)]);
+test('removing a container removes all files of its log, also while they are rotated and compressed', async () => {
+  const options = logOptions({ 'max-size': '200k', 'max-file': '100', compress: 'true' });
+  const names = ['gone1', 'gone2', 'gone3', 'gone4'];
+  for (const name of names)
+    daemon.ok([
+      'run',
+      '-d',
+      '--name',
+      name,
+      ...options,
+      'base:1',
+      'sh',
+      '-c',
+      'yes abcdefghijklmnopqrstuvwxyz',
+    ]);
   await delay(1000);
-  daemon.ok(['rm', '-f', 'gone']);
+  for (const name of names) daemon.ok(['rm', '-f', name]);
   await delay(200);
   assert.deepEqual(readdirSync(join(daemon.root, 'containers')), []);
+  assert.doesNotMatch(daemon.log(), /cannot rotate/);
 });

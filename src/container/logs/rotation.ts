@@ -21,8 +21,11 @@ export class LogRotation implements RunObserver {
   readonly #locks = new KeyedLock();
   readonly #working = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  /** Ends the compressing of a container's files, which may only wait for its turn. */
+  readonly #compressing = new Map<string, AbortController>();
   /** One file is compressed at a time. */
   #compressed: Promise<void> = Promise.resolve();
+  #underWay: { readonly id: string; readonly done: Promise<void> } | undefined;
 
   constructor(deps: LogRotationDeps) {
     this.#deps = deps;
@@ -49,6 +52,14 @@ export class LogRotation implements RunObserver {
     if (limits === undefined || hostConfig.AutoRemove) return;
     const files = createLogFiles({ path: this.#deps.pathOf(id), limits });
     void this.#work(this.#guarded(id, () => files.trim()));
+  }
+
+  /** Before a container is removed: nothing more is made of its log. */
+  async release(id: string): Promise<void> {
+    await this.#locks.passed(id);
+    this.#compressing.get(id)?.abort();
+    this.#compressing.delete(id);
+    if (this.#underWay?.id === id) await this.#underWay.done;
   }
 
   /** Stops looking; what is under way is finished. */
@@ -78,12 +89,17 @@ export class LogRotation implements RunObserver {
   }
 
   #compress(id: string, files: LogFiles): void {
-    const { signal } = this.#closing;
-    this.#compressed = this.#compressed
-      .then(() => files.compress(signal))
-      .catch((error: unknown) => {
+    const stop = this.#compressing.get(id) ?? new AbortController();
+    this.#compressing.set(id, stop);
+    const signal = AbortSignal.any([this.#closing.signal, stop.signal]);
+    this.#compressed = this.#compressed.then(async () => {
+      if (signal.aborted) return;
+      const done = files.compress(signal).catch((error: unknown) => {
         if (!signal.aborted) this.#warn(id, error);
       });
+      this.#underWay = { id, done };
+      await done;
+    });
   }
 
   /** False if it failed, of which the engine's log tells. */
