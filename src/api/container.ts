@@ -202,8 +202,10 @@ export interface ContainerState {
 
 /** A mount as a container has it. */
 export interface MountPoint {
-  readonly Type: 'bind' | 'volume' | 'tmpfs';
+  readonly Type: 'bind' | 'volume' | 'tmpfs' | 'image';
+  /** Of a volume; the image as it was asked for. */
   readonly Name?: string;
+  /** On the host; empty for an image, which is mounted there only while a start binds it. */
   readonly Source: string;
   readonly Destination: string;
   readonly Driver?: string;

@@ -12,7 +12,7 @@ import { fillVolumes } from './fill-volumes.ts';
 import type { Launcher } from './launch.ts';
 import { makeMountPoints } from './mount-points.ts';
 import { generateName, parseContainerName } from './names.ts';
-import { type ContainerRecord, newState } from './record.ts';
+import { type ContainerRecord, mountedImages, newState } from './record.ts';
 import { joinedContainer } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -55,7 +55,7 @@ export class Creator {
     try {
       const mounts = await makeMountPoints(
         { containerId: id, config, hostConfig, writableBelow: options.writableBelow },
-        { store, volumes: storage.volumes },
+        { store, volumes: storage.volumes, images },
       );
       await Promise.all([
         storage.snapshots.prepare(id, image.chainId, { initLayer: true }),
@@ -74,8 +74,11 @@ export class Creator {
         mounts,
         links,
       };
-      // Read again in the same transaction: the image may have been removed meanwhile.
-      store.insert({ record, state: newState }, () => images.resolve(image.id));
+      const container = { record, state: newState };
+      // Read again in the same transaction: an image may have been removed meanwhile.
+      store.insert(container, () => {
+        for (const { id: needed } of [image, ...mountedImages(container)]) images.resolve(needed);
+      });
       made = true;
       return { Id: id, Warnings: [...warnings, ...platformWarnings(image.config, options.platform)] };
     } finally {

@@ -7,7 +7,7 @@ import { makeInRoot, openPath } from '../lib/open-in-root.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import { openMountSource } from './mount-source.ts';
-import { type Container, type ContainerMount, type ContainerRecord, zeroTime } from './record.ts';
+import { type Container, type ContainerMount, type ContainerRecord, volumesOf, zeroTime } from './record.ts';
 import { depthOf } from './spec/index.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -20,7 +20,7 @@ export interface FileView extends AsyncDisposable {
 export interface FileViewDeps {
   readonly store: Pick<ContainerStore, 'current'>;
   readonly storage: {
-    readonly snapshots: Pick<Snapshotter, 'mount' | 'hold'>;
+    readonly snapshots: Pick<Snapshotter, 'mount' | 'hold' | 'view'>;
     readonly volumes: Volumes;
     /** ROOT/containers. */
     readonly directory: string;
@@ -74,11 +74,11 @@ async function viewOfStopped({ record, state }: Container, { storage }: FileView
   // The namespace is a copy of ours, so what it is to bind must be there first; it keeps what it has bound.
   await using sources = new AsyncDisposableStack();
   const binds: { readonly source: string; readonly mount: ContainerMount }[] = [];
-  const { volumes } = storage;
+  const { volumes, snapshots } = storage;
   for (const mount of mounts) {
-    const { Name } = mount;
-    if (Name !== undefined) sources.defer(async () => volumes.unmount(Name, record.id));
-    const context = { containerId: record.id, volumes, parts: sources };
+    const [volume] = volumesOf([mount]);
+    if (volume !== undefined) sources.defer(async () => volumes.unmount(volume, record.id));
+    const context = { containerId: record.id, volumes, snapshots, parts: sources };
     binds.push({ source: await openMountSource(mount, context), mount });
   }
   await using making = new AsyncDisposableStack();

@@ -31,7 +31,7 @@ import type { ContainerStore } from './store.ts';
 export interface LauncherDeps {
   readonly store: ContainerStore;
   readonly storage: {
-    readonly snapshots: Pick<Snapshotter, 'mount' | 'unmount'>;
+    readonly snapshots: Pick<Snapshotter, 'mount' | 'unmount' | 'view'>;
     readonly volumes: Volumes;
     /** ROOT/containers. */
     readonly directory: string;
@@ -64,7 +64,7 @@ export class Launcher {
     assertLinkable(record, linkedContainers(record, this.#deps.store));
     const [connection, rootfs] = await allEnded([this.#connect(record), storage.snapshots.mount(id)]);
     // Until the runtime has bound them.
-    using parts = new DisposableStack();
+    await using parts = new AsyncDisposableStack();
     const [mounts, files] = await allEnded([this.#mounts(record, parts), this.#files(record, connection)]);
     const networkNamespace = connection?.namespacePath ?? this.#joinedNamespace(record);
     const bundle = join(storage.directory, id);
@@ -136,10 +136,10 @@ export class Launcher {
     return `/proc/${pidToJoin(name, this.#deps.store, 'network')}/ns/net`;
   }
 
-  /** Volumes as host paths; those of parts of volumes hold until `parts` is disposed. */
-  async #mounts(record: ContainerRecord, parts: DisposableStack): Promise<ContainerMount[]> {
-    const { volumes } = this.#deps.storage;
-    const context = { containerId: record.id, volumes, parts };
+  /** Volumes and images as host paths; those of images and of parts of volumes hold until `parts` is disposed. */
+  async #mounts(record: ContainerRecord, parts: AsyncDisposableStack): Promise<ContainerMount[]> {
+    const { volumes, snapshots } = this.#deps.storage;
+    const context = { containerId: record.id, volumes, snapshots, parts };
     return allEnded(
       record.mounts.map(async (mount) => ({ ...mount, Source: await openMountSource(mount, context) })),
     );

@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { ContainerConfig, HostConfig, MountSpec, Volume } from '../api/index.ts';
 import { EngineError, hasErrno, isCode, messageOf } from '../errors/index.ts';
+import type { Images } from '../image/index.ts';
 import { type CreateVolume, parseBind, parseVolumesFrom, type Volumes } from '../volume/index.ts';
 import type { ContainerMount } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -14,9 +15,14 @@ export interface MountRequest {
   readonly writableBelow?: boolean | undefined;
 }
 
-export interface MountPointsDeps {
-  readonly store: ContainerStore;
+/** Where mounts come from. */
+export interface MountSources {
   readonly volumes: Volumes;
+  readonly images: Pick<Images, 'resolve'>;
+}
+
+export interface MountPointsDeps extends MountSources {
+  readonly store: ContainerStore;
 }
 
 /**
@@ -50,11 +56,11 @@ export async function makeMountPoints(
   const { containerId } = request;
   const { Binds: binds, Mounts: specs, VolumeDriver: driver } = hostConfig;
   const asked = { containerId, binds: binds ?? [], specs: specs ?? [], paths: [], driver };
-  for (const mount of await makeMounts(asked, deps.volumes)) once(mount);
+  for (const mount of await makeMounts(asked, deps)) once(mount);
   const paths = Object.keys(config.Volumes ?? {})
     .map((path) => posix.resolve('/', path))
     .filter((path) => !byDestination.has(path) && hostConfig.Tmpfs?.[path] === undefined);
-  for (const mount of await makeMounts({ ...asked, binds: [], specs: [], paths }, deps.volumes)) put(mount);
+  for (const mount of await makeMounts({ ...asked, binds: [], specs: [], paths }, deps)) put(mount);
   return [...byDestination.values()];
 }
 
@@ -69,11 +75,14 @@ export interface MountsRequest {
 }
 
 /** Makes what mounts need: volumes, attached to the container, and directories of the host. */
-export async function makeMounts(request: MountsRequest, volumes: Volumes): Promise<ContainerMount[]> {
+export async function makeMounts(
+  request: MountsRequest,
+  { volumes, images }: MountSources,
+): Promise<ContainerMount[]> {
   const create: VolumeMaker = (volume) => createVolume({ ...volume, user: request.containerId }, volumes);
   const made: ContainerMount[] = [];
   for (const bind of request.binds) made.push(await fromBind(bind, request.driver, create));
-  for (const spec of request.specs) made.push(await fromMount(spec, create));
+  for (const spec of request.specs) made.push(await fromMount(spec, create, images));
   for (const destination of request.paths) {
     made.push(
       await newVolume({ destination, readOnly: false, mode: '' }, { driver: request.driver }, create),
@@ -187,7 +196,11 @@ function bindMount(bind: {
   };
 }
 
-async function fromMount(mount: MountSpec, create: VolumeMaker): Promise<ContainerMount> {
+async function fromMount(
+  mount: MountSpec,
+  create: VolumeMaker,
+  images: MountSources['images'],
+): Promise<ContainerMount> {
   const destination = posix.resolve('/', mount.Target);
   const readOnly = mount.ReadOnly === true;
   switch (mount.Type) {
@@ -211,7 +224,7 @@ async function fromMount(mount: MountSpec, create: VolumeMaker): Promise<Contain
           readOnly,
           mode: 'z',
           ...(options?.NoCopy === true ? { noCopy: true } : {}),
-          ...(options?.Subpath === undefined || options.Subpath === '' ? {} : { subpath: options.Subpath }),
+          ...subpathOf(options),
         },
         {
           ...(mount.Source === undefined ? {} : { name: mount.Source }),
@@ -234,9 +247,10 @@ async function fromMount(mount: MountSpec, create: VolumeMaker): Promise<Contain
         Propagation: '',
         tmpfsOptions: tmpfsOptions(mount),
       };
+    case 'image':
+      return imageMount(mount, destination, images);
     case 'npipe':
     case 'cluster':
-    case 'image':
       throw new EngineError(
         'invalidArgument',
         `invalid mount config for type "${mount.Type}": unsupported type`,
@@ -246,6 +260,43 @@ async function fromMount(mount: MountSpec, create: VolumeMaker): Promise<Contain
       throw new EngineError('invalidArgument', `mount type unknown: "${unknown}"`);
     }
   }
+}
+
+/** Always read-only. An image there is not is `invalidArgument`, for the same reason as a driver. */
+function imageMount(
+  { Source: name = '', ImageOptions }: MountSpec,
+  destination: string,
+  images: MountSources['images'],
+): ContainerMount {
+  const { id, chainId } = resolveSource(name, images);
+  if (chainId === undefined) {
+    throw new EngineError('invalidArgument', `Cannot mount image ${JSON.stringify(name)}: it has no files`);
+  }
+  return {
+    Type: 'image',
+    Name: name,
+    Source: '',
+    Destination: destination,
+    Mode: '',
+    RW: false,
+    Propagation: '',
+    ...subpathOf(ImageOptions),
+    image: { id, chainId },
+  };
+}
+
+function resolveSource(name: string, images: MountSources['images']): ReturnType<Images['resolve']> {
+  try {
+    return images.resolve(name);
+  } catch (error) {
+    if (!isCode(error, 'notFound')) throw error;
+    throw new EngineError('invalidArgument', messageOf(error), { cause: error });
+  }
+}
+
+function subpathOf(options: { readonly Subpath?: string } | null | undefined): { subpath?: string } {
+  const subpath = options?.Subpath ?? '';
+  return subpath === '' ? {} : { subpath };
 }
 
 async function assertBindSource(mount: MountSpec): Promise<void> {

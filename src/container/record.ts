@@ -6,8 +6,9 @@ import type {
   HostConfig,
   MountPoint,
 } from '../api/index.ts';
+import type { ImageUser } from '../image/index.ts';
 import type { Addresses, Connection } from '../network/index.ts';
-import type { ImageId } from '../oci/index.ts';
+import type { ChainId, ImageId } from '../oci/index.ts';
 import type { StopOptions } from './containers.ts';
 import type { Ending } from './runs/run.ts';
 
@@ -15,7 +16,7 @@ import type { Ending } from './runs/run.ts';
 export interface ContainerMount extends MountPoint {
   /** Leave a new volume empty instead of filling it from the image. */
   readonly noCopy?: boolean;
-  /** Path inside the volume. */
+  /** Path inside the volume or image. */
   readonly subpath?: string;
   /** Made for this container without a name of the user's: goes with it on `rm -v` and `--rm`. */
   readonly anonymous?: boolean;
@@ -26,6 +27,14 @@ export interface ContainerMount extends MountPoint {
   readonly writableBelow?: boolean;
   /** tmpfs only: mount options. */
   readonly tmpfsOptions?: readonly string[];
+  /** image only; `Name` is what it was asked for by. */
+  readonly image?: MountedImage;
+}
+
+export interface MountedImage {
+  readonly id: ImageId;
+  /** Of its top layer. */
+  readonly chainId: ChainId;
 }
 
 /** What a container is; it changes only by rename and update. */
@@ -128,14 +137,35 @@ export function volumesOf(mounts: readonly ContainerMount[]): string[] {
 }
 
 /** The names of all volumes that a container needs, whichever way it comes to run. */
-export function neededVolumes({ record, state: { reconfiguration } }: Container): string[] {
+export function neededVolumes(container: Container): string[] {
+  return volumesOf(neededMounts(container));
+}
+
+/** The images that a container needs beside its own, likewise. */
+export function mountedImages(container: Container): MountedImage[] {
+  return neededMounts(container).flatMap(({ image }) => image ?? []);
+}
+
+/** The images that a container uses: its own, and those that it has mounted. */
+export function imageUses(container: Container): ImageUser[] {
+  const { record, state } = container;
+  const use = { containerId: record.id, running: state.running };
+  const mounted = mountedImages(container).map(({ id, chainId }) => ({
+    ...use,
+    imageId: id,
+    mounted: chainId,
+  }));
+  return [{ ...use, imageId: record.imageId }, ...mounted];
+}
+
+function neededMounts({ record, state: { reconfiguration } }: Container): readonly ContainerMount[] {
   const others =
     reconfiguration?.step === 'stop'
       ? reconfiguration.next.mounts
       : reconfiguration?.step === 'start'
         ? reconfiguration.previous.mounts
         : [];
-  return volumesOf([...record.mounts, ...others]);
+  return [...record.mounts, ...others];
 }
 
 /** Docker's one word for a state. [moby daemon/container/state.go] */

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { isCode, messageOf } from '../errors/index.ts';
+import { messageOf } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Launcher } from './launch.ts';
-import type { ContainerRecord } from './record.ts';
+import { type Container, mountedImages } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -22,7 +22,7 @@ export interface RemoverDeps {
   readonly storage: {
     readonly snapshots: Snapshotter;
     readonly volumes: Volumes;
-    readonly images: Pick<Images, 'resolve' | 'collectGarbage'>;
+    readonly images: Pick<Images, 'find' | 'collectGarbage'>;
     readonly directory: string;
   };
   readonly logKeepers: readonly LogKeeper[];
@@ -41,7 +41,7 @@ export class Remover {
   /** The container does not run and the caller holds its lock. A failure leaves it `dead`, to be removed again. */
   async remove(id: string, options: { readonly volumes: boolean }): Promise<void> {
     const { store, launcher, storage, logKeepers, waiters } = this.#deps;
-    const { record, state } = store.transition(id, (before) => ({
+    const removing = store.transition(id, (before) => ({
       ...before,
       removing: true,
       removingVolumes: options.volumes,
@@ -60,23 +60,20 @@ export class Remover {
       });
     } catch (error) {
       store.transition(id, (before) => ({ ...before, removing: false, dead: true, error: messageOf(error) }));
-      waiters.removed(id, state.exitCode, messageOf(error));
+      waiters.removed(id, removing.state.exitCode, messageOf(error));
       throw error;
     }
-    waiters.removed(id, state.exitCode);
-    this.#collectImage(record);
+    waiters.removed(id, removing.state.exitCode);
+    this.#collectImages(removing);
   }
 
-  /** An image removed by force while this container used it: its layers had to wait for this moment. */
-  #collectImage({ imageId }: ContainerRecord): void {
+  /** Images removed by force while this container used them: their layers had to wait for this moment. */
+  #collectImages(container: Container): void {
     const { storage, logger } = this.#deps;
-    try {
-      storage.images.resolve(imageId);
-    } catch (error) {
-      if (!isCode(error, 'notFound')) throw error;
-      storage.images.collectGarbage().catch((failure: unknown) => {
-        logger.warn({ image: imageId, err: failure }, 'cannot remove the layers of an image that is gone');
-      });
-    }
+    const used = [container.record.imageId, ...mountedImages(container).map(({ id }) => id)];
+    if (used.every((id) => storage.images.find(id) !== undefined)) return;
+    storage.images.collectGarbage().catch((failure: unknown) => {
+      logger.warn({ err: failure }, 'cannot remove the layers of an image that is gone');
+    });
   }
 }

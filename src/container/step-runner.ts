@@ -46,6 +46,7 @@ export class ContainerStepRunner implements StepRunner {
         snapshots: {
           mount: () => snapshots.mount(step.snapshotKey),
           unmount: () => snapshots.unmount(step.snapshotKey),
+          view: (name) => snapshots.view(name),
         },
       },
     });

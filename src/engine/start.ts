@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createBuilder, openBuildCache } from '../build/index.ts';
 import { type EngineConfig, gantryVersion } from '../config/index.ts';
-import { type ContainerStore, createContainers, openContainerStore } from '../container/index.ts';
+import { type ContainerStore, createContainers, imageUses, openContainerStore } from '../container/index.ts';
 import { openContentStore } from '../content/index.ts';
 import { createImages, createTransfers } from '../image/index.ts';
 import { createHttpGet } from '../lib/http-get.ts';
@@ -62,12 +62,7 @@ export async function startEngine(config: EngineConfig, logger: Logger): Promise
       content,
       snapshots,
       layers,
-      users: () =>
-        store.all().map(({ record, state }) => ({
-          containerId: record.id,
-          imageId: record.imageId,
-          running: state.running,
-        })),
+      users: () => store.all().flatMap(imageUses),
       cached: () => cache.stepImages(),
       building: () => cache.live(),
     }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { RawClient, serve } from '../../test/support/http-server.ts';
-import type { ContainerInspect } from '../api/index.ts';
+import type { ContainerInspect, MountSpec } from '../api/index.ts';
 import { EngineError } from '../errors/index.ts';
 import { createRequestOf, withIdAmongAliases } from './old-clients.ts';
 
@@ -149,6 +149,18 @@ test('createRequestOf() leaves out options of mounts of another type before API 
     { Type: 'tmpfs', Target: '/t', TmpfsOptions: options.TmpfsOptions },
   ]);
   assert.equal(createRequestOf(given, 42).HostConfig, given.HostConfig);
+});
+
+test('createRequestOf() refuses mounts of images before API 1.48', () => {
+  const of = (mount: MountSpec) => ({ HostConfig: { Mounts: [mount] } });
+  const image = of({ Type: 'image', Source: 'app', Target: '/x' });
+  assert.throws(() => createRequestOf(image, 47), {
+    code: 'invalidArgument',
+    message: 'Mount type "Image" needs API v1.48 or newer',
+  });
+  assert.equal(createRequestOf(image, 48), image);
+  const foreign = of({ Type: 'tmpfs', Target: '/x', ImageOptions: { Subpath: 'x' } });
+  assert.deepEqual(createRequestOf(foreign, 47), of({ Type: 'tmpfs', Target: '/x' }));
 });
 
 test('createRequestOf() knows no MAC address of an endpoint before API 1.44, only that of the container', () => {

@@ -1,4 +1,5 @@
 import type { ContainerCreateRequest, ContainerInspect, EndpointSettings, Filters } from '../api/index.ts';
+import { EngineError } from '../errors/index.ts';
 
 /** What a client of an older API asks for by creating a container, as one of today would. */
 export function createRequestOf(request: ContainerCreateRequest, api: number): ContainerCreateRequest {
@@ -7,6 +8,7 @@ export function createRequestOf(request: ContainerCreateRequest, api: number): C
     { before: 40, change: withSharedIpc },
     { before: 42, change: withoutForeignOptions },
     { before: 44, change: withoutEndpointMacs },
+    { before: 48, change: withoutImageMounts },
   ];
   return changes.reduce((asked, { before, change }) => (api < before ? change(asked) : asked), request);
 }
@@ -69,6 +71,17 @@ function withoutForeignOptions(request: ContainerCreateRequest): ContainerCreate
     ...(mount.Type === 'tmpfs' && TmpfsOptions ? { TmpfsOptions } : {}),
   }));
   return Mounts === undefined ? request : { ...request, HostConfig: { ...HostConfig, Mounts } };
+}
+
+/** Before API 1.48 there were no mounts of images, and nobody read their options. */
+function withoutImageMounts(request: ContainerCreateRequest): ContainerCreateRequest {
+  const { HostConfig } = request;
+  const mounts = HostConfig?.Mounts ?? [];
+  if (mounts.some(({ Type }) => Type === 'image'))
+    throw new EngineError('invalidArgument', 'Mount type "Image" needs API v1.48 or newer');
+  if (mounts.every(({ ImageOptions }) => ImageOptions === undefined)) return request;
+  const Mounts = mounts.map(({ ImageOptions: _unread, ...mount }) => mount);
+  return { ...request, HostConfig: { ...HostConfig, Mounts } };
 }
 
 /** Before API 1.44 an endpoint had no MAC address of its own to ask for: what stands there was copied from inspect. */

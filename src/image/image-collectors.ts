@@ -4,7 +4,6 @@ import { type Collector, collectGarbage } from '../metadata/index.ts';
 import type { ChainId, Digest } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { ImageParts } from './image-parts.ts';
-import type { ImageRows } from './image-rows.ts';
 import { compressedForms } from './push/compressed-layers.ts';
 
 /**
@@ -13,7 +12,7 @@ import { compressedForms } from './push/compressed-layers.ts';
  */
 export function createCollection(parts: Omit<ImageParts, 'collect'>): () => Promise<number> {
   const collectors = [
-    imageCollector(parts.rows),
+    imageCollector(parts),
     compressedCollector(compressedForms(parts.metadata)),
     snapshotCollector(parts.snapshots),
     blobCollector(parts.content),
@@ -37,9 +36,9 @@ export function createCollection(parts: Omit<ImageParts, 'collect'>): () => Prom
 
 /**
  * An image keeps its manifest, config, layers and snapshots; a name with a digest keeps the manifest or index of that
- * digest, which a registry gave it.
+ * digest, which a registry gave it. One that was removed by force keeps its snapshots while a container has it mounted.
  */
-function imageCollector(rows: ImageRows): Collector {
+function imageCollector({ rows, users }: Pick<ImageParts, 'rows' | 'users'>): Collector {
   return {
     *roots() {
       for (const { id, manifest, layers, chainIds } of rows.all()) {
@@ -49,6 +48,7 @@ function imageCollector(rows: ImageRows): Collector {
         for (const chainId of chainIds) yield { kind: 'snapshot', id: chainId };
       }
       for (const digest of rows.namedDigests()) yield { kind: 'blob', id: digest };
+      for (const { mounted } of users()) if (mounted !== undefined) yield { kind: 'snapshot', id: mounted };
     },
   };
 }

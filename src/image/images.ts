@@ -70,6 +70,8 @@ export interface ImageUser {
   readonly containerId: string;
   readonly imageId: ImageId;
   readonly running: boolean;
+  /** The image's top layer where a container has it mounted, and no snapshot stands on it. */
+  readonly mounted?: ChainId;
 }
 
 export interface ImageTree extends AsyncDisposable {

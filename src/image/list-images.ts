@@ -136,6 +136,7 @@ function namesOf(references: readonly Reference[]): Pick<ImageSummary, 'RepoTags
 
 function usesOf({ users }: ImageParts): Map<ImageId, number> {
   const uses = new Map<ImageId, number>();
-  for (const { imageId } of users()) uses.set(imageId, (uses.get(imageId) ?? 0) + 1);
+  for (const { imageId, mounted } of users())
+    if (mounted === undefined) uses.set(imageId, (uses.get(imageId) ?? 0) + 1);
   return uses;
 }

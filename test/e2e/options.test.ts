@@ -323,7 +323,6 @@ describe('our own CLI refuses with the words of docker', () => {
     ],
     [['--device-cgroup-rule', 'c'], `for "--device-cgroup-rule" flag: invalid device cgroup format 'c'`],
     [['--gpus', 'all'], 'could not select device driver "" with capabilities: [[gpu]]'],
-    [['--mount', 'type=image,src=base:1,dst=/i,image-subpath=etc'], 'image mounts are not supported'],
     [
       ['--mount', 'type=bind,src=/tmp,dst=/b,readonly,bind-recursive=readonly'],
       "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",

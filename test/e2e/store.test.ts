@@ -385,11 +385,13 @@ describe('store check', () => {
     );
     assert.match(found.stdout, /0 problems mended, 1 remaining$/m);
 
-    docker('run', '-d', '--name', 'stands-on-it', 'odd:1', 'sleep', '1000');
-    const busy = engine.gantry(['store', 'check', '--repair']);
-    assert.equal(busy.code, 1);
-    assert.match(busy.stdout, /\(layer sha256:[0-9a-f]{64} is in use by container [0-9a-f]{12}\)$/m);
-    docker('rm', '-f', 'stands-on-it');
+    for (const use of [['odd:1'], ['--mount', 'type=image,src=odd:1,dst=/odd', 'base:1']]) {
+      engine.since(28, ['run', '-d', '--name', 'stands-on-it', ...use, 'sleep', '1000']);
+      const busy = engine.gantry(['store', 'check', '--repair']);
+      assert.equal(busy.code, 1);
+      assert.match(busy.stdout, /\(layer sha256:[0-9a-f]{64} is in use by container [0-9a-f]{12}\)$/m);
+      docker('rm', '-f', 'stands-on-it');
+    }
     assert.match(gantry('store', 'check', '--repair'), /^mended: layer [^]*1 problems mended, 0 remaining$/m);
     assert.equal(docker('run', '--rm', 'odd:1', 'cat', '/mark'), 'whole');
     const messages = gantry('store', 'check', '--format', 'json')

@@ -130,6 +130,7 @@ function mountNode(mount: MountSpec, volumes: Node): Node {
   };
   const { NoCopy: nocopy, Subpath: subpath } = mount.VolumeOptions ?? {};
   const volume = { ...(nocopy === true ? { nocopy } : {}), ...(subpath === undefined ? {} : { subpath }) };
+  const { Subpath: path } = mount.ImageOptions ?? {};
   const { SizeBytes: size, Mode: mode } = mount.TmpfsOptions ?? {};
   const tmpfs = { ...(size === undefined ? {} : { size }), ...(mode === undefined ? {} : { mode }) };
   return {
@@ -139,6 +140,7 @@ function mountNode(mount: MountSpec, volumes: Node): Node {
     ...(mount.ReadOnly === true ? { read_only: true } : {}),
     ...(Object.keys(bind).length === 0 ? {} : { bind }),
     ...(Object.keys(volume).length === 0 ? {} : { volume }),
+    ...(path === undefined ? {} : { image: { subpath: path } }),
     ...(Object.keys(tmpfs).length === 0 ? {} : { tmpfs }),
   };
 }

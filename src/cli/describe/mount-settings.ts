@@ -20,7 +20,7 @@ export function mountSettings({ container, image }: Subject): Setting[] {
 }
 
 function mountText(mount: MountSpec): string {
-  const { BindOptions: bind, VolumeOptions: volume, TmpfsOptions: tmpfs } = mount;
+  const { BindOptions: bind, VolumeOptions: volume, TmpfsOptions: tmpfs, ImageOptions: image } = mount;
   const labels = Object.entries(volume?.Labels ?? {}).map(([key, value]) => `volume-label=${key}=${value}`);
   const options = Object.entries(volume?.DriverConfig?.Options ?? {});
   const fields = [
@@ -38,6 +38,7 @@ function mountText(mount: MountSpec): string {
     field('volume-driver', volume?.DriverConfig?.Name),
     ...labels,
     ...options.map(([key, value]) => `volume-opt=${key}=${value}`),
+    field('image-subpath', image?.Subpath),
     field('tmpfs-size', tmpfs?.SizeBytes),
     field('tmpfs-mode', tmpfs?.Mode?.toString(8)),
   ];

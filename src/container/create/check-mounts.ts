@@ -49,12 +49,13 @@ function mountProblem(mount: MountSpec): string | undefined {
       if (source === '' && mount.ReadOnly === true) {
         return 'must not set ReadOnly mode when using anonymous volumes';
       }
-      return target ?? extraField(mount, 'VolumeOptions') ?? subpathProblem(mount);
+      return target ?? extraField(mount, 'VolumeOptions') ?? subpathProblem(mount.VolumeOptions?.Subpath);
     case 'tmpfs':
       if (source !== '') return 'field Source must not be specified';
       return target ?? extraField(mount, 'TmpfsOptions') ?? tmpfsProblem(mount);
     case 'image':
-      return 'image mounts are not supported';
+      if (source === '') return 'field Source must not be empty';
+      return target ?? extraField(mount, 'ImageOptions') ?? subpathProblem(mount.ImageOptions?.Subpath);
     case 'npipe':
     case 'cluster':
     default:
@@ -85,8 +86,7 @@ function recursionProblem(
   return host.recursiveReadOnly ? undefined : 'rro is not supported: kernel version 5.12 or later is needed';
 }
 
-function subpathProblem({ VolumeOptions: options }: MountSpec): string | undefined {
-  const subpath = options?.Subpath ?? '';
+function subpathProblem(subpath = ''): string | undefined {
   const leaves = subpath.startsWith('/') || posix.normalize(subpath).split('/')[0] === '..';
   return subpath !== '' && leaves ? 'subpath must be a relative path within the volume' : undefined;
 }
@@ -96,12 +96,12 @@ function tmpfsProblem({ TmpfsOptions: options }: MountSpec): string | undefined 
   return undefined;
 }
 
-function extraField(
-  mount: MountSpec,
-  own: 'BindOptions' | 'VolumeOptions' | 'TmpfsOptions',
-): string | undefined {
-  const fields = ['BindOptions', 'VolumeOptions', 'TmpfsOptions'] as const;
-  const extra = fields.find((field) => field !== own && mount[field] !== undefined && mount[field] !== null);
+const optionFields = ['BindOptions', 'VolumeOptions', 'ImageOptions', 'TmpfsOptions'] as const;
+
+function extraField(mount: MountSpec, own: (typeof optionFields)[number]): string | undefined {
+  const extra = optionFields.find(
+    (field) => field !== own && mount[field] !== undefined && mount[field] !== null,
+  );
   return extra === undefined ? undefined : `field ${extra} must not be specified`;
 }
 

@@ -284,7 +284,6 @@ const refused: readonly [object, string][] = [
     mountError('bind', "invalid specification: destination can't be '/'"),
   ],
   [{ Mounts: [{ ...bind, Type: 'foo' }] }, mountError('foo', 'mount type unknown')],
-  [{ Mounts: [{ ...bind, Type: 'image' }] }, mountError('image', 'image mounts are not supported')],
   [
     { Mounts: [{ ...bind, VolumeOptions: {} }] },
     mountError('bind', 'field VolumeOptions must not be specified'),
@@ -305,6 +304,22 @@ const refused: readonly [object, string][] = [
   [
     { Mounts: [{ ...volume, VolumeOptions: { Subpath: 'a/../../b' } }] },
     mountError('volume', 'subpath must be a relative path within the volume'),
+  ],
+  [
+    { Mounts: [{ ...bind, ImageOptions: {} }] },
+    mountError('bind', 'field ImageOptions must not be specified'),
+  ],
+  [
+    { Mounts: [{ ...bind, Type: 'image', Source: '' }] },
+    mountError('image', 'field Source must not be empty'),
+  ],
+  [
+    { Mounts: [{ ...bind, Type: 'image', BindOptions: {} }] },
+    mountError('image', 'field BindOptions must not be specified'),
+  ],
+  [
+    { Mounts: [{ ...bind, Type: 'image', ImageOptions: { Subpath: '../x' } }] },
+    mountError('image', 'subpath must be a relative path within the volume'),
   ],
   [{ Mounts: [volume, bind] }, 'Duplicate mount point: /x'],
   [{ Tmpfs: { '/x': '' }, Binds: ['/tmp:/x/'] }, 'Duplicate mount point: /x'],

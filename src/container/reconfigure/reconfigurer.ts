@@ -99,6 +99,8 @@ export class Reconfigurer {
     const made = await this.#makeMounts(container, plan);
     const next: Settings = { ...plan.wishes, mounts: [...keptMounts(container.record, plan), ...made] };
     try {
+      // One may have been removed meanwhile.
+      for (const { image } of made) if (image !== undefined) services.images.resolve(image.id);
       if (plan.restarts) this.#intend(store.current(id), next, stop);
       else await this.#change(id, { next, made, plan });
     } catch (error) {
@@ -121,9 +123,9 @@ export class Reconfigurer {
   }
 
   async #makeMounts(container: Container, { newMounts }: ReconfigurePlan): Promise<ContainerMount[]> {
-    const { volumes } = this.#deps.services;
+    const { volumes, images } = this.#deps.services;
     try {
-      return await makeMounts(newMounts, volumes);
+      return await makeMounts(newMounts, { volumes, images });
     } catch (error) {
       volumes.setUses(container.record.id, neededVolumes(container));
       throw error;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { StoreProblem } from '../../api/index.ts';
-import { isCode, messageOf } from '../../errors/index.ts';
+import { EngineError, isCode, messageOf } from '../../errors/index.ts';
 import { type ChainId, type Digest, digestOf, familiarString, type ImageId } from '../../oci/index.ts';
 import type { ImageParts } from '../image-parts.ts';
 import type { ImageRow } from '../image-rows.ts';
@@ -145,9 +145,18 @@ async function* checkLayer(
   if (wrong.length === 0) return;
   const more = wrong.length > mostPaths ? ` and ${wrong.length - mostPaths} more` : '';
   const Problem = `is not as its blob says: ${wrong.slice(0, mostPaths).join(', ')}${more}`;
-  yield await mend(check, { Object: 'layer', ID: chainId, Problem }, async () =>
-    layers.restore(chainId, await content.open(digest), { diffId, signal }),
-  );
+  yield await mend(check, { Object: 'layer', ID: chainId, Problem }, async () => {
+    assertNotMounted(check, chainId);
+    await layers.restore(chainId, await content.open(digest), { diffId, signal });
+  });
+}
+
+/** Of images that running containers have mounted only they themselves know. */
+function assertNotMounted({ rows, users }: Check, layer: ChainId): void {
+  for (const { containerId, imageId, running, mounted } of users()) {
+    if (!running || mounted === undefined || rows.get(imageId)?.chainIds.includes(layer) !== true) continue;
+    throw new EngineError('conflict', `layer ${layer} is in use by container ${containerId.slice(0, 12)}`);
+  }
 }
 
 /** Blobs that no image names: other manifests, or what the next collection takes. */
