@@ -3,11 +3,11 @@ import { access, readdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { hasErrno } from '../errors/index.ts';
+import { kernelAtLeast } from '../lib/kernel-version.ts';
 import { kernelRunsX32 } from '../lib/native.ts';
 import { hostPlatform } from '../oci/index.ts';
 import { type AppArmorFacts, probeAppArmor } from './apparmor.ts';
 import { capabilitiesInMask } from './spec/capabilities.ts';
-import { kernelAtLeast } from './spec/seccomp.ts';
 
 /** What of this host decides how a container is set up. Probed once, then passed about. */
 export interface HostFacts {

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allEnded } from '../lib/all-ended.ts';
+import { removeDirectory } from '../lib/remove-directory.ts';
 import { overwriteFile } from '../lib/replace-file.ts';
 import {
   type Connection,
@@ -62,7 +63,9 @@ export class Launcher {
     const { id, config, hostConfig } = record;
     assertLogValues(record);
     assertLinkable(record, linkedContainers(record, this.#deps.store));
-    const [connection, rootfs] = await allEnded([this.#connect(record), storage.snapshots.mount(id)]);
+    // A container of --rm goes at the engine's next start.
+    const rootfs = storage.snapshots.mount(id, { volatile: hostConfig.AutoRemove });
+    const [connection, root] = await allEnded([this.#connect(record), rootfs]);
     // Until the runtime has bound them.
     await using parts = new AsyncDisposableStack();
     const [mounts, files] = await allEnded([this.#mounts(record, parts), this.#files(record, connection)]);
@@ -73,7 +76,7 @@ export class Launcher {
         ? await mountShm(bundle, hostConfig)
         : sharedShm(record, { store: this.#deps.store, directory: storage.directory });
     const spec = await specs.create(record, {
-      rootfs,
+      rootfs: root,
       mounts,
       files,
       ...(networkNamespace === undefined ? {} : { networkNamespace }),
@@ -206,7 +209,7 @@ export class Launcher {
   }
 
   async removeDirectory(id: string): Promise<void> {
-    await rm(join(this.#deps.storage.directory, id), { recursive: true, force: true });
+    await removeDirectory(join(this.#deps.storage.directory, id));
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { RunLogLine } from '../api/index.ts';
 import { EngineError, isAbortError, messageOf } from '../errors/index.ts';
@@ -182,7 +183,7 @@ export class Lifecycle {
     const held = this.#held.has(id) || isReconfigured(container);
     const remove = hostConfig.AutoRemove && !held;
     // Should the engine be killed before the row says it, its next start asks the runtime for the exit.
-    const [log] = await Promise.all([this.#lastLines(container), this.#tearDown(container, exit)]);
+    const [log, tornDown] = await Promise.all([this.#lastLines(container), this.#tearDown(container, exit)]);
     const stopped = answersKill(container, exit);
     const delayMs = held || stopped ? undefined : restarts.delayAfter(container, exit);
     if (stopped) restarts.cancel(id);
@@ -198,10 +199,7 @@ export class Lifecycle {
     for (const observer of this.#observers) observer.ended(after);
     if (delayMs === undefined) pending.abandon(id);
     waiters.exited(id, exit.exitCode);
-    if (remove) {
-      await remover.remove(id, { volumes: true });
-      return;
-    }
+    if (remove) await remover.remove(id, { volumes: true, tornDown });
     await this.#forgetExit(id);
     if (delayMs !== undefined) restarts.schedule(id, delayMs);
   }
@@ -218,21 +216,26 @@ export class Lifecycle {
     }
   }
 
-  async #tearDown(container: Container, keep?: Exit): Promise<void> {
+  /** False if something is left. */
+  async #tearDown(container: Container, keep?: Exit): Promise<boolean> {
     const { launcher, logger } = this.#deps;
     try {
       await launcher.tearDown(container, keep);
+      return true;
     } catch (error) {
       // It has ended all the same. Its next start or its removal takes the rest away.
       logger.error(
         { container: container.record.id, err: error },
         'cannot take down all of an ended container',
       );
+      return false;
     }
   }
 
   async #forgetExit(id: string): Promise<void> {
     const { runtime, logger } = this.#deps;
+    // Whoever waited for the end is answered first.
+    await nextTurn();
     try {
       await runtime.delete(id, { force: true });
     } catch (error) {

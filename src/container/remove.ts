@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors/index.ts';
 import type { Images } from '../image/index.ts';
@@ -16,6 +14,12 @@ export interface LogKeeper {
   release(id: string): Promise<void>;
 }
 
+export interface RemoveContainer {
+  readonly volumes: boolean;
+  /** Nothing is left of its last run but what the runtime keeps of the exit, which goes without this. */
+  readonly tornDown?: boolean;
+}
+
 export interface RemoverDeps {
   readonly store: ContainerStore;
   readonly launcher: Launcher;
@@ -23,7 +27,6 @@ export interface RemoverDeps {
     readonly snapshots: Snapshotter;
     readonly volumes: Volumes;
     readonly images: Pick<Images, 'find' | 'collectGarbage'>;
-    readonly directory: string;
   };
   readonly logKeepers: readonly LogKeeper[];
   readonly waiters: Waiters;
@@ -39,22 +42,19 @@ export class Remover {
   }
 
   /** The container does not run and the caller holds its lock. A failure leaves it `dead`, to be removed again. */
-  async remove(id: string, options: { readonly volumes: boolean }): Promise<void> {
+  async remove(id: string, { volumes, tornDown }: RemoveContainer): Promise<void> {
     const { store, launcher, storage, logKeepers, waiters } = this.#deps;
     const removing = store.transition(id, (before) => ({
       ...before,
       removing: true,
-      removingVolumes: options.volumes,
+      removingVolumes: volumes,
       dead: false,
     }));
     try {
-      await launcher.tearDown(store.current(id));
+      if (tornDown !== true) await launcher.tearDown(removing);
       await Promise.all(logKeepers.map((keeper) => keeper.release(id)));
-      await Promise.all([
-        storage.snapshots.remove(id),
-        rm(join(storage.directory, id), { recursive: true, force: true }),
-      ]);
-      if (options.volumes) await storage.volumes.removeAnonymous(id);
+      await Promise.all([storage.snapshots.remove(id), launcher.removeDirectory(id)]);
+      if (volumes) await storage.volumes.removeAnonymous(id);
       store.delete(id, () => {
         storage.volumes.detach(id);
       });

@@ -44,7 +44,8 @@ export class ContainerStepRunner implements StepRunner {
       storage: {
         ...storage,
         snapshots: {
-          mount: () => snapshots.mount(step.snapshotKey),
+          // Its layer is synced when it is committed.
+          mount: () => snapshots.mount(step.snapshotKey, { volatile: true }),
           unmount: () => snapshots.unmount(step.snapshotKey),
           view: (name) => snapshots.view(name),
         },

@@ -51,12 +51,24 @@ export function mount(options: MountOptions): void {
   if (done !== 0) throw systemError('mount', options.target);
 }
 
+const detach = 2;
+
 /** umount2(2) with MNT_DETACH; a target that is not mounted is no error. */
 export function unmount(target: string): void {
-  const detach = 2;
   if ((umountCall(target, detach) as number) === 0) return;
   const error = systemError('umount', target);
   if (error.code !== 'EINVAL' && error.code !== 'ENOENT') throw error;
+}
+
+/** The same on another thread: the end of a writable mount waits for its file system to be written to the disk. */
+export async function unmountAside(target: string): Promise<void> {
+  const done = Promise.withResolvers<number>();
+  umountCall.async(target, detach, (error: Error | null, result: number) => {
+    if (error === null) done.resolve(result);
+    else done.reject(error);
+  });
+  // Why it failed is known on that thread only.
+  if ((await done.promise) !== 0) unmount(target);
 }
 
 /** fallocate(2): gives the file blocks for its first `bytes` without changing its length. */

@@ -57,8 +57,11 @@ export interface Snapshotter {
    * With `initLayer`, Docker's init layer (empty /etc/hosts, /dev/console, ...) is laid under it.
    */
   prepare(key: string, parent?: ChainId, options?: { readonly initLayer?: boolean }): Promise<void>;
-  /** Mounts an active snapshot and returns its root; again returns the same one. */
-  mount(key: string): Promise<string>;
+  /**
+   * Mounts an active snapshot and returns its root; again returns the same one. With `volatile` nothing is synced, not
+   * by fsync(2) in it either, nor does its unmounting wait for the disk: for what a power loss takes anyway.
+   */
+  mount(key: string, options?: { readonly volatile?: boolean }): Promise<string>;
   /** Root of a mounted active snapshot, `undefined` when it is not mounted. */
   mountedAt(key: string): string | undefined;
   /** Unmounts; a key that is not mounted succeeds. */

@@ -47,6 +47,31 @@ describe('exit codes', () => {
   });
 });
 
+test('a --rm container, whose files never wait for the disk, keeps them over a restart', async () => {
+  const start = (name: string, ...options: string[]) =>
+    docker(
+      'run',
+      '-d',
+      '--name',
+      name,
+      ...options,
+      'base:1',
+      'sh',
+      '-c',
+      'echo x >>/f; echo ready; sleep 1000',
+    );
+  const isVolatile = (name: string) => docker('exec', name, 'grep', '-w', 'volatile', '/proc/mounts') !== '';
+  start('passing', '--rm', '--stop-signal', 'KILL');
+  await engine.ready('passing');
+  docker('restart', 'passing');
+  await engine.ready('passing', 2);
+  assert.equal(docker('exec', 'passing', 'cat', '/f'), 'x\nx');
+  assert.ok(isVolatile('passing'));
+  start('staying');
+  assert.throws(() => isVolatile('staying'), 'grep finds nothing');
+  docker('rm', '-f', 'passing', 'staying');
+});
+
 describe('streams', () => {
   test('stdout and stderr arrive apart', () => {
     const result = engine.docker(['run', '--rm', 'base:1', 'sh', '-c', 'echo out; echo err >&2']);

@@ -10,7 +10,7 @@ import { deviceRules, hostDevices, parseDeviceRule, resolveDevices } from './dev
 import { createEnvironment } from './environment.ts';
 import { assertPropagation, rootPropagation } from './mounts.ts';
 import { createResources, resolveBlockIo } from './resources.ts';
-import { kernelAtLeast, SeccompProfiles } from './seccomp.ts';
+import { SeccompProfiles } from './seccomp.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
 
 const available = ['CAP_CHOWN', 'CAP_KILL', 'CAP_SYS_ADMIN'];
@@ -64,12 +64,6 @@ test('SeccompProfiles refuses what is no profile', () => {
   for (const json of ['foo', '[]', '{"archMap":[]}']) {
     assert.throws(() => profiles.custom(json, []), { code: 'invalidArgument' });
   }
-});
-
-test('kernelAtLeast() compares numbers, not text', () => {
-  assert.equal(kernelAtLeast('6.1.0-13-amd64', '5.12'), true);
-  assert.equal(kernelAtLeast('5.9.16', '5.12'), false);
-  assert.equal(kernelAtLeast('4.8', '4.8'), true);
 });
 
 test('mergeTmpfsOptions() keeps the later of options that contradict each other', () => {

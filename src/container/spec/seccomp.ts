@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { EngineError, messageOf } from '../../errors/index.ts';
+import { kernelAtLeast } from '../../lib/kernel-version.ts';
 
 interface Condition {
   readonly caps?: readonly string[];
@@ -185,11 +186,4 @@ function applies(rule: ProfileRule, capabilities: readonly string[], target: Sec
     return false;
   if (includes.caps?.every((one) => capabilities.includes(one)) === false) return false;
   return includes.minKernel === undefined || kernelAtLeast(target.kernelVersion, includes.minKernel);
-}
-
-/** Compares the first two numbers: `kernelAtLeast('6.1.0-13-amd64', '5.12')`. */
-export function kernelAtLeast(version: string, minimum: string): boolean {
-  const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
-  const [wantedMajor = 0, wantedMinor = 0] = minimum.split('.').map(Number);
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }

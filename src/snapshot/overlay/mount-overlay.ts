@@ -1,5 +1,7 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
+import { kernelAtLeast } from '../../lib/kernel-version.ts';
 import { MountFlag, mount } from '../../lib/native.ts';
 import type { Layout } from './layout.ts';
 
@@ -10,6 +12,8 @@ export interface OverlayMount {
   readonly init?: string;
   /** Absent for a read-only mount. */
   readonly upper?: { readonly upper: string; readonly work: string };
+  /** Nothing that is written is ever synced. */
+  readonly volatile?: boolean;
   /** Default: with no upper tree only. */
   readonly readOnly?: boolean;
   readonly target: string;
@@ -20,11 +24,15 @@ export interface OverlayMount {
  * redirects that a hostile layer brings.
  */
 const fixed = 'redirect_dir=nofollow,metacopy=off,index=off';
+const knowsVolatile = kernelAtLeast(release(), '5.10');
 /** mount(2) copies one page, with a closing zero byte. */
 const mostData = 4095;
 
 /** Mounts an overlay; short links keep 128 layers within mount(2)'s one page of options. */
 export function mountOverlay(layout: Layout, request: OverlayMount): void {
+  // The kernel's mark of a volatile mount, which it takes for lost data: but what such a tree held was nobody's to keep.
+  if (request.upper !== undefined)
+    rmSync(join(request.upper.work, 'work', 'incompat'), { recursive: true, force: true });
   const plain = dataOf(request, layout.root, layout.empty);
   if (plain.length <= mostData && !/[\\:,]/.test(layout.root)) {
     mountAt(request, plain);
@@ -54,5 +62,6 @@ function dataOf(request: OverlayMount, root: string, empty: string, as: string =
     request.upper === undefined
       ? ''
       : `,upperdir=${shorten(request.upper.upper)},workdir=${shorten(request.upper.work)}`;
-  return `lowerdir=${lowers.join(':')}${upper},${fixed}`;
+  const unsynced = request.volatile === true && knowsVolatile ? ',volatile' : '';
+  return `lowerdir=${lowers.join(':')}${upper},${fixed}${unsynced}`;
 }

@@ -144,6 +144,24 @@ test('openSnapshots() finds a mounted snapshot again and drops stale views', asy
   assert.ok(!readMounts().some(({ path }) => path.startsWith(`${second.root}/snapshots/`)));
 });
 
+test('mount() never syncs a volatile tree, which can be mounted again either way', async (t) => {
+  const { snapshots } = await open(t);
+  await snapshots.prepare('c');
+  const isVolatile = (root: string) => {
+    const line = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .find((one) => one.includes(` ${root} `));
+    return line !== undefined && /\bvolatile\b/.test(line);
+  };
+  for (const volatile of [true, true, false]) {
+    const root = await snapshots.mount('c', { volatile });
+    assert.equal(isVolatile(root), volatile);
+    writeFileSync(join(root, 'file'), 'x', { flag: 'a' });
+    await snapshots.unmount('c');
+  }
+  assert.equal(readFileSync(join(await snapshots.mount('c'), 'file'), 'utf8'), 'xxx');
+});
+
 test('openSnapshots() drops trees without a row and undoes an interrupted commit', async (t) => {
   const first = await open(t);
   const base = await layer(first.snapshots, 'base');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { FilesystemChange } from '../../api/index.ts';
 import { EngineError } from '../../errors/index.ts';
 import { KeyedLock } from '../../lib/keyed-lock.ts';
-import { unmount } from '../../lib/native.ts';
+import { unmount, unmountAside } from '../../lib/native.ts';
 import { type OpenFile, openPath } from '../../lib/open-in-root.ts';
 import type { Metadata } from '../../metadata/index.ts';
 import type { ChainId } from '../../oci/index.ts';
@@ -106,12 +106,12 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     }
   }
 
-  async mount(key: string): Promise<string> {
+  async mount(key: string, options: { readonly volatile?: boolean } = {}): Promise<string> {
     using _held = await this.#locks.acquire(key);
-    return await this.#mount(key);
+    return await this.#mount(key, options);
   }
 
-  async #mount(key: string): Promise<string> {
+  async #mount(key: string, { volatile = false }: { readonly volatile?: boolean } = {}): Promise<string> {
     const present = this.#mounted.get(key);
     if (present !== undefined) return present;
     const row = this.#rows.active(key);
@@ -121,7 +121,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     const init =
       row.init_layer === 1 ? await this.#initLayers.make(row.parent ?? undefined, lowers) : undefined;
     const upper = { upper: layout.upper(row.directory), work: layout.work(row.directory) };
-    mountOverlay(layout, { lowers, upper, target, ...(init === undefined ? {} : { init }) });
+    mountOverlay(layout, { lowers, upper, volatile, target, ...(init === undefined ? {} : { init }) });
     this.#mounted.set(key, target);
     return target;
   }
@@ -142,7 +142,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
 
   async unmount(key: string): Promise<void> {
     using _held = await this.#locks.acquire(key);
-    this.#unmount(key);
+    await this.#unmount(key);
   }
 
   async view(name: ChainId, signal?: AbortSignal): Promise<View> {
@@ -176,7 +176,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     // Two keys may become the same layer. Who holds a name asks for no key.
     using _named = await this.#locks.acquire(name);
     const row = this.#rows.active(key);
-    this.#unmount(key);
+    await this.#unmount(key);
     if (this.stat(name) !== undefined) {
       this.#removeRow(row);
       return;
@@ -211,7 +211,7 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
       throw new EngineError('conflict', `Snapshot ${keyOrName} is the parent of another`);
     };
     conflict();
-    this.#unmount(keyOrName);
+    await this.#unmount(keyOrName);
     this.#removeRow(row, conflict);
   }
 
@@ -367,10 +367,10 @@ export class OverlaySnapshots implements Snapshotter, AsyncDisposable {
     mkdirSync(layout.merged(directory), { recursive: true, mode: 0o700 });
   }
 
-  #unmount(key: string): void {
+  async #unmount(key: string): Promise<void> {
     const target = this.#mounted.get(key);
     if (target === undefined) return;
-    unmount(target);
+    await unmountAside(target);
     this.#mounted.delete(key);
   }
 

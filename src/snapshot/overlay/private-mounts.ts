@@ -29,7 +29,10 @@ export function openView(layout: Layout, stack: Pick<OverlayMount, 'lowers' | 'i
   return { root, [Symbol.asyncDispose]: dispose };
 }
 
-/** Runs `change` in a stack mounted writable at a private place; the work directory is made and removed. */
+/**
+ * Runs `change` in a stack mounted writable at a private place; the work directory is made and removed. What it writes
+ * is for the caller to sync.
+ */
 export async function withMounted(
   layout: Layout,
   stack: Pick<OverlayMount, 'lowers'> & Required<Pick<OverlayMount, 'upper'>>,
@@ -39,7 +42,7 @@ export async function withMounted(
   const { work } = stack.upper;
   try {
     mkdirSync(work, { recursive: true, mode: 0o700 });
-    mountOverlay(layout, { ...stack, target });
+    mountOverlay(layout, { ...stack, volatile: true, target });
     await change(target);
   } finally {
     unmount(target);
