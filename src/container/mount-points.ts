@@ -93,14 +93,14 @@ export async function makeMounts(
 
 type VolumeMaker = (request: CreateVolume) => Promise<Volume>;
 
-/** A driver there is not is `invalidArgument`: clients take a 404 here for a missing image and pull. */
 async function createVolume(request: CreateVolume, volumes: Volumes): Promise<Volume> {
-  try {
-    return await volumes.create(request);
-  } catch (error) {
-    if (!isCode(error, 'notFound')) throw error;
-    throw new EngineError('invalidArgument', messageOf(error), { cause: error });
-  }
+  return volumes.create(request).catch(rethrowMissing);
+}
+
+/** A driver or image there is not is `invalidArgument`: clients take a 404 here for the container's image, and pull. */
+function rethrowMissing(error: unknown): never {
+  if (!isCode(error, 'notFound')) throw error;
+  throw new EngineError('invalidArgument', messageOf(error), { cause: error });
 }
 
 function mountsFrom(text: string, store: ContainerStore): ContainerMount[] {
@@ -262,7 +262,7 @@ async function fromMount(
   }
 }
 
-/** Always read-only. An image there is not is `invalidArgument`, for the same reason as a driver. */
+/** Always read-only. */
 function imageMount(
   { Source: name = '', ImageOptions }: MountSpec,
   destination: string,
@@ -289,8 +289,7 @@ function resolveSource(name: string, images: MountSources['images']): ReturnType
   try {
     return images.resolve(name);
   } catch (error) {
-    if (!isCode(error, 'notFound')) throw error;
-    throw new EngineError('invalidArgument', messageOf(error), { cause: error });
+    return rethrowMissing(error);
   }
 }
 

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import koffi from 'koffi';
 import { EngineError } from '../errors/index.ts';
-import { systemError } from './native.ts';
+import { callAside, systemError } from './native.ts';
 
 /** What Node cannot do to files, or only with less precision. Errors carry `code`, like Node's own. */
 const libc = koffi.load('libc.so.6');
@@ -64,13 +64,8 @@ export function setTimesOf(fd: number, nanoseconds: bigint): void {
 /** Writes everything of the file system that holds `directory` to the disk, on another thread. */
 export async function syncFileSystem(directory: string): Promise<void> {
   await using opened = await open(directory, 'r');
-  const done = Promise.withResolvers<void>();
-  syncfsCall.async(opened.fd, (error: Error | null, result: number) => {
-    if (error !== null) done.reject(error);
-    else if (result === 0) done.resolve();
-    else done.reject(new EngineError('internal', 'Cannot write the file system to the disk'));
-  });
-  await done.promise;
+  if ((await callAside(syncfsCall, opened.fd)) !== 0)
+    throw new EngineError('internal', 'Cannot write the file system to the disk');
 }
 
 /**

@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import koffi from 'koffi';
 import { EngineError } from '../errors/index.ts';
 
@@ -62,13 +63,13 @@ export function unmount(target: string): void {
 
 /** The same on another thread: the end of a writable mount waits for its file system to be written to the disk. */
 export async function unmountAside(target: string): Promise<void> {
-  const done = Promise.withResolvers<number>();
-  umountCall.async(target, detach, (error: Error | null, result: number) => {
-    if (error === null) done.resolve(result);
-    else done.reject(error);
-  });
   // Why it failed is known on that thread only.
-  if ((await done.promise) !== 0) unmount(target);
+  if ((await callAside(umountCall, target, detach)) !== 0) unmount(target);
+}
+
+/** Makes a system call on another thread, whose errno stays there, and returns what it does. */
+export function callAside(call: typeof umountCall, ...args: readonly unknown[]): Promise<number> {
+  return (promisify(call.async) as (...args: readonly unknown[]) => Promise<number>)(...args);
 }
 
 /** fallocate(2): gives the file blocks for its first `bytes` without changing its length. */

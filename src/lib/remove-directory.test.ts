@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { removeDirectory } from './remove-directory.ts';
+import { mount, unmount } from './native.ts';
+import { removeDirectory, removeTree } from './remove-directory.ts';
 
 test('removeDirectory() removes little and much, and nothing that a link leads to', async () => {
   const parent = mkdtempSync(join(tmpdir(), 'gantry-test-remove-'));
@@ -25,4 +34,21 @@ test('removeDirectory() removes little and much, and nothing that a link leads t
   assert.equal(existsSync(join(parent, 'nested')), false);
   await removeDirectory(join(parent, 'absent'));
   await removeDirectory(parent);
+});
+
+test('removeTree() takes a tree away, and says by its name what is in its way', async (t) => {
+  const path = mkdtempSync(join(tmpdir(), 'gantry-tree-'));
+  const blocked = join(path, 'blocked');
+  mkdirSync(blocked);
+  writeFileSync(join(path, 'file'), '');
+  mount({ source: 'none', target: blocked, type: 'tmpfs' });
+  t.after(() => {
+    unmount(blocked);
+    rmSync(path, { recursive: true, force: true });
+  });
+  await assert.rejects(removeTree(path), { code: 'EBUSY' });
+  unmount(blocked);
+  await removeTree(path);
+  assert.equal(existsSync(path), false);
+  await removeTree(path);
 });

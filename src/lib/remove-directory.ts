@@ -1,7 +1,6 @@
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasErrno } from '../errors/index.ts';
 
 /** To free more than this may take the disk a while. */
 const mostBytes = 1 << 20;
@@ -11,16 +10,20 @@ const mostBytes = 1 << 20;
  * error.
  */
 export async function removeDirectory(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  if (bytesIn(path) <= mostBytes) await removeTree(path);
+  else await rm(path, { recursive: true, force: true });
+}
+
+/** Removes a small tree at once, also when a process, on its way out, still writes into it. */
+export async function removeTree(path: string): Promise<void> {
   try {
-    if (bytesIn(path) <= mostBytes) {
-      rmSync(path, { recursive: true, force: true });
-      return;
-    }
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return;
-    // Its errors have no names: those of the other way do.
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // Not all errors have their names here: the other way, which tries again, meets them too.
   }
-  await rm(path, { recursive: true, force: true });
+  // It passes for done also when an entry went by itself, and then leaves the rest.
+  if (existsSync(path)) await rm(path, { recursive: true, force: true, maxRetries: 4, retryDelay: 25 });
 }
 
 function bytesIn(path: string): number {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { StoreProblem } from '../../api/index.ts';
 import { EngineError, isCode, messageOf } from '../../errors/index.ts';
+import { shortId } from '../../lib/ids.ts';
 import { type ChainId, type Digest, digestOf, familiarString, type ImageId } from '../../oci/index.ts';
 import type { ImageParts } from '../image-parts.ts';
 import type { ImageRow } from '../image-rows.ts';
@@ -155,7 +156,7 @@ async function* checkLayer(
 function assertNotMounted({ rows, users }: Check, layer: ChainId): void {
   for (const { containerId, imageId, running, mounted } of users()) {
     if (!running || mounted === undefined || rows.get(imageId)?.chainIds.includes(layer) !== true) continue;
-    throw new EngineError('conflict', `layer ${layer} is in use by container ${containerId.slice(0, 12)}`);
+    throw new EngineError('conflict', `layer ${layer} is in use by container ${shortId(containerId)}`);
   }
 }
 

@@ -6,6 +6,7 @@ import { raceAbort } from '../../lib/keyed-lock.ts';
 import { readMemoryFile } from '../../lib/memory-files.ts';
 import { namesIn } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
+import { removeTree } from '../../lib/remove-directory.ts';
 import { killGroupOf } from '../../lib/run.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
 import type { Attachment, ExecOptions, Exit } from '../oci-runtime.ts';
@@ -16,7 +17,6 @@ import { isMonitorOf, killMonitor, monitorPid, readExit, writeExit } from './exi
 import { notRunning, type RuntimeHost } from './host.ts';
 import { type MonitorMeta, monitorFiles, readMeta } from './layout.ts';
 import { type Monitor, startMonitor } from './monitor.ts';
-import { removeTree } from './state.ts';
 import type { Size, Terminals } from './terminals.ts';
 
 export interface StartedExec {

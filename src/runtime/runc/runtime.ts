@@ -6,6 +6,7 @@ import { raceAbort } from '../../lib/keyed-lock.ts';
 import { namesIn } from '../../lib/missing-files.ts';
 import { reapChild } from '../../lib/reap-child.ts';
 import { cgroupPlaces, removeCgroup } from '../../lib/remove-cgroup.ts';
+import { removeTree } from '../../lib/remove-directory.ts';
 import { sendSignal } from '../../lib/send-signal.ts';
 import type {
   Attachment,
@@ -29,7 +30,7 @@ import { startMonitor } from './monitor.ts';
 import { type OomSign, OomWatch, oomSign } from './oom-watch.ts';
 import { probe } from './probe.ts';
 import { releaseInit } from './start-fifo.ts';
-import { type ContainerState, isAlive, readContainerState, removeTree, statusOf } from './state.ts';
+import { type ContainerState, isAlive, readContainerState, statusOf } from './state.ts';
 import { type Size, Terminals } from './terminals.ts';
 
 export interface RuncRuntimeOptions {

@@ -1,5 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readMemoryFile } from '../../lib/memory-files.ts';
 import type { RuntimeStatus } from '../oci-runtime.ts';
@@ -74,15 +73,4 @@ function isFrozen(state: ContainerState): boolean {
   }
   if (unified === undefined) return false;
   return /^frozen 1$/m.test(readMemoryFile(join(unified, 'cgroup.events')) ?? '');
-}
-
-/** Removes a small tree in memory, also when a monitor, on its way out, still writes into it. */
-export async function removeTree(path: string): Promise<void> {
-  try {
-    rmSync(path, { recursive: true, force: true });
-  } catch {
-    // Not all errors have their names here: the other way, which tries again, meets them too.
-  }
-  // It passes for done also when an entry went by itself, and then leaves the rest.
-  if (existsSync(path)) await rm(path, { recursive: true, force: true, maxRetries: 4, retryDelay: 25 });
 }
